@@ -1,0 +1,1 @@
+"""The official files as arrays: playlists, tracks, challenge set, splits and samples. Knows no torch."""

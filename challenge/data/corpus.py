@@ -1,0 +1,64 @@
+"""One world for training and answering: training playlists, queries and the tracks of both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from challenge.data.catalog import Catalog
+from challenge.data.interactions import Interactions
+from challenge.data.playlists import Playlists
+from challenge.types import Category, Int32Array, Int64Array
+
+
+@dataclass(frozen=True, eq=False)
+class Queries:
+    """Q playlists to continue: the challenge's, or look-alikes drawn from the training playlists.
+
+    Attributes:
+        pid: official playlist id, int32, shape (Q,).
+        titles: title as written, None where it is not given; Q entries.
+        categories: Q entries.
+        num_holdouts: how many tracks are held out, int32, shape (Q,).
+        seeds: given tracks with their positions in the full playlist, in file order, Q rows.
+    """
+
+    pid: Int32Array
+    titles: tuple[str | None, ...]
+    categories: tuple[Category, ...]
+    num_holdouts: Int32Array
+    seeds: Interactions
+
+    def __len__(self) -> int:
+        return len(self.pid)
+
+    def take(self, rows: Sequence[int] | Int64Array | Int32Array) -> Queries:
+        """Return the given queries, in the given order."""
+        rows = np.asarray(rows, np.int64)
+        return Queries(
+            self.pid[rows],
+            tuple(self.titles[row] for row in rows),
+            tuple(self.categories[row] for row in rows),
+            self.num_holdouts[rows],
+            self.seeds.take(rows),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """Training playlists and the queries to answer, over one catalog.
+
+    Tracks that only occur as seeds are in the catalog too (with the artist and album that the challenge set
+    names), so nothing downstream needs a special case for them: they merely occur in no training playlist.
+    """
+
+    catalog: Catalog
+    playlists: Playlists
+    queries: Queries
+
+    @property
+    def n_tracks(self) -> int:
+        """Number of tracks, T."""
+        return self.catalog.n_tracks

@@ -1,0 +1,61 @@
+"""Many strings as two arrays, so that titles and names can be memory-mapped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from challenge.types import Int64Array
+
+
+@dataclass(frozen=True, eq=False)
+class StringTable(Sequence[str]):
+    """An immutable sequence of strings in UTF-8.
+
+    Attributes:
+        blob: all strings end to end, uint8, shape (bytes,).
+        offsets: where each begins, int64, shape (n + 1,).
+    """
+
+    blob: NDArray[np.uint8]
+    offsets: Int64Array
+
+    @classmethod
+    def from_strings(cls, strings: Iterable[str]) -> StringTable:
+        """Encode ``strings``; lone surrogates, which broken JSON escapes leave behind, become "?"."""
+        encoded = [text.encode("utf-8", "replace") for text in strings]
+        offsets = np.zeros(len(encoded) + 1, np.int64)
+        np.cumsum([len(text) for text in encoded], out=offsets[1:])
+        return cls(np.frombuffer(b"".join(encoded), np.uint8), offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"string {index} of a table of {len(self)}")
+        index %= len(self)
+        return self.blob[self.offsets[index] : self.offsets[index + 1]].tobytes().decode("utf-8")
+
+    def __iter__(self) -> Iterator[str]:
+        data = self.blob.tobytes()
+        bounds = self.offsets.tolist()
+        return (data[a:b].decode("utf-8") for a, b in zip(bounds, bounds[1:], strict=False))
+
+    def extended(self, strings: Iterable[str]) -> StringTable:
+        """Return a table with ``strings`` after the present ones."""
+        more = StringTable.from_strings(strings)
+        return StringTable(
+            np.concatenate([self.blob, more.blob]),
+            np.concatenate([self.offsets, self.offsets[-1] + more.offsets[1:]]),
+        )
