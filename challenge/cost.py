@@ -1,0 +1,70 @@
+"""What a stage costs: seconds and peak memory."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psutil
+
+_SAMPLE_SECONDS = 0.05
+
+
+@dataclass
+class StageCost:
+    """Seconds on the wall clock and peak resident bytes (children included) of one stage."""
+
+    seconds: float = 0.0
+    peak_bytes: int = 0
+
+
+@contextmanager
+def measure() -> Iterator[StageCost]:
+    """Measure the block; the cost is complete once the block has ended."""
+    cost = StageCost()
+    stop = threading.Event()
+    before = _lifetime_peak()
+    watcher = threading.Thread(target=_watch, args=(cost, stop), daemon=True)
+    start = time.perf_counter()
+    watcher.start()
+    try:
+        yield cost
+    finally:
+        cost.seconds = time.perf_counter() - start
+        stop.set()
+        watcher.join()
+        after = _lifetime_peak()
+        # A peak between two samples shows in the process's own high-water mark when it is a new one.
+        cost.peak_bytes = max(cost.peak_bytes, after if after > before else 0)
+
+
+def _watch(cost: StageCost, stop: threading.Event) -> None:
+    process = psutil.Process()
+    while True:
+        cost.peak_bytes = max(cost.peak_bytes, _resident_bytes(process))
+        if stop.wait(_SAMPLE_SECONDS):
+            return
+
+
+def _resident_bytes(process: psutil.Process) -> int:
+    """Resident bytes of a process and its children; pages that they share count for each."""
+    total = 0
+    for member in (process, *process.children(recursive=True)):
+        try:
+            total += member.memory_info().rss
+        except psutil.Error:
+            continue
+    return total
+
+
+def _lifetime_peak() -> int:
+    try:
+        import resource
+    except ImportError:  # Windows has no such record; the samples must do.
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak) if sys.platform == "darwin" else int(peak) * 1024
