@@ -17,9 +17,24 @@ from typing import IO, Any
 
 import orjson
 
-from challenge.cost import StageCost as StageCost
-from challenge.cost import measure as measure
+from challenge.cost import StageCost, measure
 from challenge.errors import FormatError, MissingInputError, ResourceError
+
+__all__ = [
+    "RunManifest",
+    "StageCost",
+    "atomic_directory",
+    "atomic_file",
+    "disk_full_explained",
+    "file_hash",
+    "measure",
+    "package_versions",
+    "read_json",
+    "require_disk",
+    "write_bytes",
+    "write_json",
+    "write_text",
+]
 
 RECORDED_PACKAGES = ("challenge", "numpy", "scipy", "scikit-learn", "numba", "torch", "lightgbm", "isal")
 

@@ -1,0 +1,110 @@
+"""Columns of numbers on disk: written piece by piece, read memory-mapped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+from challenge.data.strings import StringTable
+from challenge.types import Int64Array
+
+_HEADER_BYTES = 128
+
+
+class ColumnWriter:
+    """Appends to one .npy file of unknown length, so that memory never holds the whole column."""
+
+    def __init__(self, path: Path, dtype: str | type) -> None:
+        self._dtype = np.dtype(dtype)
+        self._file: IO[bytes] = path.open("wb")
+        self._file.write(b"\0" * _HEADER_BYTES)
+        self.length = 0
+
+    def append(self, values: np.ndarray) -> None:
+        """Add ``values`` (1-d) at the end."""
+        self._file.write(np.ascontiguousarray(values, self._dtype).data)
+        self.length += len(values)
+
+    def close(self) -> None:
+        """Write the header, which makes the file complete."""
+        if self._file.closed:
+            return
+        self._file.seek(0)
+        self._file.write(_header(self._dtype, self.length))
+        self._file.close()
+
+    def abandon(self) -> None:
+        """Close without completing."""
+        self._file.close()
+
+    def __enter__(self) -> ColumnWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close() if kind is None else self.abandon()
+
+
+def _header(dtype: np.dtype[Any], length: int) -> bytes:
+    """Header of a .npy file (format 1.0) padded to a fixed size."""
+    text = repr({"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": (length,)})
+    padded = text.ljust(_HEADER_BYTES - 11) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(padded).to_bytes(2, "little") + padded.encode("latin1")
+
+
+class StringWriter:
+    """Appends to a :class:`StringTable` on disk."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._blob = ColumnWriter(folder / f"{name}.blob.npy", np.uint8)
+        self._offsets = ColumnWriter(folder / f"{name}.offsets.npy", np.int64)
+        self._offsets.append(np.zeros(1, np.int64))
+
+    def append(self, strings: StringTable) -> None:
+        """Add all strings of a table that starts at offset 0."""
+        begin = self._blob.length
+        self._blob.append(strings.blob)
+        self._offsets.append(strings.offsets[1:] + begin)
+
+    def close(self) -> None:
+        """Complete both files."""
+        self._blob.close()
+        self._offsets.close()
+
+    def abandon(self) -> None:
+        """Close without completing."""
+        self._blob.abandon()
+        self._offsets.abandon()
+
+
+def pick(strings: StringTable, indices: np.ndarray) -> StringTable:
+    """Return the strings at ``indices`` (int, shape (n,)), in that order."""
+    begin = strings.offsets[indices]
+    lengths = strings.offsets[np.asarray(indices) + 1] - begin
+    offsets: Int64Array = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    source = np.arange(offsets[-1]) + np.repeat(begin - offsets[:-1], lengths)
+    return StringTable(strings.blob[source], offsets)
+
+
+def save_column(folder: Path, name: str, values: np.ndarray) -> None:
+    """Write one column that is in memory."""
+    np.save(folder / f"{name}.npy", np.ascontiguousarray(values), allow_pickle=False)
+
+
+def load_column(folder: Path, name: str) -> np.ndarray:
+    """Map one column; pages come from disk when touched."""
+    path = folder / f"{name}.npy"
+    if path.stat().st_size <= _HEADER_BYTES:  # an empty file cannot be mapped
+        return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]
+    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+
+
+def load_strings(folder: Path, name: str) -> StringTable:
+    """Map a table of strings."""
+    return StringTable(load_column(folder, f"{name}.blob"), load_column(folder, f"{name}.offsets"))
