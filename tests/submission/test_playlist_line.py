@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from small_submissions import playlist, tracks, uri
+
+from challenge.submission.playlist_line import parse_careful, parse_plain
+from challenge.submission.rules import Rule, Violations
+
+
+def test_plain_line_gives_pid_and_uris_in_order():
+    line = parse_plain(4, playlist(1_000_003).encode())
+    assert line is not None
+    assert (line.number, line.pid, line.uris) == (4, 1_000_003, [each.encode() for each in tracks()])
+
+
+def test_plain_line_may_have_spaces_and_tabs_round_commas():
+    spaced = playlist(7).replace(",", " \t,  ").encode()
+    assert parse_plain(1, spaced) == parse_plain(1, playlist(7).encode())
+
+
+def test_careful_reading_names_fields_and_counts():
+    fields = [*tracks(0, 497), "spotify:track:short", uri(5)]
+    violations = Violations()
+    line = parse_careful(9, playlist(12, fields).encode(), violations)
+    assert [(v.rule, v.line, v.pid, v.message) for v in violations] == [
+        (Rule.WRONG_TRACK_COUNT, 9, 12, "499 tracks, expected 500"),
+        (Rule.MALFORMED_URI, 9, 12, "field 499: 'spotify:track:short'"),
+        (Rule.REPEATED_TRACK, 9, 12, f"'{uri(5)}' 2 times"),
+    ]
+    assert line.uris == [each.encode() for each in tracks(0, 497)]
+
+
+def test_long_lists_of_faults_are_cut():
+    violations = Violations()
+    parse_careful(1, playlist(1, ["x"] + tracks()[:493] + [f"bad{n}" for n in range(6)]).encode(), violations)
+    (violation,) = violations
+    assert violation.message.endswith("field 499: 'bad3'; and 2 more")
+
+
+def _mutate(line: bytes, kind: str, at: int, piece: bytes) -> bytes:
+    at %= len(line) + 1
+    if kind == "insert":
+        return line[:at] + piece + line[at:]
+    if kind == "delete":
+        return line[:at] + line[at + max(len(piece), 1) :]
+    if kind == "overwrite":
+        return line[:at] + piece + line[at + len(piece) :]
+    fields = line.split(b",")
+    fields[at % len(fields)] = piece if kind == "field" else fields[at % 7]
+    return b",".join(fields)
+
+
+PIECES = [
+    b"",
+    b",",
+    b" ",
+    b"\t",
+    b":",
+    b", ",
+    b" ,",
+    b"a",
+    b"0",
+    b"_",
+    b"-",
+    b"\0",
+    b"\r",
+    b"\xff",
+    b"\xc3\xa9",
+]
+PIECES += [b"spotify:track:", b"spotify:track:" + b"a" * 22, b"spotify:album:" + b"a" * 22, b"12", b",," * 3]
+PIECES += [uri(3).encode(), b"spotify:track:" + b"a" * 21, b"spotify:track:" + b"a" * 23, b"9" * 11, b"+1"]
+change = st.tuples(
+    st.sampled_from(["insert", "delete", "overwrite", "field", "repeat"]),
+    st.integers(0, 20_000),
+    st.sampled_from(PIECES) | st.binary(max_size=3),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(change, max_size=3))
+@example([("overwrite", 10, b"spotify:track:" + b"a" * 21), ("overwrite", 50, b"b")])
+def test_plain_reading_accepts_nothing_that_careful_reading_would_not(changes):
+    line = playlist(1_000_000).encode()
+    for kind, at, piece in changes:
+        line = _mutate(line, kind, at, piece)
+    line = line.strip(b" \t")
+    violations = Violations()
+    careful = parse_careful(1, line, violations)
+    plain = parse_plain(1, line)
+    assert (plain is not None) == (len(violations) == 0)
+    assert plain is None or plain == careful
+
+
+def test_shifted_field_boundaries_are_not_plain():
+    # One id a letter short and the next a letter long: totals agree, fields do not.
+    fields = tracks()
+    fields[3], fields[4] = fields[3][:-1], fields[4] + "x"
+    assert parse_plain(1, playlist(1, fields).encode()) is None
+
+
+def test_huge_pid_is_not_accepted():
+    violations = Violations()
+    assert parse_plain(1, playlist(2**31).encode()) is None
+    assert parse_careful(1, playlist("9" * 5000).encode(), violations).pid is None
+    assert parse_careful(2, playlist(2**31).encode(), violations).pid is None
+    assert violations.counts == {Rule.NON_INTEGER_PID: 2}
