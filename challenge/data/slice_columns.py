@@ -226,15 +226,19 @@ def _numbered(ids: IdArray) -> tuple[Int32Array, Int32Array]:
     return IdTable(len(ids) + 1).add_ids(ids)
 
 
-def counted_positions(lengths: Int32Array) -> Int32Array:
+def counted_positions(lengths: Int32Array | Int64Array) -> Int32Array:
     """Positions that count from 0 in each row of the given lengths, int32."""
     ends = np.cumsum(lengths, dtype=np.int64)
     total = int(ends[-1]) if len(ends) else 0
     return (np.arange(total) - np.repeat(ends - lengths, lengths)).astype(np.int32)
 
 
+def filled_positions(position: Int32Array, lengths: Int32Array | Int64Array) -> Int32Array:
+    """Fill in missing positions (-1) by counting in each row of the given lengths; int32."""
+    return np.where(position < 0, counted_positions(lengths), position).astype(np.int32)
+
+
 def odd_positions(position: Int32Array, lengths: Int32Array) -> Int32Array | None:
-    """Fill in missing positions (-1) by counting; None where that gives all of them."""
-    counted = counted_positions(lengths)
-    filled = np.where(position < 0, counted, position).astype(np.int32)
-    return None if np.array_equal(filled, counted) else filled
+    """Fill in missing positions; None where all of them simply count from 0."""
+    filled = filled_positions(position, lengths)
+    return None if np.array_equal(filled, counted_positions(lengths)) else filled
