@@ -1,0 +1,113 @@
+"""The pieces a sample is made of: ids, names, titles, the zip and the catalogue."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from random import Random
+
+import numpy as np
+import pytest
+
+from challenge.data.sample import zip_writer
+from challenge.data.sample.names import artist_name, durations_ms, spotify_ids, track_name, word
+from challenge.data.sample.themes import all_themes
+from challenge.data.sample.titles import make_title, misspell
+from challenge.data.sample.world import World, build_world
+from challenge.data.sample.zip_writer import Deflated, ZipWriter
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return build_world(3)
+
+
+def test_ids_are_distinct_and_of_22_letters() -> None:
+    ids = spotify_ids(np.arange(200_000, dtype=np.int32), 1)
+    assert len(np.unique(ids)) == 200_000
+    assert all(len(text) == 22 and text.isalnum() for text in ids[:100].tolist())
+    assert not np.isin(spotify_ids(np.arange(100, dtype=np.int32), 2), ids).any()
+
+
+def test_names_depend_on_number_and_seed_only() -> None:
+    assert artist_name(5, 0) == artist_name(5, 0)
+    assert len({artist_name(number, 0) for number in range(2000)}) > 1900
+    assert [track_name(number, 0) for number in range(50)] != [track_name(number, 1) for number in range(50)]
+    assert all(word(number)[0].isupper() for number in range(100))
+
+
+def test_durations_are_those_of_songs() -> None:
+    duration = durations_ms(np.arange(10_000, dtype=np.int32), 0)
+    assert 220_000 < duration.mean() < 240_000
+    assert duration.min() > 30_000
+
+
+@pytest.mark.parametrize(("text", "lengths"), [("abc", {3}), ("country", {6, 7, 8})])
+def test_misspelling_changes_at_most_one_letter(text: str, lengths: set[int]) -> None:
+    found = {misspell(text, Random(seed)) for seed in range(60)}
+    assert {len(word) for word in found} == lengths
+    assert len(found) > 5 or text == "abc"
+
+
+def test_themes_share_all_playlists_and_have_words() -> None:
+    themes = all_themes()
+    assert sum(theme.share for theme in themes) == pytest.approx(1)
+    assert all(theme.words or theme.kind == "artist" for theme in themes)
+    assert all(make_title(theme, "Some Body", Random(1)) for theme in themes)
+
+
+def test_ranges_nest(world: World) -> None:
+    assert world.album_start[-1] == world.artist_start[-1] == world.circle_start[-1] == world.n_tracks
+    assert np.isin(world.artist_start, world.album_start).all()
+    assert np.isin(world.circle_start, world.artist_start).all()
+    circle = np.searchsorted(world.circle_start, world.artist_start[:-1], side="right") - 1
+    assert (circle == world.artist_circle).all()
+
+
+def test_draws_stay_in_their_range_and_follow_popularity(world: World) -> None:
+    size = np.diff(world.artist_start)
+    artist = int(np.argmax(np.diff(world.popular[world.artist_start]) * (size > 20)))
+    low, high = (np.full(4000, bound) for bound in world.artist_start[artist : artist + 2])
+    uniform = (np.arange(4000) + 0.5) / 4000
+    drawn = world.draw(low, high, uniform, np.zeros(4000, np.bool_))
+    assert low[0] <= drawn.min() <= drawn.max() < high[0]
+    weight = np.diff(world.popular[low[0] : high[0] + 1])
+    count = np.bincount(drawn - low[0], minlength=len(weight))
+    np.testing.assert_allclose(count / 4000, weight / weight.sum(), atol=2 / 4000)
+
+
+def test_restricted_world_draws_nothing_else(world: World) -> None:
+    allowed = np.zeros(world.n_tracks, np.bool_)
+    allowed[[10, 5000, 70_000]] = True
+    small = world.restricted(allowed)
+    low, high = np.array([0, 20, 4000]), np.array([20, 40, 6000])
+    drawn = small.draw(low, high, np.array([0.2, 0.999, 0.7]), np.array([False, True, True]))
+    assert drawn[[0, 2]].tolist() == [10, 5000]
+    assert drawn[1] in {10, 5000, 70_000}, "an empty range stands for the whole catalogue"
+
+
+def _zip_of(members: dict[str, bytes]) -> io.BytesIO:
+    file = io.BytesIO()
+    writer = ZipWriter(file)
+    for name, content in members.items():
+        writer.add(Deflated.of(name, content))
+    writer.close()
+    return file
+
+
+def test_zip_opens_with_the_standard_library() -> None:
+    members = {"data/a.json": b"x" * 100_000, "ö.txt": "é".encode(), "empty": b""}
+    with zipfile.ZipFile(_zip_of(members)) as archive:
+        assert archive.testzip() is None
+        assert {name: archive.read(name) for name in archive.namelist()} == members
+
+
+def test_zip64_is_used_beyond_the_old_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    # With the limit lowered, sizes that would need gigabytes take the same paths.
+    monkeypatch.setattr(zip_writer, "_FAR", 150)
+    members = {f"{number}.txt": bytes([number]) * 500 for number in range(20)}
+    file = _zip_of(members)
+    assert b"PK\x06\x06" in file.getvalue()
+    with zipfile.ZipFile(file) as archive:
+        assert archive.testzip() is None
+        assert {name: archive.read(name) for name in archive.namelist()} == members
