@@ -18,6 +18,8 @@ MAX_LINE_BYTES: Final = 1 << 16
 """Longest line that is read: 131 bytes for each of the 500 tracks, where a URI and its comma take 37."""
 MAX_TEXT_BYTES: Final = 1 << 29
 """Most text that is read after inflating: a submission of 10,000 playlists has about 190 MB."""
+MAX_LINES: Final = 1_000_000
+"""Most lines that are read, blank ones and comments included."""
 _CHUNK_BYTES: Final = 1 << 20
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _DAMAGE: Final = (EOFError, gzip.BadGzipFile, cast("type[Exception]", isal_zlib.error))
@@ -119,6 +121,9 @@ def _split(chunks: Iterator[bytes], violations: Violations) -> Iterator[tuple[in
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             number += 1
+            if number > MAX_LINES:
+                violations.add(Rule.FILE_TOO_LARGE, f"more than {MAX_LINES:,} lines; read no further")
+                return
             if not skipping and _fits(line, number, violations):
                 yield number, line
             skipping = False

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from challenge.data.challenge_set import ChallengeSet
 from challenge.submission.lines import stopped_early
 from challenge.submission.playlist_line import PlaylistLine, list_uris
 from challenge.submission.rules import Rule, Violation, Violations
@@ -79,21 +80,36 @@ class ValidationReport:
         }
 
 
+def seeds_by_pid(challenge: ChallengeSet) -> SeedsByPid:
+    """Return the seeds of each playlist as the URIs that a submission would name."""
+    uris = [TRACK_PREFIX.encode() + track_id for track_id in challenge.track_ids.tolist()]
+    bounds = challenge.indptr.tolist()
+    rows = zip(challenge.pid.tolist(), bounds, bounds[1:], strict=False)
+    return {pid: frozenset(uris[start:end]) for pid, start, end in rows}
+
+
 def validate_file(
-    path: Path, challenge: SeedsByPid, *, track_exists: TrackExists | None = None
+    path: Path, challenge: ChallengeSet, *, track_exists: TrackExists | None = None
 ) -> ValidationReport:
-    """Check a .csv or .csv.gz file and collect every violation.
+    """Check a .csv or .csv.gz file against a challenge set and collect every violation.
 
     Args:
         path: the submission.
-        challenge: the seed track URIs of each playlist that must be answered.
+        challenge: the playlists that must be answered.
         track_exists: tells which tracks the dataset knows; without it this rule goes unchecked.
 
     Raises:
         MissingInputError: nothing there.
         InputError: not a file that can be read.
     """
-    checker = _Checker(challenge, track_exists)
+    return validate_against(path, seeds_by_pid(challenge), track_exists=track_exists)
+
+
+def validate_against(
+    path: Path, seeds: SeedsByPid, *, track_exists: TrackExists | None = None
+) -> ValidationReport:
+    """Do the same where the seeds of each playlist are at hand."""
+    checker = _Checker(seeds, track_exists)
     for item in scan(path, checker.violations):
         if isinstance(item, TeamInfo):
             checker.team = checker.team or item
@@ -107,7 +123,7 @@ def validate_file(
 class _Checker:
     """What is known after the lines read so far."""
 
-    challenge: SeedsByPid
+    seeds: SeedsByPid
     track_exists: TrackExists | None
     violations: Violations = field(default_factory=Violations)
     team: TeamInfo | None = None
@@ -123,8 +139,8 @@ class _Checker:
             self._check_existence(line, self.track_exists)
 
     def _check_pid(self, pid: int, number: int) -> None:
-        if pid not in self.challenge:
-            found = f"pid {pid} is none of the challenge's {len(self.challenge):,} playlists"
+        if pid not in self.seeds:
+            found = f"pid {pid} is none of the challenge's {len(self.seeds):,} playlists"
             self.violations.add(Rule.UNKNOWN_PID, found, line=number, pid=pid)
         elif pid in self._lines:
             found = f"the first is line {self._lines[pid]}"
@@ -133,9 +149,9 @@ class _Checker:
             self._lines[pid] = number
 
     def _check_seeds(self, pid: int, line: PlaylistLine) -> None:
-        seeds = self.challenge.get(pid, frozenset())
-        if not seeds.isdisjoint(line.uris):
-            found = list_uris([uri for uri in line.uris if uri in seeds])
+        given = self.seeds.get(pid, frozenset())
+        if not given.isdisjoint(line.uris):
+            found = list_uris([uri for uri in line.uris if uri in given])
             self.violations.add(Rule.SEED_INCLUDED, found, line=line.number, pid=pid)
 
     def _check_existence(self, line: PlaylistLine, track_exists: TrackExists) -> None:
@@ -155,7 +171,7 @@ class _Checker:
         """Report the playlists without a line, unless the text could not be read to its end."""
         if stopped_early(self.violations) or (not self._lines and self._is_unreadable()):
             return
-        for pid in self.challenge:
+        for pid in self.seeds:
             if pid not in self._lines:
                 self.violations.add(Rule.MISSING_PID, "the playlist has no line", pid=pid)
 
@@ -171,7 +187,7 @@ class _Checker:
             path=path,
             team=self.team,
             n_playlists=len(self._lines),
-            n_expected=len(self.challenge),
+            n_expected=len(self.seeds),
             tracks_checked=self.track_exists is not None,
             counts=in_order,
             violations=tuple(self.violations),

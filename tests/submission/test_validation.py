@@ -9,14 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_submissions import HEADER, PIDS, lines, playlist, seeds, tracks, uri, write
 
+from challenge.data.challenge_set import read_challenge_set
 from challenge.errors import InputError, MissingInputError
 from challenge.submission import lines as lines_module
 from challenge.submission.rules import Rule, Violations
-from challenge.submission.validation import ValidationReport, validate_file
+from challenge.submission.validation import (
+    ValidationReport,
+    seeds_by_pid,
+    validate_against,
+    validate_file,
+)
 
 
 def check(folder, content, name="submission.csv", **options) -> ValidationReport:
-    return validate_file(write(folder, content, name), seeds(), **options)
+    return validate_against(write(folder, content, name), seeds(), **options)
 
 
 def found(report: ValidationReport) -> list[tuple[Rule, int | None, int | None]]:
@@ -35,7 +41,7 @@ def test_valid_file_in_each_name(tmp_path, name):
     path = tmp_path / name
     data = "\n".join(lines()).encode()
     path.write_bytes(gzip.compress(data) if name.lower().endswith("gz") else data)
-    report = validate_file(path, seeds())
+    report = validate_against(path, seeds())
     assert report.valid
     assert report.counts == {}
     assert report.team is not None
@@ -58,7 +64,7 @@ def test_form_of_2018_is_valid_but_noted(tmp_path):
 def test_several_gzip_members_are_one_file(tmp_path):
     path = tmp_path / "s.csv.gz"
     path.write_bytes(b"".join(gzip.compress((line + "\n").encode()) for line in lines()))
-    assert validate_file(path, seeds()).valid
+    assert validate_against(path, seeds()).valid
 
 
 FIRST, SECOND, THIRD = PIDS
@@ -167,7 +173,7 @@ WHOLE_FILE = {
 @pytest.mark.parametrize(("name", "data", "rule"), WHOLE_FILE.values(), ids=WHOLE_FILE.keys())
 def test_each_broken_file_breaks_its_rule(tmp_path, name, data, rule):
     (tmp_path / name).write_bytes(data)
-    counts = validate_file(tmp_path / name, seeds()).counts
+    counts = validate_against(tmp_path / name, seeds()).counts
     assert set(counts) == {rule}
 
 
@@ -191,10 +197,12 @@ def test_a_long_line_at_the_end_is_reported_too(tmp_path):
 
 
 def test_a_bomb_is_read_only_up_to_the_limit(tmp_path, monkeypatch):
-    monkeypatch.setattr(lines_module, "MAX_TEXT_BYTES", 3 << 20)
-    bomb = gzip.compress(TEXT + b"\n" + b"# \n" * 2_000_000)
-    report = validate_file(write_bytes(tmp_path / "s.csv.gz", bomb), seeds())
-    assert found(report) == [(Rule.FILE_TOO_LARGE, None, None)]
+    bomb = write_bytes(tmp_path / "s.csv.gz", gzip.compress(TEXT + b"\n" + b"# \n" * 1_000_000))
+    monkeypatch.setattr(lines_module, "MAX_TEXT_BYTES", 1 << 20)
+    assert found(validate_against(bomb, seeds())) == [(Rule.FILE_TOO_LARGE, None, None)]
+    monkeypatch.undo()
+    monkeypatch.setattr(lines_module, "MAX_LINES", 1000)
+    assert found(validate_against(bomb, seeds())) == [(Rule.FILE_TOO_LARGE, None, None)]
 
 
 def write_bytes(path, data):
@@ -225,9 +233,9 @@ def test_remembering_tracks_is_bounded(tmp_path, monkeypatch):
 
 def test_missing_file_and_folder(tmp_path):
     with pytest.raises(MissingInputError):
-        validate_file(tmp_path / "none.csv", seeds())
+        validate_against(tmp_path / "none.csv", seeds())
     with pytest.raises(InputError):
-        validate_file(tmp_path, seeds())
+        validate_against(tmp_path, seeds())
 
 
 def test_report_as_json(tmp_path):
@@ -308,5 +316,18 @@ def test_what_is_accepted_the_official_checker_accepts(tmp_path_factory, edits, 
         at = place % (len(text) if random.random() < 0.5 else 60)
         text = text[:at] + piece + text[at + overwrite :]
     path = write_bytes(tmp_path_factory.mktemp("law") / "s.csv", text.encode())
-    if validate_file(path, seeds()).valid:
+    if validate_against(path, seeds()).valid:
         assert official_checker_accepts(text)
+
+
+def test_a_challenge_set_gives_the_seeds(tmp_path, tiny_challenge_set):
+    challenge = read_challenge_set(tiny_challenge_set)
+    by_pid = seeds_by_pid(challenge)
+    assert list(by_pid) == challenge.pid.tolist()
+    sizes = {pid: len(given) for pid, given in by_pid.items()}
+    assert sizes[int(challenge.pid[0])] == 0
+    pid, given = next((pid, given) for pid, given in by_pid.items() if given)
+    path = write(tmp_path, [HEADER, playlist(pid, [next(iter(given)).decode(), *tracks(0, 499)])])
+    report = validate_file(path, challenge)
+    assert found(report)[0] == (Rule.SEED_INCLUDED, 2, pid)
+    assert report.counts[Rule.MISSING_PID] == len(challenge) - 1

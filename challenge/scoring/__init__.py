@@ -1,0 +1,1 @@
+"""Metrics, scorecards and comparisons. Knows no torch and no recommender."""

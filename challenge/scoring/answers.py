@@ -1,0 +1,105 @@
+"""What was held out: a JSON object of pid → ``{"category": name, "holdout": [track URI, ...]}``."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from challenge.data.vocabulary import ids_of
+from challenge.errors import FormatError, MissingInputError
+from challenge.types import ID_LENGTH, ID_PATTERN, TRACK_PREFIX, IdArray, Int32Array, Int64Array
+
+_URI: Final = re.compile(TRACK_PREFIX + ID_PATTERN)
+_HASH_LENGTH: Final = 12
+_UNNAMED: Final = "uncategorised"
+_HINT: Final = (
+    'answers are a JSON object such as {"1000003": {"category": "title_only", "holdout": [URI, ...]}}'
+)
+
+
+class _Answer(msgspec.Struct):
+    holdout: list[str]
+    category: str = _UNNAMED
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """The held-out tracks of Q playlists.
+
+    Attributes:
+        pid: playlist ids, ascending, int32, shape (Q,).
+        categories: name of each playlist's category, Q strings.
+        indptr: where the tracks of each playlist begin, int64, shape (Q + 1,).
+        track_ids: held-out tracks, dtype S22, a playlist's after another's.
+    """
+
+    pid: Int32Array
+    categories: tuple[str, ...]
+    indptr: Int64Array
+    track_ids: IdArray
+
+    def __len__(self) -> int:
+        return len(self.pid)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """Stands for playlists, categories and sets of tracks, whatever the layout of the file; 12 digits."""
+        digest = hashlib.sha256()
+        bounds = self.indptr.tolist()
+        for row, (pid, category) in enumerate(zip(self.pid.tolist(), self.categories, strict=True)):
+            tracks = np.unique(self.track_ids[bounds[row] : bounds[row + 1]])
+            digest.update(f"{pid} {category} {len(tracks)}\n".encode() + tracks.tobytes())
+        return digest.hexdigest()[:_HASH_LENGTH]
+
+
+def read_answers(path: Path) -> Answers:
+    """Read the answers to a challenge set.
+
+    Raises:
+        MissingInputError: nothing there.
+        FormatError: not such a file, no playlist in it, or a playlist without a proper track.
+    """
+    try:
+        raw = msgspec.json.decode(path.read_bytes(), type=dict[str, _Answer])
+    except FileNotFoundError:
+        raise MissingInputError(f"{path}: no such file", hint=_HINT) from None
+    except OSError as error:
+        raise MissingInputError(f"{path}: cannot be read ({error.strerror})", hint=_HINT) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise FormatError(f"{path}: not answers ({error})", hint=_HINT) from error
+    if not raw:
+        raise FormatError(f"{path}: no playlist in it", hint=_HINT)
+    for pid, answer in raw.items():
+        _check(path, pid, answer)
+    return _answers({int(pid): answer for pid, answer in raw.items()})
+
+
+def _check(path: Path, pid: str, answer: _Answer) -> None:
+    if not re.fullmatch("[0-9]{1,9}", pid):
+        raise FormatError(f"{path}: pid {pid!r} is not a whole number", hint=_HINT)
+    if not answer.holdout:
+        raise FormatError(
+            f"{path}, playlist {pid}: nothing held out; expected at least one track", hint=_HINT
+        )
+    for place, uri in enumerate(answer.holdout):
+        if not _URI.fullmatch(uri):
+            found = f"holdout[{place}] is {uri!r}; expected {TRACK_PREFIX!r} + {ID_LENGTH} characters"
+            raise FormatError(f"{path}, playlist {pid}: {found}", hint=_HINT)
+
+
+def _answers(raw: dict[int, _Answer]) -> Answers:
+    ordered = dict(sorted(raw.items()))
+    sizes = [len(answer.holdout) for answer in ordered.values()]
+    return Answers(
+        np.array(list(ordered), np.int32),
+        tuple(answer.category for answer in ordered.values()),
+        np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+        ids_of((uri for answer in ordered.values() for uri in answer.holdout), TRACK_PREFIX),
+    )

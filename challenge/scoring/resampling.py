@@ -1,0 +1,161 @@
+"""How sure a mean is: bootstrap intervals and paired tests over playlists, stratified by category."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float64Array = NDArray[np.float64]
+
+RESAMPLES: Final = 1000
+PERMUTATIONS: Final = 10_000
+CONFIDENCE: Final = 0.95
+_BLOCK: Final = 250
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean with its confidence interval.
+
+    Attributes:
+        mean: the mean over playlists.
+        low: lower end of the interval.
+        high: upper end.
+    """
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """How much a second system differs from a first on the same playlists.
+
+    Attributes:
+        first: mean of the first system.
+        second: mean of the second.
+        difference: second minus first, with its confidence interval.
+        p_value: share of random sign changes that give a mean difference at least as large, two-sided.
+    """
+
+    first: float
+    second: float
+    difference: Estimate
+    p_value: float
+
+    @property
+    def significant(self) -> bool:
+        """Whether the difference is larger than chance would make it in one of twenty cases."""
+        return self.p_value < 1 - CONFIDENCE
+
+
+def resampled_means(values: Float64Array, *, seed: int, resamples: int = RESAMPLES) -> Float64Array:
+    """Means of ``values`` (Q, metrics) over playlists drawn anew with replacement; (resamples, metrics)."""
+    rng = np.random.default_rng(seed)
+    count = len(values)
+    even = np.full(count, 1 / count)
+    means = [
+        rng.multinomial(count, even, size=min(_BLOCK, resamples - start)) @ values
+        for start in range(0, resamples, _BLOCK)
+    ]
+    return np.concatenate(means) / count
+
+
+def estimates(values: Float64Array, resampled: Float64Array) -> tuple[Estimate, ...]:
+    """Means of ``values`` (Q, metrics), with percentile intervals from their resampled means.
+
+    Source: Efron 1979, percentile bootstrap.
+    """
+    low, high = interval(resampled)
+    means = values.mean(axis=0)
+    return tuple(Estimate(float(a), float(b), float(c)) for a, b, c in zip(means, low, high, strict=True))
+
+
+def interval(resampled: Float64Array) -> tuple[Float64Array, Float64Array]:
+    """Ends of the central ``CONFIDENCE`` of the rows of ``resampled``."""
+    tail = 100 * (1 - CONFIDENCE) / 2
+    low, high = np.percentile(resampled, [tail, 100 - tail], axis=0)
+    return low, high
+
+
+def stratified_means(
+    values: Float64Array, strata: Sequence[str], *, seed: int, resamples: int = RESAMPLES
+) -> dict[str, Float64Array]:
+    """Resampled means of each stratum; each draws its own playlists, from ``seed`` and its place among them.
+
+    Args:
+        values: float64, shape (Q, metrics).
+        strata: name of each row's stratum, Q entries.
+        seed: seed of the draws.
+        resamples: how often to draw.
+    """
+    labels = np.array(strata)
+    seeds = np.random.SeedSequence(seed).generate_state(len(set(strata)))
+    return {
+        name: resampled_means(values[labels == name], seed=int(own), resamples=resamples)
+        for name, own in zip(sorted(set(strata)), seeds, strict=True)
+    }
+
+
+def pooled(means: dict[str, Float64Array], strata: Sequence[str]) -> Float64Array:
+    """Resampled means over all playlists: each stratum's, weighted by its share of the playlists."""
+    names, counts = np.unique(np.array(strata), return_counts=True)
+    return sum(
+        (means[str(name)] * (count / len(strata)) for name, count in zip(names, counts, strict=True)),
+        start=np.zeros_like(means[str(names[0])]),
+    )
+
+
+def paired_differences(
+    first: Float64Array,
+    second: Float64Array,
+    strata: Sequence[str],
+    *,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    permutations: int = PERMUTATIONS,
+) -> tuple[PairedDifference, ...]:
+    """Compare two systems on the same playlists, a result for each column.
+
+    Args:
+        first: values of the first system, float64, shape (Q, metrics).
+        second: values of the second, aligned.
+        strata: category of each playlist.
+        seed: seed of all draws.
+        resamples: draws for the interval.
+        permutations: draws for the p-value.
+
+    Source: paired bootstrap and Fisher's randomisation test, as in Smucker et al. 2007.
+    """
+    change = second - first
+    drawn = pooled(stratified_means(change, strata, seed=seed, resamples=resamples), strata)
+    p_values = _sign_flip_p_values(change, seed=seed, permutations=permutations)
+    return tuple(
+        PairedDifference(float(a), float(b), difference, float(p))
+        for a, b, difference, p in zip(
+            first.mean(axis=0), second.mean(axis=0), estimates(change, drawn), p_values, strict=True
+        )
+    )
+
+
+def _sign_flip_p_values(change: Float64Array, *, seed: int, permutations: int) -> Float64Array:
+    """Two-sided p-values, counting the observed signs as one of the draws, so that none is 0."""
+    # Rounding must not decide between equal sums.
+    observed = np.abs(change.sum(axis=0)) * (1 - 1e-12)
+    rng = np.random.default_rng(seed)
+    extreme = np.ones(change.shape[1])
+    for block in _blocks(permutations):
+        flips = np.unpackbits(rng.integers(0, 256, (block, -(-len(change) // 8)), np.uint8), axis=1)
+        sums = (1.0 - 2.0 * flips[:, : len(change)]) @ change
+        extreme += (np.abs(sums) >= observed).sum(axis=0)
+    return extreme / (permutations + 1)
+
+
+def _blocks(total: int) -> Iterator[int]:
+    for start in range(0, total, _BLOCK):
+        yield min(_BLOCK, total - start)
