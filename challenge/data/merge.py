@@ -44,6 +44,7 @@ class Merger:
         self._columns = {name: ColumnWriter(folder / f"{name}.npy", dtype) for name, dtype in columns.items()}
         self._track_names = StringWriter(folder, "track_names")
         self._artist_names = StringWriter(folder, "artist_names")
+        self._album_names = StringWriter(folder, "album_names")
         self._tracks, self._artists, self._albums = IdTable(), IdTable(), IdTable()
         self._titles: dict[str, int] = {}
         self._slices: list[tuple[str, int]] = []
@@ -70,12 +71,13 @@ class Merger:
         indices, new = self._tracks.add_ids(part.tracks)
         # What a track's first occurrence says of it holds; its artist and album are new only with new tracks.
         artists, new_artists = self._number_new(self._artists, part.artists, part.artist_code[new])
-        albums, _ = self._number_new(self._albums, part.albums, part.album_code[new])
+        albums, new_albums = self._number_new(self._albums, part.albums, part.album_code[new])
         self._columns["track_artist"].append(artists)
         self._columns["track_album"].append(albums)
         self._columns["track_duration_ms"].append(part.duration_ms[new])
         self._track_names.append(pick(part.track_names, new))
         self._artist_names.append(pick(part.artist_names, new_artists))
+        self._album_names.append(pick(part.album_names, new_albums))
         return indices
 
     @staticmethod
@@ -115,7 +117,7 @@ class Merger:
     def close(self, *, complete: bool) -> None:
         """Close the files; incomplete ones must be thrown away."""
         writers: list[ColumnWriter | StringWriter] = [*self._columns.values()]
-        for writer in (*writers, self._track_names, self._artist_names):
+        for writer in (*writers, self._track_names, self._artist_names, self._album_names):
             writer.close() if complete else writer.abandon()
 
     def _require_distinct_pids(self) -> None:

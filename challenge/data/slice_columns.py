@@ -44,7 +44,7 @@ class SliceColumns:
         artist_code: index into ``artists`` of each distinct track, int32, shape (u,); ``album_code`` alike.
         duration_ms: int32, shape (u,).
         track_names: u names.
-        artists: ids with their ``artist_names``; ``albums`` likewise.
+        artists: ids with their ``artist_names``; ``albums`` with ``album_names``.
     """
 
     pid: Int32Array
@@ -65,6 +65,7 @@ class SliceColumns:
     artists: IdArray
     artist_names: StringTable
     albums: IdArray
+    album_names: StringTable
 
 
 class TrackRecord(msgspec.Struct, gc=False):
@@ -219,6 +220,7 @@ def _columns(playlists: list[_PlaylistRecord], rows: list[TrackRecord]) -> Slice
         artists=artists[artist_first],
         artist_names=StringTable.from_strings(distinct[i].artist_name for i in artist_first),
         albums=albums[album_first],
+        album_names=StringTable.from_strings(distinct[i].album_name for i in album_first),
     )
 
 

@@ -30,6 +30,7 @@ from challenge.data.columns import load_column, load_strings
 from challenge.data.interactions import Interactions
 from challenge.data.playlists import Playlists
 from challenge.data.slice_files import SliceFile, content_hash, find_slices
+from challenge.data.strings import StringTable
 from challenge.data.vocabulary import Vocabulary
 from challenge.errors import FormatError, MissingInputError
 from challenge.types import ALBUM_PREFIX, ARTIST_PREFIX, TRACK_PREFIX
@@ -55,6 +56,11 @@ class Store:
     playlists: Playlists
     catalog: Catalog
     manifest: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def album_names(self) -> StringTable:
+        """Names of the albums, which only writing the official format needs."""
+        return load_strings(self.path, "album_names")
 
     @property
     def content_hash(self) -> str:
