@@ -1,0 +1,1 @@
+"""The ``challenge`` command: the only place that parses arguments, prints and exits."""

@@ -1,0 +1,160 @@
+"""Where output goes: results to stdout, progress and messages to stderr.
+
+A command ends with one of :func:`show_json` or :func:`show`. Progress is shown as bars on a terminal and as
+log lines elsewhere; see :mod:`challenge.cli.bars` and :mod:`challenge.cli.log_lines`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from challenge import progress
+from challenge.progress import Advance
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+
+
+def stdout_console() -> Console:
+    """The console for results; 110 columns wide where stdout is no terminal."""
+    from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _file_width())
+
+
+def stderr_console() -> Console:
+    """The console for progress, messages and errors."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def _file_width() -> int:
+    """Columns for output into files and pipes: what COLUMNS says, otherwise 110."""
+    named = os.environ.get("COLUMNS", "")
+    return int(named) if named.isdigit() and int(named) > 0 else 110
+
+
+def show(*renderables: RenderableType) -> None:
+    """Print results for a person on stdout; plain text is not wrapped, so that it can be copied."""
+    console = stdout_console()
+    for renderable in renderables:
+        text = isinstance(renderable, str)
+        console.print(renderable, soft_wrap=text, markup=not text)
+
+
+def show_json(value: object) -> None:
+    """Print a result for scripts on stdout: one JSON document, of dataclasses and arrays too."""
+    import orjson
+
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
+    options |= orjson.OPT_NON_STR_KEYS
+    text = orjson.dumps(value, default=str, option=options).decode()
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def make_table(
+    title: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]], *, left: int = 1
+) -> Table:
+    """A table in the house style: the first ``left`` columns to the left, figures to the right."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+    for number, name in enumerate(columns):
+        side = "left" if number < left else "right"
+        table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
+    for row in rows:
+        # Titles and paths may hold square brackets, which are no markup here.
+        table.add_row(*(cell if isinstance(cell, Text) else Text(_cell(cell)) for cell in row))
+    return table
+
+
+def _cell(value: object) -> str:
+    """A value as a table shows it: thousands separated, nothing for None."""
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def size_text(count: float) -> str:
+    """Bytes in the unit that fits, such as "61.3 MB" (decimal units)."""
+    for unit in ("B", "kB", "MB"):
+        if abs(count) < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB" if count < 1000 else f"{count / 1000:.1f} TB"
+
+
+def seconds_text(seconds: float) -> str:
+    """A duration, such as "0.4 s", "48 s", "3 min 05 s" or "2 h 07 min"."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def count_text(amount: float) -> str:
+    """A count of work: whole where it is, to three figures where it is not."""
+    return f"{amount:,.0f}" if amount >= 100 or float(amount).is_integer() else f"{amount:.3g}"
+
+
+def amount_text(done: float, total: float | None, unit: str) -> str:
+    """How much of a task is done, such as "3,400 of 10,000 playlists"."""
+    text = count_text(done) if total is None else f"{count_text(done)} of {count_text(total)}"
+    return f"{text} {unit}".rstrip()
+
+
+def rate_text(done: float, seconds: float, unit: str) -> str:
+    """Work per second, or per minute or hour where that reads better."""
+    if done <= 0 or seconds <= 0:
+        return ""
+    rate = done / seconds
+    for name, factor in (("s", 1), ("min", 60), ("h", 3600)):
+        if rate * factor >= 1 or name == "h":
+            return f"{count_text(float(f'{rate * factor:.3g}'))} {unit}".rstrip() + f"/{name}"
+    return ""
+
+
+class SilentBackend:
+    """Shows nothing, for ``--quiet``."""
+
+    def task(self, label: str, total: float | None, unit: str) -> AbstractContextManager[Advance]:
+        """Open a task that nobody sees."""
+        return nullcontext(_no_advance)
+
+    def message(self, text: str) -> None:
+        """Drop a message."""
+
+
+def _no_advance(amount: float = 1, *, note: str = "") -> None:
+    """Swallow progress."""
+
+
+@contextmanager
+def console_progress(*, quiet: bool) -> Iterator[None]:
+    """Show the progress of everything inside the block on stderr, as fits what stderr is."""
+    backend: Any
+    if quiet:
+        backend = SilentBackend()
+    elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        from challenge.cli.bars import BarBackend
+
+        backend = BarBackend(stderr_console())
+    else:
+        from challenge.cli.log_lines import LogBackend
+
+        backend = LogBackend(sys.stderr)
+    with progress.use_backend(backend):
+        yield

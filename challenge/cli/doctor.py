@@ -1,0 +1,151 @@
+"""``challenge doctor``: whether this machine can do the work."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from challenge import __version__, progress
+from challenge.cli.console import make_table, show, show_json, size_text
+from challenge.cli.options import CacheOption, JsonFlag
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_PACKAGES: Final = ("numpy", "scipy", "sklearn", "numba", "torch", "torch_geometric", "lightgbm", "msgspec",
+                    "orjson", "isal", "safetensors")  # fmt: skip
+_LEAST_MEMORY: Final = 4_000_000_000
+_LEAST_DISK: Final = 2_000_000_000
+_MISSING_SOMETHING: Final = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at.
+
+    Attributes:
+        topic: what was looked at.
+        found: what was found.
+        ok: whether that suffices.
+        advice: what to do if it does not; empty otherwise.
+    """
+
+    topic: str
+    found: str
+    ok: bool = True
+    advice: str = ""
+
+
+def doctor(cache: CacheOption = None, json: JsonFlag = False) -> None:
+    """Check versions, device, threads, memory, disk and the cache folder.
+
+    Reads and writes nothing of yours. Ends with exit code 5 where something vital is missing.
+    """
+    findings = examine(cache)
+    well = all(finding.ok for finding in findings)
+    if json:
+        show_json({"ok": well, "findings": findings})
+    else:
+        _show(findings, well=well)
+    if not well:
+        raise typer.Exit(_MISSING_SOMETHING)
+
+
+def examine(cache: Path | None) -> list[Finding]:
+    """Look at everything that the commands need."""
+    packages = progress.track(_PACKAGES, "Importing packages", unit="packages")
+    findings = [Finding("challenge", __version__), _python(), *map(_package, packages)]
+    return [*findings, _device(), _threads(), _memory(), *_disks(cache)]
+
+
+def _python() -> Finding:
+    """The interpreter."""
+    ok = sys.version_info >= (3, 11)
+    return Finding(
+        "Python", f"{platform.python_version()} ({sys.executable})", ok, "use Python 3.11 or later"
+    )
+
+
+def _package(name: str) -> Finding:
+    """One package, really imported: an installed one may still lack a library."""
+    try:
+        module = import_module(name)
+    except ImportError as error:
+        return Finding(name, f"cannot be imported: {error}", ok=False, advice="run make setup")
+    return Finding(name, str(getattr(module, "__version__", "present")))
+
+
+def _device() -> Finding:
+    """What would compute, and why."""
+    try:
+        import torch
+    except ImportError:
+        return Finding("device", "unknown without torch", ok=False, advice="run make setup")
+    return Finding("device", _device_text(torch))
+
+
+def _device_text(torch: ModuleType) -> str:
+    """The GPU with its memory, or why there is none."""
+    if torch.cuda.is_available():
+        free, total = torch.cuda.mem_get_info()
+        name = torch.cuda.get_device_name()
+        return f"cuda: {name}, {size_text(free)} of {size_text(total)} free"
+    why = "this torch is built without CUDA" if torch.version.cuda is None else "no usable GPU found"
+    return f"cpu ({why})"
+
+
+def _threads() -> Finding:
+    """Threads in use, and of how many processors."""
+    from challenge.threads import available_cpus, thread_count
+
+    return Finding(
+        "threads", f"{thread_count()} in use; {available_cpus()} of {os.cpu_count()} processors granted"
+    )
+
+
+def _memory() -> Finding:
+    """Memory that may still be taken."""
+    from challenge.machine import memory
+
+    found = memory()
+    text = f"{size_text(found.available)} of {size_text(found.total)} free"
+    return Finding("memory", text, found.available >= _LEAST_MEMORY, "close other programs: 4 GB are needed")
+
+
+def _disks(cache: Path | None) -> list[Finding]:
+    """Room in the present folder and in the cache, and whether the cache may be written."""
+    from challenge.data.store import default_cache_dir
+    from challenge.machine import disk_free
+
+    folders = {"working folder": Path.cwd(), "cache folder": cache or default_cache_dir()}
+    findings = []
+    for topic, folder in folders.items():
+        free = disk_free(folder)
+        parent = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+        writable = os.access(parent, os.W_OK)
+        text = f"{folder}, {size_text(free)} free" + ("" if writable else ", not writable")
+        advice = "name another folder, with --cache or $CHALLENGE_CACHE for the cache"
+        findings.append(Finding(topic, text, writable and free >= _LEAST_DISK, advice))
+    return findings
+
+
+def _show(findings: list[Finding], *, well: bool) -> None:
+    """Print the findings and a verdict."""
+    from rich.text import Text
+
+    marks = {True: Text("✓", style="green"), False: Text("✗", style="bold red")}
+    rows = [(marks[finding.ok], finding.topic, finding.found) for finding in findings]
+    show(make_table(None, ("", "what", "found"), rows, left=3))
+    for finding in findings:
+        if not finding.ok:
+            show(Text.assemble((f"{finding.topic}: ", "bold"), finding.advice))
+    show(
+        Text("All is well." if well else "Something vital is missing.", style="green" if well else "bold red")
+    )

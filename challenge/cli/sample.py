@@ -1,0 +1,61 @@
+"""``challenge sample``: a synthetic dataset in the official formats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from challenge.cli.console import make_table, show, show_json, size_text
+from challenge.cli.options import JsonFlag, SeedOption
+
+if TYPE_CHECKING:
+    from challenge.data.sample import SampleFiles
+
+
+def sample(
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to write to.")] = Path(
+        "data/sample"
+    ),
+    playlists: Annotated[
+        int,
+        typer.Option("--playlists", min=100, metavar="N", help="Playlists in the MPD; a million take 6 GB."),
+    ] = 10_000,
+    challenge_per_category: Annotated[
+        int,
+        typer.Option(
+            "--per-category", min=1, metavar="N", help="Challenge playlists in each of the ten categories."
+        ),
+    ] = 1_000,
+    seed: SeedOption = 0,
+    json: JsonFlag = False,
+) -> None:
+    """Make a synthetic MPD and challenge set, with invented artists, albums and tracks.
+
+    Reads nothing. Writes DIR/mpd.zip, DIR/challenge_set.json and DIR/answers.json in the official formats.
+    The same options give the same files, whatever the number of threads.
+    """
+    from challenge.data.sample import write_sample
+
+    files = write_sample(
+        output, playlists=playlists, seed=seed, challenge_per_category=challenge_per_category
+    )
+    if json:
+        show_json(files)
+    else:
+        _show(files)
+
+
+def _show(files: SampleFiles) -> None:
+    """Print what was written."""
+    contents = (
+        (files.mpd, f"{files.playlists:,} playlists, {files.rows:,} rows, {files.tracks:,} tracks"),
+        (files.challenge_set, f"{files.challenge_playlists:,} playlists to continue"),
+        (files.answers, "their held-out tracks"),
+    )
+    rows = [(path.name, what, size_text(path.stat().st_size)) for path, what in contents]
+    show(make_table(f"Written to {files.mpd.parent}", ("file", "holds", "size"), rows, left=2))
+    inputs = f"--mpd {quote(str(files.mpd))} --challenge {quote(str(files.challenge_set))}"
+    show(f"Next: challenge run {inputs} --output submissions/sample")

@@ -1,0 +1,148 @@
+"""Figures as people read them, and progress as bars, log lines or not at all."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from challenge import progress
+from challenge.cli.bars import BarBackend
+from challenge.cli.console import (
+    amount_text,
+    console_progress,
+    make_table,
+    rate_text,
+    seconds_text,
+    show,
+    show_json,
+    size_text,
+)
+from challenge.cli.log_lines import LogBackend
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1500, "1.5 kB"),
+        (142_000_000, "142 MB"),
+        (6.31e9, "6.3 GB"),
+        (2e12, "2.0 TB"),
+    ],
+)
+def test_sizes(count: float, text: str) -> None:
+    assert size_text(count) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.42, "0.4 s"), (48.3, "48 s"), (185, "3 min 05 s"), (7620, "2 h 07 min")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert seconds_text(seconds) == text
+
+
+def test_amounts_and_rates() -> None:
+    assert amount_text(3400, 10_000, "playlists") == "3,400 of 10,000 playlists"
+    assert amount_text(2.5, None, "GB") == "2.5 GB"
+    assert rate_text(3400, 10, "playlists") == "340 playlists/s"
+    assert rate_text(10, 300, "epochs") == "2 epochs/min"
+    assert rate_text(1, 7200, "epochs") == "0.5 epochs/h"
+    assert rate_text(0, 10, "x") == ""
+
+
+class Clock:
+    """A clock that the test turns."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def _lines(stream: io.StringIO) -> list[str]:
+    return [line.split(" ", 1)[1] for line in stream.getvalue().splitlines()]
+
+
+def test_log_lines_at_start_every_ten_seconds_and_at_end() -> None:
+    stream, clock = io.StringIO(), Clock()
+    with progress.use_backend(LogBackend(stream, clock)):
+        with progress.task("Read", 10_000, unit="playlists") as advance:
+            for _ in range(4):
+                clock.now += 6
+                advance(2500)
+            advance(0, note="all well")
+        progress.message("device: cpu")
+    assert _lines(stream) == [
+        "Read: started, 10,000 playlists",
+        "Read: 5,000 of 10,000 playlists (50%), 417 playlists/s, 12 s left",
+        "Read: 10,000 of 10,000 playlists (100%), 417 playlists/s, 0.0 s left",
+        "Read: done, 10,000 playlists, 24 s (417 playlists/s), all well",
+        "device: cpu",
+    ]
+
+
+def test_log_tells_where_a_task_stopped() -> None:
+    stream = io.StringIO()
+    backend = LogBackend(stream, Clock())
+    with pytest.raises(KeyboardInterrupt), backend.task("Fill", 5, "playlists") as advance:
+        advance(3)
+        raise KeyboardInterrupt
+    assert _lines(stream) == ["Fill: started, 5 playlists", "Fill: stopped at 3 of 5 playlists"]
+
+
+def test_bars_leave_one_line_for_each_task() -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=False, width=80)
+    with progress.use_backend(BarBackend(console)):
+        for _ in progress.track(range(3), "Outer", unit="rounds"):
+            with progress.task("Inner") as advance:
+                advance(2, note="[loss] .5")
+        progress.message("a [message]")
+        with pytest.raises(ValueError, match="no"), progress.task("Broken", 3):
+            raise ValueError("no")
+    lines = [line.rstrip() for line in stream.getvalue().splitlines() if line.strip()]
+    assert [line for line in lines if line.startswith(("✓", "✗", "a"))] == [
+        *["✓ Inner  2 · 0.0 s · [loss] .5"] * 3,
+        "✓ Outer  3 rounds · 0.0 s",
+        "a [message]",
+        "✗ Broken  0.0 s",
+    ]
+
+
+def test_quiet_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with console_progress(quiet=True):
+        progress.message("hidden")
+        assert list(progress.track([1, 2], "hidden")) == [1, 2]
+    assert capsys.readouterr().err == ""
+
+
+def test_no_terminal_means_log_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with console_progress(quiet=False):
+        progress.message("told")
+    assert capsys.readouterr().err.endswith(" told\n")
+
+
+def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
+    @dataclass
+    class Result:
+        path: Path
+        scores: np.ndarray
+
+    show_json(Result(Path("a/b"), np.array([0.5, 1.0])))
+    assert json.loads(capsys.readouterr().out) == {"path": "a/b", "scores": [0.5, 1.0]}
+
+
+def test_tables_separate_thousands_and_keep_brackets(capsys: pytest.CaptureFixture[str]) -> None:
+    show(make_table("Title", ("what", "count"), [("[red]", 12_345), ("none", None)]), "[plain] " + "x" * 200)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert lines[0] == ["Title"]
+    assert lines[1] == ["what", "count"]
+    assert lines[3:] == [["[red]", "12,345"], ["none"], ["[plain]", "x" * 200]]
