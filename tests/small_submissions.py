@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from official_files import playlist_record, tiny_challenge, track_uri, write_mpd_zip
 
 from challenge.submission.submission import Submission
 from challenge.submission.team_info import TeamInfo
+from challenge.types import Category
 
 PIDS = (1_000_000, 1_000_002, 1_000_007)
 HEADER = "team_info,The Team,team@example.org"
@@ -51,4 +55,43 @@ def submission(first: int = 0) -> Submission:
     ids = [[track_id(number) for number in range(first + row, first + row + 500)] for row in range(len(PIDS))]
     return Submission(
         TeamInfo("The Team", "team@example.org"), np.array(PIDS, np.int32), np.array(ids, dtype="S22")
+    )
+
+
+@dataclass(frozen=True)
+class World:
+    """A tiny MPD, the challenge set of ten, answers, and a valid submission in the folder of a run."""
+
+    mpd: Path
+    challenge: Path
+    answers: Path
+    submission: Path
+
+
+def write_world(folder: Path) -> World:
+    """Every list is pop1 to pop500; pop1 (index 0) is held out, and jazz2, whose artist no list has."""
+    pops = [f"pop{number}" for number in range(1, 601)]
+    slices = {
+        "0-3": [
+            playlist_record(0, "pop", pops[:250]),
+            playlist_record(1, "pop", pops[250:500]),
+            playlist_record(2, "pop", pops[500:]),
+            playlist_record(3, "jazz", ["jazz1", "jazz2", "rock1"]),
+        ]
+    }
+    challenge = tiny_challenge()
+    pids = [playlist["pid"] for playlist in challenge["playlists"]]
+    names = [category.value for category in Category]
+    held_out = [track_uri("pop1"), track_uri("jazz2")]
+    answers = {pid: {"category": name, "holdout": held_out} for pid, name in zip(pids, names, strict=True)}
+    run = folder / "run"
+    run.mkdir()
+    (folder / "challenge_set.json").write_text(json.dumps(challenge))
+    (folder / "answers.json").write_text(json.dumps(answers))
+    content = [HEADER, *(playlist(pid, [track_uri(name) for name in pops[:500]]) for pid in pids)]
+    return World(
+        write_mpd_zip(folder / "mpd.zip", slices),
+        folder / "challenge_set.json",
+        folder / "answers.json",
+        write(run, content, "submission.csv.gz"),
     )

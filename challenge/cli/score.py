@@ -1,0 +1,120 @@
+"""``challenge score``: score a submission against the answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from challenge import progress
+from challenge.cli.console import make_table, show, show_json
+from challenge.cli.options import AnswersOption, JsonFlag
+
+if TYPE_CHECKING:
+    from challenge.scoring.forms import Forms
+    from challenge.scoring.scorecard import Score, Scorecard
+
+
+def score(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="The submission, .csv or .csv.gz.", show_default=False),
+    ],
+    *,
+    answers: AnswersOption,
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            "--store",
+            metavar="DIR",
+            help="Store of the MPD, for the tracks' artists.",
+            show_default="the one named in manifest.json beside FILE",
+        ),
+    ] = None,
+    mpd: Annotated[
+        Path | None,
+        typer.Option("--mpd", metavar="PATH", help="The MPD itself, instead of --store.", show_default=False),
+    ] = None,
+    challenge: Annotated[
+        Path | None,
+        typer.Option(
+            "--challenge",
+            metavar="PATH",
+            help="Challenge set, for the artists of tracks that only its seeds name.",
+            show_default=False,
+        ),
+    ] = None,
+    form: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--form",
+            metavar="METRIC=FORM",
+            help="Another form of a metric; may be given for each. "
+            "r_precision: leaderboard, tracks, common-artists; "
+            "ndcg: leaderboard, log-rank, rules-page; clicks: leaderboard, missing-as-zero.",
+            show_default="the leaderboard's",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the confidence intervals.")] = 0,
+    resamples: Annotated[
+        int, typer.Option("--resamples", min=10, metavar="N", help="Draws behind the confidence intervals.")
+    ] = 1000,
+    per_playlist: Annotated[
+        Path | None,
+        typer.Option("--per-playlist", metavar="FILE", help="Write each playlist's scores there, as CSV."),
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Score a submission: R-precision, NDCG and clicks, by category and over all playlists.
+
+    Reads FILE, the answers and the store of the MPD, which knows the tracks' artists. Writes scorecard.json
+    beside FILE where FILE lies in the folder of a run. Each score comes with its 95 % bootstrap interval and
+    the signature that names the forms of the metrics, the answers and the seed. A submission that is broken
+    or lacks playlists of the answers is refused.
+    """
+    from challenge.stages.score import save_beside
+    from challenge.stages.score import score as judge
+
+    forms = _forms(form or [])
+    card, scores = judge(
+        file, answers, store=store, mpd=mpd, challenge=challenge, forms=forms, seed=seed, resamples=resamples
+    )
+    save_beside(file, card)
+    if per_playlist is not None:
+        scores.save(per_playlist)
+    for note in card.notes:
+        progress.message(f"Note: {note}")
+    if json:
+        show_json(card.to_dict())
+    else:
+        _show(card)
+
+
+def _forms(choices: list[str]) -> Forms:
+    from challenge.scoring.forms import Forms
+
+    forms = Forms()
+    for choice in choices:
+        forms = forms.with_choice(choice)
+    return forms
+
+
+def _show(card: Scorecard) -> None:
+    columns = ["category", "playlists"]
+    for name in ("R-precision", "NDCG", "clicks"):
+        columns += [name, "95 %"]
+    rows = [_row(name.replace("_", " "), score) for name, score in card.by_category.items()]
+    table = make_table(None, columns, rows)
+    table.add_section()
+    table.add_row(*(str(cell) for cell in _row("all", card.overall)), style="bold")
+    show(table)
+    show(f"signature {card.signature}")
+
+
+def _row(name: str, score: Score) -> list[str]:
+    cells = [name, f"{score.n_playlists:,}"]
+    for metric, digits in (("r_precision", 4), ("ndcg", 4), ("clicks", 3)):
+        value = score[metric]
+        cells += [f"{value.mean:.{digits}f}", f"{value.low:.{digits}f}–{value.high:.{digits}f}"]
+    return cells

@@ -1,0 +1,174 @@
+"""Puts what a run left behind into one HTML page that needs no other file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from challenge import __version__
+from challenge.artifacts import read_json, write_text
+from challenge.errors import FormatError, MissingInputError
+from challenge.report.charts import TITLES, readable, score_chart, source_chart, training_chart
+from challenge.report.winners import WINNER
+from challenge.scoring.forms import METRICS
+from challenge.scoring.scorecard import Scorecard
+
+REPORT_NAME: Final = "report.html"
+_TEMPLATE: Final = "page.html.j2"
+_SOURCE_KEYS: Final = ("sources", "filled_by_source", "fill")
+_TRAINING_KEYS: Final = ("training", "history")
+_STEP_NAMES: Final = ("epoch", "step")
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What could be read from a run's folder.
+
+    Attributes:
+        name: name of the folder.
+        manifest: contents of manifest.json.
+        validation: contents of validation.json, empty where there is none.
+        card: the scorecard, None where the run was not scored.
+    """
+
+    name: str
+    manifest: dict[str, Any]
+    validation: dict[str, Any] = field(default_factory=dict)
+    card: Scorecard | None = None
+
+
+def render_report(run_dir: Path) -> Path:
+    """Write ``report.html`` into the folder of a run and return its path.
+
+    Raises:
+        MissingInputError: the folder has no manifest.
+        FormatError: a file in it is not what it should be.
+    """
+    facts = read_run(run_dir)
+    path = run_dir / REPORT_NAME
+    write_text(path, render_page(facts))
+    return path
+
+
+def read_run(run_dir: Path) -> RunFacts:
+    """Read a run's manifest, and its validation and scorecard where there are any.
+
+    Raises:
+        MissingInputError: the folder has no manifest.
+        FormatError: a file in it is not what it should be.
+    """
+    path = run_dir / "manifest.json"
+    if not path.exists():
+        hint = "name the folder that 'challenge run --output' wrote"
+        raise MissingInputError(f"{run_dir}: not the folder of a run: manifest.json is missing", hint=hint)
+    manifest = read_json(path)
+    if not isinstance(manifest, dict):
+        raise FormatError(f"{path}: expected a JSON object, found {type(manifest).__name__}")
+    scored, checked = run_dir / "scorecard.json", run_dir / "validation.json"
+    return RunFacts(
+        run_dir.resolve().name,
+        manifest,
+        read_json(checked) if checked.exists() else {},
+        Scorecard.load(scored) if scored.exists() else None,
+    )
+
+
+def render_page(facts: RunFacts) -> str:
+    """Return the page as HTML."""
+    from jinja2 import Environment, PackageLoader, select_autoescape
+
+    environment = Environment(
+        loader=PackageLoader("challenge.report", "."),
+        autoescape=select_autoescape(["html", "j2"]),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["readable"] = readable
+    return environment.get_template(_TEMPLATE).render(
+        run=facts,
+        version=__version__,
+        metrics=METRICS,
+        titles=TITLES,
+        winner=WINNER,
+        stages=_stages(facts.manifest),
+        config=flatten(facts.manifest.get("config") or {}),
+        results=_plain_results(facts.manifest),
+        charts=_charts(facts),
+    )
+
+
+def _charts(facts: RunFacts) -> dict[str, str]:
+    charts = {}
+    if facts.card is not None:
+        charts["scores"] = score_chart(facts.card)
+    counts = source_counts(facts.manifest)
+    if counts:
+        charts["sources"] = source_chart(counts)
+    curves = training_curves(facts.manifest)
+    if curves is not None:
+        charts["training"] = training_chart(*curves)
+    return charts
+
+
+def _stages(manifest: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+    """Name, seconds and peak GB of each stage."""
+    stages = manifest.get("stages") or {}
+    return [
+        (name, cost.get("seconds", 0.0), cost.get("peak_bytes", 0) / 1e9) for name, cost in stages.items()
+    ]
+
+
+def source_counts(manifest: Mapping[str, Any]) -> dict[str, float]:
+    """How many tracks each source filled, summed over whatever groups they were counted in."""
+    results = manifest.get("results") or {}
+    raw: Mapping[str, Any] = next(
+        (results[key] for key in _SOURCE_KEYS if isinstance(results.get(key), dict)), {}
+    )
+    counts: dict[str, float] = {}
+    for name, value in raw.items():
+        parts = value.items() if isinstance(value, dict) else [(name, value)]
+        for source, count in parts:
+            if isinstance(count, int | float):
+                counts[source] = counts.get(source, 0) + count
+    return counts
+
+
+def training_curves(
+    manifest: Mapping[str, Any],
+) -> tuple[list[float], dict[str, list[float]], str] | None:
+    """Steps, curves and the name of a step, from a list of records with numbers; None where there is none."""
+    results = manifest.get("results") or {}
+    raw = next((results[key] for key in _TRAINING_KEYS if key in results), None)
+    records = raw.get("epochs", raw.get("history")) if isinstance(raw, dict) else raw
+    if not isinstance(records, list) or len(records) < 2 or not all(isinstance(r, dict) for r in records):
+        return None
+    step_name = next((name for name in _STEP_NAMES if all(name in record for record in records)), "record")
+    steps = [float(record.get(step_name, place)) for place, record in enumerate(records, 1)]
+    names = [name for name in records[0] if name != step_name and _all_numbers(records, name)]
+    curves = {name: [float(record[name]) for record in records] for name in names}
+    return (steps, curves, step_name) if curves else None
+
+
+def _all_numbers(records: list[dict[str, Any]], name: str) -> bool:
+    return all(type(record.get(name)) in (int, float) for record in records)
+
+
+def _plain_results(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Results without those that have a picture."""
+    results = manifest.get("results") or {}
+    drawn = {*_SOURCE_KEYS, *_TRAINING_KEYS}
+    return flatten({key: value for key, value in results.items() if key not in drawn})
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Turn nested settings into one level with dotted names."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{name}.")
+        else:
+            flat[name] = value
+    return flat

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+
+import pytest
+from small_submissions import World, write_world
+from typer.testing import CliRunner
+
+from challenge.cli.app import build_app
+from challenge.data.store import prepare_store
+from challenge.stages.validate import validate
+from challenge.submission.rules import Rule
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch) -> World:
+    monkeypatch.setenv("CHALLENGE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "300")
+    return write_world(tmp_path)
+
+
+def run(*arguments):
+    return CliRunner().invoke(build_app(), list(map(str, arguments)))
+
+
+def rewritten(world: World, old: str, new: str, times: int = 1) -> None:
+    text = gzip.decompress(world.submission.read_bytes()).decode()
+    world.submission.write_bytes(gzip.compress(text.replace(old, new, times).encode()))
+
+
+def test_valid_with_and_without_the_mpd(world):
+    without = validate(world.submission, world.challenge)
+    assert without.valid
+    assert not without.tracks_checked
+    with_mpd = validate(world.submission, world.challenge, mpd=world.mpd)
+    assert with_mpd.valid
+    assert with_mpd.tracks_checked
+
+
+def test_a_track_that_only_a_seed_names_exists(world):
+    # "new1" is a seed of one challenge playlist and in no playlist of this part of the MPD.
+    rewritten(world, "spotify:track:" + "pop7".rjust(22, "0"), "spotify:track:" + "new1".rjust(22, "0"))
+    assert validate(world.submission, world.challenge, mpd=world.mpd).valid
+
+
+def test_a_track_that_nobody_knows_is_reported_with_the_size_of_the_part(world):
+    rewritten(world, "pop7,", "pip7,")
+    report = validate(world.submission, world.challenge, store=prepare_store(world.mpd).path)
+    assert report.counts == {Rule.UNKNOWN_TRACK: 1}
+    assert "4 of the MPD's 1,000,000 playlists" in report.notes[0]
+
+
+def test_store_named_in_the_manifest_beside_the_file_is_used(world):
+    manifest = world.submission.parent / "manifest.json"
+    for content in ({"store": None}, {"results": {"store": "/nowhere/at/all"}}, [], {"store": 3}):
+        manifest.write_text(json.dumps(content))
+        assert not validate(world.submission, world.challenge).tracks_checked
+    manifest.write_text("no JSON")
+    assert not validate(world.submission, world.challenge).tracks_checked
+    for content in (
+        {"store": str(prepare_store(world.mpd).path)},
+        {"results": {"store": str(prepare_store(world.mpd).path)}},
+    ):
+        manifest.write_text(json.dumps(content))
+        assert validate(world.submission, world.challenge).tracks_checked
+
+
+def test_command_says_valid(world):
+    result = run("validate", world.submission, "--challenge", world.challenge)
+    assert result.exit_code == 0
+    assert "valid" in result.stdout
+    assert "10 playlists of 500 tracks by The Team; whether its tracks exist was not checked" in result.stdout
+
+
+def test_command_shows_the_first_twenty_and_a_summary(world):
+    rewritten(world, "pop7,", "pop8,", times=10)
+    rewritten(world, "pop9,", "_pop9,", times=10)
+    rewritten(world, "\n1000,", "\n77,")
+    result = run("validate", world.submission, "--challenge", world.challenge)
+    assert result.exit_code == 4
+    assert "22 violations" in result.stdout
+    assert "and 2 more: --all shows them" in result.stdout
+    assert "repeated-track" in result.stdout
+    assert "A track must not occur twice in a playlist." in result.stdout
+    assert "missing-pid" in result.stdout.split("Rules broken")[1]
+    whole = run("validate", world.submission, "--challenge", world.challenge, "--all")
+    assert "missing-pid" in whole.stdout.split("Rules broken")[0]
+    assert "more: --all" not in whole.stdout
+
+
+def test_command_in_json(world):
+    rewritten(world, "pop7,", "pop8,")
+    result = run("validate", world.submission, "--challenge", world.challenge, "--mpd", world.mpd, "--json")
+    assert result.exit_code == 4
+    value = json.loads(result.stdout)
+    assert value["tracks_checked"] is True
+    assert value["counts"] == {"repeated-track": 1}
+    assert [(each["line"], each["pid"]) for each in value["violations"]] == [(2, 1000)]
+
+
+def test_command_without_a_file(world):
+    result = run("validate", world.submission.parent / "none.csv", "--challenge", world.challenge)
+    assert result.exit_code == 3
+    assert "no such file" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["validate", "score"])
+def test_judging_never_imports_torch(world, command):
+    named = ["--challenge", world.challenge] if command == "validate" else ["--answers", world.answers]
+    arguments = [command, world.submission, *named, "--mpd", world.mpd, "--json"]
+    program = (
+        "import sys\nfrom challenge.cli.app import build_app\n"
+        f"build_app()({list(map(str, arguments))!r}, standalone_mode=False)\n"
+        "print('torch' in sys.modules, 'lightgbm' in sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "False False"
+    assert json.loads(done.stdout)
