@@ -92,9 +92,14 @@ def test_log_lines_at_start_every_ten_seconds_and_at_end() -> None:
 def test_log_tells_where_a_task_stopped() -> None:
     stream = io.StringIO()
     backend = LogBackend(stream, Clock())
-    with pytest.raises(KeyboardInterrupt), backend.task("Fill", 5, "playlists") as advance:
-        advance(3)
-        raise KeyboardInterrupt
+
+    def work() -> None:
+        with backend.task("Fill", 5, "playlists") as advance:
+            advance(3)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
     assert _lines(stream) == ["Fill: started, 5 playlists", "Fill: stopped at 3 of 5 playlists"]
 
 
