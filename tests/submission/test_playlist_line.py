@@ -105,3 +105,9 @@ def test_huge_pid_is_not_accepted():
     assert parse_careful(1, playlist("9" * 5000).encode(), violations).pid is None
     assert parse_careful(2, playlist(2**31).encode(), violations).pid is None
     assert violations.counts == {Rule.NON_INTEGER_PID: 2}
+
+
+def test_a_line_of_far_too_many_fields_is_not_looked_at_field_by_field():
+    violations = Violations()
+    assert parse_careful(1, playlist(3, ["x"] * 1001).encode(), violations).uris == []
+    assert violations.counts == {Rule.WRONG_TRACK_COUNT: 1}
