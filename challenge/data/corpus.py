@@ -34,6 +34,11 @@ class Queries:
     def __len__(self) -> int:
         return len(self.pid)
 
+    @property
+    def num_tracks(self) -> Int32Array:
+        """Length of each playlist, seeds and held-out tracks together, int32, shape (Q,)."""
+        return (self.seeds.lengths + self.num_holdouts).astype(np.int32)
+
     def take(self, rows: Sequence[int] | Int64Array | Int32Array) -> Queries:
         """Return the given queries, in the given order."""
         rows = np.asarray(rows, np.int64)

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+
 import numpy as np
 
-from challenge.data.challenge_set import ChallengeSet
-from challenge.types import Category, Int64Array
+from challenge.types import Category, Int32Array, Int64Array
 
 
-def target_lengths(category: Category, count: int, challenge_set: ChallengeSet | None) -> Int64Array | None:
+class KnownLengths(Protocol):
+    """Anything with playlists of known category and length, such as a challenge set."""
+
+    @property
+    def categories(self) -> Sequence[Category]:
+        """Category of each playlist."""
+        ...
+
+    @property
+    def num_tracks(self) -> Int32Array:
+        """Length of each playlist, seeds and held-out tracks together."""
+        ...
+
+
+def target_lengths(category: Category, count: int, challenge_set: KnownLengths | None) -> Int64Array | None:
     """Lengths that ``count`` playlists should have to follow a challenge set's histogram, ascending.
 
     Lengths are those of the same category, or of the same seed count where the challenge set lacks the

@@ -123,8 +123,8 @@ def split_holdout(
         fold=fold,
         train_rows=pool.remaining_rows(),
         query_rows=np.array([held_out.row for held_out in chosen], np.int64),
-        queries=_queries(source.playlists, chosen),
-        holdout=_holdout(chosen),
+        queries=queries_of(source.playlists, chosen),
+        holdout=holdout_of(chosen),
     )
 
 
@@ -139,13 +139,15 @@ def _draw(
     return [held_out for category in Category for held_out in chosen[category]]
 
 
-def _holdout(chosen: list[HeldOut]) -> Interactions:
+def holdout_of(chosen: list[HeldOut]) -> Interactions:
+    """Held-out tracks of each playlist with their positions, in the given order."""
     return Interactions.from_rows(
         [h.holdout.tolist() for h in chosen], [h.holdout_position.tolist() for h in chosen]
     )
 
 
-def _queries(playlists: Playlists, chosen: list[HeldOut]) -> Queries:
+def queries_of(playlists: Playlists, chosen: list[HeldOut]) -> Queries:
+    """Held-out playlists as queries, in the given order."""
     rows = np.array([held_out.row for held_out in chosen], np.int64)
     categories = tuple(held_out.category for held_out in chosen)
     return Queries(

@@ -52,6 +52,12 @@ def title_key(title: str) -> str:
     return " ".join(tokens(title))
 
 
+def title_tokens(title: str) -> tuple[str, ...]:
+    """Tokens by which titles relate playlists in a graph: the whole key, marked by "=", and its words."""
+    words = tokens(title)
+    return (f"={' '.join(words)}", *dict.fromkeys(words)) if words else ()
+
+
 def _fold(text: str) -> str:
     """Fold case and compatibility forms and drop accents, until nothing changes any more."""
     # Folding can uncover a decomposable letter and the reverse, so one pass is not always the fixed point.

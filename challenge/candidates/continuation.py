@@ -1,0 +1,76 @@
+"""Continuation: further tracks by the artists and from the albums of the seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from challenge.candidates.base import QueryTile
+from challenge.candidates.index import CorpusIndex
+from challenge.data.corpus import Queries
+from challenge.types import FloatArray, Int32Array, Int64Array
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """Configuration of the artist and album source.
+
+    A track scores the share of seeds by its artist plus ``album_weight`` times the share from its album,
+    weighed by how popular it is among the artist's tracks. It needs no co-occurrence, so it also answers
+    for seeds that no training playlist holds.
+
+    Attributes:
+        album_weight: how much more the same album says than the same artist.
+        depth: candidates for each query.
+        name: what features call it.
+    """
+
+    album_weight: float = 1.0
+    depth: int = 100
+    name: str = "continuation"
+
+    def fit(self, index: CorpusIndex, queries: Queries) -> ContinuationGenerator:
+        """List the tracks of each artist."""
+        order = np.argsort(index.track_artist, kind="stable").astype(np.int32)
+        counts = np.bincount(index.track_artist, minlength=len(index.artist_popularity))
+        start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return ContinuationGenerator(self.name, self.depth, self.album_weight, index, start, order)
+
+
+@dataclass(frozen=True, eq=False)
+class ContinuationGenerator:
+    """Tracks that continue the artists and albums of the seeds.
+
+    Attributes:
+        artist_start: where the tracks of each artist begin, int64.
+        artist_track: tracks by artist, int32, shape (T,).
+    """
+
+    name: str
+    depth: int
+    album_weight: float
+    index: CorpusIndex
+    artist_start: Int64Array
+    artist_track: Int32Array
+
+    def scores(self, tile: QueryTile) -> FloatArray:
+        """Artist and album shares by popularity within the artist, float32, shape (B, T)."""
+        scores = np.zeros((len(tile), self.index.n_tracks), np.float32)
+        for query in range(len(tile)):
+            seeds = tile.seed_track[tile.seed_start[query] : tile.seed_start[query + 1]]
+            if len(seeds):
+                self._add(scores[query], seeds)
+        return scores
+
+    def _add(self, scores: FloatArray, seeds: Int32Array) -> None:
+        index = self.index
+        artists, counts = np.unique(index.track_artist[seeds], return_counts=True)
+        albums, album_counts = np.unique(index.track_album[seeds], return_counts=True)
+        for artist, count in zip(artists.tolist(), counts.tolist(), strict=True):
+            tracks = self.artist_track[self.artist_start[artist] : self.artist_start[artist + 1]]
+            album = index.track_album[tracks]
+            place = np.minimum(np.searchsorted(albums, album), len(albums) - 1)
+            shared = np.where(albums[place] == album, album_counts[place], 0)
+            fame = (index.popularity[tracks] + 1) / (index.popularity[tracks].max() + 1)
+            scores[tracks] = (count + self.album_weight * shared) / len(seeds) * fame

@@ -1,0 +1,107 @@
+"""The statistics that every source draws on: who holds which track, where, and how often."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from challenge.data.corpus import Corpus
+from challenge.data.interactions import Interactions
+from challenge.types import FloatArray, Int32Array, Int64Array
+
+
+@dataclass(frozen=True, eq=False)
+class CorpusIndex:
+    """Playlists by track and tracks by playlist: P playlists, Q queries, T tracks, E entries.
+
+    Rows are the P training playlists, then the Q queries with their seeds; each track counts once a row, at
+    its first place. A query never sees its own row, so its seeds do not vouch for themselves.
+
+    Attributes:
+        row_start: where each row begins, int64, shape (P + Q + 1,).
+        row_track: tracks of each row in playlist order, int32, shape (E,).
+        track_start: where the holders of each track begin, int64, shape (T + 1,).
+        track_row: rows that hold each track, ascending, int32, shape (E,).
+        track_place: at which place of that row it stands, counted from 0, int32, shape (E,).
+        popularity: number of rows that hold each track, float32, shape (T,).
+        track_artist: int32, shape (T,).
+        track_album: int32, shape (T,).
+        artist_popularity: sum of the popularity of an artist's tracks, float32.
+        album_popularity: the same for albums, float32.
+        duration_ms: int32, shape (T,).
+        n_playlists: P.
+        n_queries: Q.
+    """
+
+    row_start: Int64Array
+    row_track: Int32Array
+    track_start: Int64Array
+    track_row: Int32Array
+    track_place: Int32Array
+    popularity: FloatArray
+    track_artist: Int32Array
+    track_album: Int32Array
+    artist_popularity: FloatArray
+    album_popularity: FloatArray
+    duration_ms: Int32Array
+    n_playlists: int
+    n_queries: int
+
+    @property
+    def n_tracks(self) -> int:
+        """Number of tracks, T."""
+        return len(self.popularity)
+
+    @property
+    def row_lengths(self) -> Int64Array:
+        """Distinct tracks of each row, int64, shape (P + Q,)."""
+        return np.diff(self.row_start)
+
+    def seeds(self, query: int) -> Int32Array:
+        """Distinct seeds of one query, in playlist order."""
+        row = self.n_playlists + query
+        return self.row_track[self.row_start[row] : self.row_start[row + 1]]
+
+
+def build_index(corpus: Corpus) -> CorpusIndex:
+    """Index a corpus; O(E log E) time and about 12 bytes an entry."""
+    catalog = corpus.catalog
+    rows = distinct(Interactions.concatenate([corpus.playlists.interactions, corpus.queries.seeds]))
+    by_track = np.argsort(rows.track_index, kind="stable")
+    counts = np.bincount(rows.track_index, minlength=catalog.n_tracks)
+    popularity = counts.astype(np.float32)
+    places = np.arange(len(rows.track_index)) - np.repeat(rows.indptr[:-1], rows.lengths)
+    return CorpusIndex(
+        row_start=rows.indptr,
+        row_track=rows.track_index,
+        track_start=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        track_row=rows.row_ids()[by_track],
+        track_place=places.astype(np.int32)[by_track],
+        popularity=popularity,
+        track_artist=catalog.track_artist,
+        track_album=catalog.track_album,
+        artist_popularity=_sum_by(catalog.track_artist, popularity, len(catalog.artists)),
+        album_popularity=_sum_by(catalog.track_album, popularity, len(catalog.albums)),
+        duration_ms=catalog.track_duration_ms,
+        n_playlists=len(corpus.playlists),
+        n_queries=len(corpus.queries),
+    )
+
+
+def distinct(interactions: Interactions) -> Interactions:
+    """Keep the first of repeated tracks in each row; order stays."""
+    rows = interactions.row_ids()
+    order = np.lexsort((interactions.track_index, rows))
+    track, row = interactions.track_index[order], rows[order]
+    repeated = np.zeros(len(track), bool)
+    repeated[1:] = (track[1:] == track[:-1]) & (row[1:] == row[:-1])
+    if not repeated.any():
+        return interactions
+    keep = np.ones(len(track), bool)
+    keep[order[repeated]] = False
+    return interactions.where(keep)
+
+
+def _sum_by(group: Int32Array, values: FloatArray, size: int) -> FloatArray:
+    return np.bincount(group, weights=values, minlength=size).astype(np.float32)

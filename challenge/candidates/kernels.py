@@ -1,0 +1,144 @@
+"""Compiled loops over postings: playlists that hold a track, tracks that a playlist holds.
+
+Every query is handled by one thread from beginning to end, so results do not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+from challenge.types import FloatArray, Int32Array, Int64Array
+
+
+@nb.njit(parallel=True, cache=True, nogil=True)
+def neighbour_scores(  # noqa: C901 - a compiled loop
+    seed_start: Int64Array,
+    seed_track: Int32Array,
+    seed_weight: FloatArray,
+    own_row: Int32Array,
+    row_start: Int64Array,
+    row_track: Int32Array,
+    track_start: Int64Array,
+    track_row: Int32Array,
+    row_scale: FloatArray,
+    neighbours: int,
+    power: float,
+    scores: FloatArray,
+) -> None:
+    """Add up the tracks of the rows most similar to each query's seeds.
+
+    Similarity of a row is the sum of the weights of the seeds it holds times its scale; the best
+    ``neighbours`` rows, their similarity divided by the best one's and raised to ``power``, vote for their
+    tracks. Adds into ``scores``, float32, shape (B, T).
+    """
+    n_rows = len(row_start) - 1
+    for query in nb.prange(len(seed_start) - 1):
+        similarity = np.zeros(n_rows, np.float32)
+        touched = np.empty(n_rows, np.int32)
+        count = 0
+        for i in range(seed_start[query], seed_start[query + 1]):
+            track = seed_track[i]
+            for j in range(track_start[track], track_start[track + 1]):
+                row = track_row[j]
+                if row == own_row[query]:
+                    continue
+                if similarity[row] == 0.0:
+                    touched[count] = row
+                    count += 1
+                similarity[row] += seed_weight[i]
+        if count == 0:
+            continue
+        value = np.empty(count, np.float32)
+        for j in range(count):
+            value[j] = similarity[touched[j]] * row_scale[touched[j]]
+        best = value.max()
+        threshold = np.float32(0.0)
+        if count > neighbours:
+            threshold = np.partition(value, count - neighbours)[count - neighbours]
+        for j in range(count):
+            if value[j] < threshold:
+                continue
+            vote = np.float32((value[j] / best) ** power)
+            for k in range(row_start[touched[j]], row_start[touched[j] + 1]):
+                scores[query, row_track[k]] += vote
+
+
+@nb.njit(parallel=True, cache=True, nogil=True)
+def cooccurrence_scores(
+    seed_start: Int64Array,
+    seed_track: Int32Array,
+    seed_weight: FloatArray,
+    own_row: Int32Array,
+    row_start: Int64Array,
+    row_track: Int32Array,
+    track_start: Int64Array,
+    track_row: Int32Array,
+    row_scale: FloatArray,
+    max_holders: int,
+    scores: FloatArray,
+) -> None:
+    """Add up weighted co-occurrence counts of every track with each query's seeds.
+
+    Of a seed in more than ``max_holders`` rows an even sample of them is read and weighs accordingly more,
+    which bounds the work of one seed. Adds into ``scores``, float32, shape (B, T).
+    """
+    for query in nb.prange(len(seed_start) - 1):
+        for i in range(seed_start[query], seed_start[query + 1]):
+            track = seed_track[i]
+            holders = track_start[track + 1] - track_start[track]
+            step = max(1, (holders + max_holders - 1) // max_holders)
+            weight = seed_weight[i] * np.float32(step)
+            for j in range(track_start[track], track_start[track + 1], step):
+                row = track_row[j]
+                if row == own_row[query]:
+                    continue
+                vote = weight * row_scale[row]
+                for k in range(row_start[row], row_start[row + 1]):
+                    scores[query, row_track[k]] += vote
+
+
+@nb.njit(parallel=True, cache=True, nogil=True)
+def weighted_row_scores(
+    entry_start: Int64Array,
+    entry_row: Int32Array,
+    entry_weight: FloatArray,
+    row_start: Int64Array,
+    row_track: Int32Array,
+    scores: FloatArray,
+) -> None:
+    """Add up the tracks of given rows with given weights, one ragged list of rows a query.
+
+    Adds into ``scores``, float32, shape (B, T).
+    """
+    for query in nb.prange(len(entry_start) - 1):
+        for i in range(entry_start[query], entry_start[query + 1]):
+            row = entry_row[i]
+            for k in range(row_start[row], row_start[row + 1]):
+                scores[query, row_track[k]] += entry_weight[i]
+
+
+@nb.njit(parallel=True, cache=True, nogil=True)
+def best_of_rows(scores: FloatArray, limit: int, best: Int32Array) -> None:
+    """Indices of the ``limit`` greatest positive scores of each row, best first, ties by lower index.
+
+    Writes ``best``, int32, shape (B, limit); unused places hold -1.
+    """
+    for query in nb.prange(scores.shape[0]):
+        row = scores[query]
+        positive = np.flatnonzero(row > 0.0)
+        values = row[positive]
+        if len(positive) > limit:
+            threshold = np.partition(values, len(values) - limit)[len(values) - limit]
+            keep = values > threshold
+            missing = limit - keep.sum()
+            for i in range(len(values)):
+                if missing > 0 and values[i] == threshold:
+                    keep[i] = True
+                    missing -= 1
+            positive = positive[keep]
+            values = values[keep]
+        order = np.argsort(-values, kind="mergesort")
+        best[query, :] = -1
+        for i in range(len(order)):
+            best[query, i] = positive[order[i]]

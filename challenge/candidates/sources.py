@@ -1,0 +1,128 @@
+"""Chooses the sources and fits them all to one corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+import numpy as np
+
+from challenge.candidates.base import CandidateGenerator
+from challenge.candidates.continuation import Continuation
+from challenge.candidates.cooccurrence import Cooccurrence
+from challenge.candidates.embedding import EmbeddingGenerator
+from challenge.candidates.factors import FactorsConfig, factorise
+from challenge.candidates.index import CorpusIndex, build_index
+from challenge.candidates.neighbours import PlaylistNeighbours
+from challenge.candidates.popularity import Popularity
+from challenge.candidates.titles import TitleNeighbours, group_titles
+from challenge.data.corpus import Corpus
+from challenge.data.titles import title_tokens
+from challenge.errors import ConfigError
+from challenge.graph import build_graph
+from challenge.types import FloatArray
+
+SOURCES: Final = (
+    "neighbours",
+    "close_neighbours",
+    "cooccurrence",
+    "title",
+    "factors",
+    "lightgcn",
+    "continuation",
+    "popularity",
+)
+
+Embedder: TypeAlias = Callable[[Corpus], EmbeddingGenerator]
+"""Trains embeddings on a corpus, queries included."""
+
+
+@dataclass(frozen=True)
+class SourcesConfig:
+    """Which sources to ask, and how each is configured.
+
+    Attributes:
+        names: sources in use, in the order of their features.
+        neighbours: many similar playlists.
+        close_neighbours: few, very similar playlists.
+        cooccurrence: track co-occurrence.
+        title: playlists of similar titles.
+        factors: factorisation of playlists by tracks and title words.
+        factors_depth: candidates from the factorisation.
+        lightgcn_depth: candidates from LightGCN.
+        continuation: artists and albums of the seeds.
+        popularity: the commonest tracks.
+    """
+
+    names: tuple[str, ...] = SOURCES
+    neighbours: PlaylistNeighbours = field(default_factory=PlaylistNeighbours)
+    close_neighbours: PlaylistNeighbours = field(
+        default_factory=lambda: PlaylistNeighbours(
+            neighbours=60, length_damping=0.3, sharpness=1.0, depth=100, name="close_neighbours"
+        )
+    )
+    cooccurrence: Cooccurrence = field(default_factory=Cooccurrence)
+    title: TitleNeighbours = field(default_factory=TitleNeighbours)
+    factors: FactorsConfig = field(default_factory=FactorsConfig)
+    factors_depth: int = 500
+    lightgcn_depth: int = 500
+    continuation: Continuation = field(default_factory=Continuation)
+    popularity: Popularity = field(default_factory=Popularity)
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.names).difference(SOURCES))
+        if unknown or not self.names:
+            raise ConfigError(
+                f"sources: found {', '.join(unknown) or 'none'}; expected some of {', '.join(SOURCES)}"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class SourceSet:
+    """All sources fitted to one corpus.
+
+    Attributes:
+        corpus: what they were fitted to.
+        index: its statistics.
+        generators: the sources, in the order of the configuration.
+        namesakes: training playlists with exactly the query's title, float32, shape (Q,).
+        title_support: total vote of similar titles, float32, shape (Q,).
+    """
+
+    corpus: Corpus
+    index: CorpusIndex
+    generators: tuple[CandidateGenerator, ...]
+    namesakes: FloatArray
+    title_support: FloatArray
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the sources in order."""
+        return tuple(generator.name for generator in self.generators)
+
+
+def fit_sources(corpus: Corpus, config: SourcesConfig, *, embedder: Embedder | None = None) -> SourceSet:
+    """Fit the configured sources; LightGCN by ``embedder``, and left out where there is none."""
+    index = build_index(corpus)
+    title = config.title.fit(index, corpus.queries, group_titles(corpus.playlists))
+    fitted: dict[str, Callable[[], CandidateGenerator]] = {
+        "neighbours": lambda: config.neighbours.fit(index, corpus.queries),
+        "close_neighbours": lambda: config.close_neighbours.fit(index, corpus.queries),
+        "cooccurrence": lambda: config.cooccurrence.fit(index, corpus.queries),
+        "title": lambda: title,
+        "factors": lambda: _fit_factors(corpus, config),
+        "continuation": lambda: config.continuation.fit(index, corpus.queries),
+        "popularity": lambda: config.popularity.fit(index, corpus.queries),
+    }
+    if embedder is not None:
+        fitted["lightgcn"] = lambda: embedder(corpus)
+    generators = tuple(fitted[name]() for name in config.names if name in fitted)
+    return SourceSet(corpus, index, generators, title.namesakes, title.support)
+
+
+def _fit_factors(corpus: Corpus, config: SourcesConfig) -> EmbeddingGenerator:
+    graph = build_graph(corpus, tokens_of=title_tokens)
+    rows, columns = factorise(graph.matrix().astype(np.float32), config.factors)
+    queries = rows[graph.n_playlists :]
+    return EmbeddingGenerator("factors", config.factors_depth, queries, columns[: graph.n_tracks])

@@ -1,0 +1,155 @@
+"""What the ranker sees of a query and a candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from challenge.candidates.base import QueryTile
+from challenge.candidates.index import CorpusIndex
+from challenge.candidates.merge import Candidates
+from challenge.data.corpus import Queries
+from challenge.ranking.pair_features import Pair, pair_features
+from challenge.types import Category, FloatArray, Int64Array
+
+QUERY_FEATURES: Final = (
+    "query_category",
+    "query_seeds",
+    "query_holdouts",
+    "query_span",
+    "query_artist_diversity",
+    "query_album_diversity",
+    "query_popularity",
+    "query_namesakes",
+    "query_title_support",
+)
+CANDIDATE_FEATURES: Final = (
+    "popularity",
+    "artist_popularity",
+    "album_popularity",
+    "duration",
+    "popularity_gap",
+    "duration_gap",
+    "title_share",
+    "confidence_mean",
+    "cosine_mean",
+    "sharing_share",
+    "next_mean",
+    "near_mean",
+)
+
+
+def feature_names(sources: Sequence[str]) -> list[str]:
+    """Names of the columns of :func:`make_features`, in order."""
+    by_source = [f"{source}_{kind}" for source in sources for kind in ("score", "rank", "relative")]
+    pairs = [f"pair_{column.name.lower()}" for column in Pair]
+    return [*by_source, *pairs, *CANDIDATE_FEATURES, *QUERY_FEATURES]
+
+
+@dataclass(frozen=True, eq=False)
+class QueryFacts:
+    """What is known of each query by itself, float32, shape (Q, len(QUERY_FEATURES)), and mean durations."""
+
+    table: FloatArray
+    mean_duration: FloatArray
+
+
+def query_facts(
+    index: CorpusIndex, queries: Queries, namesakes: FloatArray, support: FloatArray
+) -> QueryFacts:
+    """Describe the queries; ``namesakes`` and ``support`` tell how much is known of their titles."""
+    numbers = {category: number for number, category in enumerate(Category)}
+    rows = []
+    durations = np.zeros(len(queries), np.float32)
+    for query, category in enumerate(queries.categories):
+        seeds = index.seeds(query)
+        positions = queries.seeds.row_positions(query)
+        many = max(len(seeds), 1)
+        durations[query] = index.duration_ms[seeds].mean() if len(seeds) else 0
+        rows.append(
+            (
+                numbers[category],
+                len(seeds),
+                queries.num_holdouts[query],
+                positions.max() + 1 if len(positions) else 0,
+                len(np.unique(index.track_artist[seeds])) / many,
+                len(np.unique(index.track_album[seeds])) / many,
+                np.log1p(index.popularity[seeds]).mean() if len(seeds) else 0,
+                namesakes[query],
+                support[query],
+            )
+        )
+    return QueryFacts(np.array(rows, np.float32).reshape(-1, len(QUERY_FEATURES)), durations)
+
+
+def make_features(
+    index: CorpusIndex,
+    tile: QueryTile,
+    candidates: Candidates,
+    facts: QueryFacts,
+    sources: Sequence[str],
+) -> FloatArray:
+    """Describe each candidate of a tile; float32, shape (N, F), columns as in :func:`feature_names`."""
+    query = candidates.query
+    rank = ranks_by_source(candidates)
+    best = np.maximum(_segment_max(candidates.score, candidates.start), 1e-9)[query]
+    by_source = np.stack([candidates.score, rank, candidates.score / best], axis=2)
+    pairs = pair_features(index, tile, candidates)
+    table = facts.table[tile.start : tile.stop][query]
+    durations = facts.mean_duration[tile.start : tile.stop][query]
+    title = sources.index("title") if "title" in sources else None
+    title_score = candidates.score[:, title] if title is not None else np.zeros(len(query), np.float32)
+    own = _candidate_features(index, candidates, pairs, table, title_score, durations)
+    return np.concatenate([by_source.reshape(len(query), -1), pairs, own, table], axis=1, dtype=np.float32)
+
+
+def _candidate_features(
+    index: CorpusIndex,
+    candidates: Candidates,
+    pairs: FloatArray,
+    table: FloatArray,
+    title_score: FloatArray,
+    mean_duration: FloatArray,
+) -> FloatArray:
+    track = candidates.track
+    seeds = np.maximum(table[:, QUERY_FEATURES.index("query_seeds")], 1)
+    fame = np.log1p(index.popularity[track])
+    duration = index.duration_ms[track] / 1000.0
+    columns = (
+        index.popularity[track],
+        index.artist_popularity[index.track_artist[track]],
+        index.album_popularity[index.track_album[track]],
+        duration,
+        fame - table[:, QUERY_FEATURES.index("query_popularity")],
+        np.abs(duration - mean_duration / 1000.0),
+        title_score / (table[:, QUERY_FEATURES.index("query_title_support")] + 1),
+        pairs[:, Pair.CONFIDENCE_SUM] / seeds,
+        pairs[:, Pair.COSINE_SUM] / seeds,
+        pairs[:, Pair.SEEDS_SHARING] / seeds,
+        pairs[:, Pair.NEXT_SUM] / seeds,
+        pairs[:, Pair.NEAR_SUM] / seeds,
+    )
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def ranks_by_source(candidates: Candidates) -> FloatArray:
+    """Rank of each candidate within its query by each source, from 0, ties by track; float32, (N, S)."""
+    query = candidates.query
+    within = np.arange(len(query)) - candidates.start[query]
+    ranks = np.empty(candidates.score.shape, np.float32)
+    for source in range(candidates.score.shape[1]):
+        order = np.lexsort((-candidates.score[:, source], query))
+        ranks[order, source] = within
+    return ranks
+
+
+def _segment_max(values: FloatArray, start: Int64Array) -> FloatArray:
+    """Greatest value of each segment by column, 0 for an empty one; float32, shape (B, S)."""
+    result = np.zeros((len(start) - 1, values.shape[1]), np.float32)
+    filled = np.flatnonzero(np.diff(start) > 0)
+    if len(filled):
+        result[filled] = np.maximum.reduceat(values, start[:-1][filled], axis=0)
+    return result

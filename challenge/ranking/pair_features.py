@@ -1,0 +1,231 @@
+"""How a candidate relates to the seeds: co-occurrence, order, artist and album."""
+
+from __future__ import annotations
+
+from enum import IntEnum, auto
+from typing import Final
+
+import numba as nb
+import numpy as np
+
+from challenge.candidates.base import QueryTile
+from challenge.candidates.index import CorpusIndex
+from challenge.candidates.merge import Candidates
+from challenge.types import FloatArray, Int32Array, Int64Array
+
+MAX_HOLDERS: Final = 2000
+"""Of a more popular seed an even sample of this many playlists is read, which bounds the work of a seed."""
+NEXT_WINDOW: Final = 5
+NEAR_WINDOW: Final = 10
+RECENT_SEEDS: Final = 3
+
+
+class Pair(IntEnum):
+    """Columns of the pair features.
+
+    P(c|s) stands for the share of the seed's playlists that hold the candidate.
+    """
+
+    CONFIDENCE_SUM = 0
+    CONFIDENCE_MAX = auto()
+    COSINE_SUM = auto()
+    COSINE_MAX = auto()
+    SEEDS_SHARING = auto()
+    SHORT_LIST_SUM = auto()
+    RECENCY_SUM = auto()
+    LAST_SEEDS_SUM = auto()
+    NEXT_SUM = auto()
+    NEXT_LAST_SEEDS = auto()
+    NEAR_SUM = auto()
+    DAMPED_SUM = auto()
+    FIRST_SEED = auto()
+    SAME_ARTIST = auto()
+    SAME_ALBUM = auto()
+    SINCE_ARTIST = auto()
+    SINCE_ALBUM = auto()
+    FIRST_OF_ARTIST = auto()
+    ARTIST_SHARE = auto()
+    ALBUM_SHARE = auto()
+    SHARE_OF_ARTIST = auto()
+    SHARE_OF_ALBUM = auto()
+
+
+def pair_features(index: CorpusIndex, tile: QueryTile, candidates: Candidates) -> FloatArray:
+    """Relate each candidate to its query's seeds; float32, shape (N, len(Pair)). See :class:`Pair`."""
+    features = np.zeros((len(candidates.track), len(Pair)), np.float32)
+    _count_shared(
+        tile.seed_start,
+        tile.seed_track,
+        tile.own_row,
+        candidates.start,
+        candidates.track,
+        index.row_start,
+        index.row_track,
+        index.track_start,
+        index.track_row,
+        index.track_place,
+        index.popularity,
+        features,
+    )
+    _match_makers(
+        tile.seed_start,
+        tile.seed_track,
+        candidates.start,
+        candidates.track,
+        index.track_artist,
+        index.track_album,
+        features,
+    )
+    popularity = index.popularity[candidates.track]
+    artist = index.artist_popularity[index.track_artist[candidates.track]]
+    album = index.album_popularity[index.track_album[candidates.track]]
+    features[:, Pair.SHARE_OF_ARTIST] = popularity / (artist + 1)
+    features[:, Pair.SHARE_OF_ALBUM] = popularity / (album + 1)
+    return features
+
+
+_CONFIDENCE_SUM = int(Pair.CONFIDENCE_SUM)
+_CONFIDENCE_MAX = int(Pair.CONFIDENCE_MAX)
+_COSINE_SUM = int(Pair.COSINE_SUM)
+_COSINE_MAX = int(Pair.COSINE_MAX)
+_SEEDS_SHARING = int(Pair.SEEDS_SHARING)
+_SHORT_LIST_SUM = int(Pair.SHORT_LIST_SUM)
+_RECENCY_SUM = int(Pair.RECENCY_SUM)
+_LAST_SEEDS_SUM = int(Pair.LAST_SEEDS_SUM)
+_NEXT_SUM = int(Pair.NEXT_SUM)
+_NEXT_LAST_SEEDS = int(Pair.NEXT_LAST_SEEDS)
+_NEAR_SUM = int(Pair.NEAR_SUM)
+_DAMPED_SUM = int(Pair.DAMPED_SUM)
+_FIRST_SEED = int(Pair.FIRST_SEED)
+_SAME_ARTIST = int(Pair.SAME_ARTIST)
+_SAME_ALBUM = int(Pair.SAME_ALBUM)
+_SINCE_ARTIST = int(Pair.SINCE_ARTIST)
+_SINCE_ALBUM = int(Pair.SINCE_ALBUM)
+_FIRST_OF_ARTIST = int(Pair.FIRST_OF_ARTIST)
+_ARTIST_SHARE = int(Pair.ARTIST_SHARE)
+_ALBUM_SHARE = int(Pair.ALBUM_SHARE)
+
+
+@nb.njit(parallel=True, cache=True, nogil=True)
+def _count_shared(  # noqa: C901, PLR0912, PLR0915 - a compiled loop
+    seed_start: Int64Array,
+    seed_track: Int32Array,
+    own_row: Int32Array,
+    candidate_start: Int64Array,
+    candidate_track: Int32Array,
+    row_start: Int64Array,
+    row_track: Int32Array,
+    track_start: Int64Array,
+    track_row: Int32Array,
+    track_place: Int32Array,
+    popularity: FloatArray,
+    features: FloatArray,
+) -> None:
+    n_tracks = len(track_start) - 1
+    for query in nb.prange(len(seed_start) - 1):
+        first = candidate_start[query]
+        count = candidate_start[query + 1] - first
+        if count == 0:
+            continue
+        place_of = np.full(n_tracks, -1, np.int32)
+        for c in range(count):
+            place_of[candidate_track[first + c]] = c
+        shared = np.zeros(count, np.float32)
+        short = np.zeros(count, np.float32)
+        after = np.zeros(count, np.float32)
+        near = np.zeros(count, np.float32)
+        n_seeds = seed_start[query + 1] - seed_start[query]
+        out = features[first : first + count]
+        for i in range(n_seeds):
+            track = seed_track[seed_start[query] + i]
+            holders = track_start[track + 1] - track_start[track]
+            step = max(1, (holders + MAX_HOLDERS - 1) // MAX_HOLDERS)
+            shared[:] = 0
+            short[:] = 0
+            after[:] = 0
+            near[:] = 0
+            read = 0
+            for j in range(track_start[track], track_start[track + 1], step):
+                row = track_row[j]
+                if row == own_row[query]:
+                    continue
+                read += 1
+                begin = row_start[row]
+                share = np.float32(1.0) / np.sqrt(np.float32(row_start[row + 1] - begin))
+                for k in range(begin, row_start[row + 1]):
+                    c = place_of[row_track[k]]
+                    if c < 0:
+                        continue
+                    shared[c] += 1
+                    short[c] += share
+                    distance = (k - begin) - track_place[j]
+                    if 0 < distance <= NEXT_WINDOW:
+                        after[c] += 1
+                    if -NEAR_WINDOW <= distance <= NEAR_WINDOW:
+                        near[c] += 1
+            if read == 0:
+                continue
+            recency = np.float32((i + 1) / n_seeds)
+            norm = np.float32(1.0 / (read + 2))
+            damping = np.float32(step / np.float32(holders) ** 0.6)
+            for c in range(count):
+                if shared[c] == 0:
+                    continue
+                fame = popularity[candidate_track[first + c]]
+                confidence = shared[c] * norm
+                cosine = shared[c] * step / np.sqrt(np.float32((holders + 2) * (fame + 2)))
+                out[c, _CONFIDENCE_SUM] += confidence
+                out[c, _CONFIDENCE_MAX] = max(out[c, _CONFIDENCE_MAX], confidence)
+                out[c, _COSINE_SUM] += cosine
+                out[c, _COSINE_MAX] = max(out[c, _COSINE_MAX], cosine)
+                out[c, _SEEDS_SHARING] += 1
+                out[c, _SHORT_LIST_SUM] += short[c] * norm
+                out[c, _RECENCY_SUM] += confidence * recency
+                out[c, _NEXT_SUM] += after[c] * norm
+                out[c, _NEAR_SUM] += near[c] * norm
+                out[c, _DAMPED_SUM] += shared[c] * damping / np.float32(fame + 1) ** np.float32(0.2)
+                if i >= n_seeds - RECENT_SEEDS:
+                    out[c, _LAST_SEEDS_SUM] += confidence
+                    out[c, _NEXT_LAST_SEEDS] += after[c] * norm
+                if i == 0:
+                    out[c, _FIRST_SEED] = confidence
+
+
+@nb.njit(parallel=True, cache=True, nogil=True)
+def _match_makers(
+    seed_start: Int64Array,
+    seed_track: Int32Array,
+    candidate_start: Int64Array,
+    candidate_track: Int32Array,
+    track_artist: Int32Array,
+    track_album: Int32Array,
+    features: FloatArray,
+) -> None:
+    """Count seeds of the candidate's artist and album, and how many seeds ago the last of them was."""
+    for query in nb.prange(len(seed_start) - 1):
+        begin = seed_start[query]
+        n_seeds = seed_start[query + 1] - begin
+        for n in range(candidate_start[query], candidate_start[query + 1]):
+            artist = track_artist[candidate_track[n]]
+            album = track_album[candidate_track[n]]
+            same_artist = 0
+            same_album = 0
+            first_of_artist = n_seeds + 1
+            since_artist = n_seeds + 1
+            since_album = n_seeds + 1
+            for i in range(n_seeds):
+                seed = seed_track[begin + i]
+                if track_artist[seed] == artist:
+                    same_artist += 1
+                    since_artist = n_seeds - i
+                    first_of_artist = min(first_of_artist, i)
+                if track_album[seed] == album:
+                    same_album += 1
+                    since_album = n_seeds - i
+            features[n, _SAME_ARTIST] = same_artist
+            features[n, _SAME_ALBUM] = same_album
+            features[n, _SINCE_ARTIST] = since_artist
+            features[n, _SINCE_ALBUM] = since_album
+            features[n, _FIRST_OF_ARTIST] = first_of_artist
+            features[n, _ARTIST_SHARE] = same_artist / max(n_seeds, 1)
+            features[n, _ALBUM_SHARE] = same_album / max(n_seeds, 1)

@@ -1,0 +1,143 @@
+"""The learned ranking: gradient-boosted trees on candidates of look-alike queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from challenge.artifacts import write_text
+from challenge.threads import thread_count
+from challenge.types import FloatArray, Int32Array, Int64Array
+
+
+@dataclass(frozen=True)
+class RankerConfig:
+    """Configuration of the trees and their training data.
+
+    Attributes:
+        queries: look-alike queries to train on.
+        folds: parts they are divided into; the sources are built anew for each.
+        negative_share: share of candidates that are no hits which is kept for training.
+        rounds: trees.
+        learning_rate: shrinkage of each tree.
+        leaves: leaves of a tree.
+        least_in_leaf: fewest candidates in a leaf.
+        feature_share: share of features tried for a tree.
+        row_share: share of candidates seen by a tree.
+        regularisation: L2 on leaf values.
+    """
+
+    queries: int = 4000
+    folds: int = 2
+    negative_share: float = 0.25
+    rounds: int = 300
+    learning_rate: float = 0.06
+    leaves: int = 47
+    least_in_leaf: int = 150
+    feature_share: float = 0.5
+    row_share: float = 0.8
+    regularisation: float = 5.0
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRows:
+    """Described candidates with labels; N rows of consecutive queries.
+
+    Attributes:
+        features: float32, shape (N, F).
+        label: 1 for a held-out track, else 0, int8, shape (N,).
+        group: candidates of each query, int64.
+    """
+
+    features: FloatArray
+    label: np.ndarray
+    group: Int64Array
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[TrainingRows]) -> TrainingRows:
+        """Stack the rows of several parts."""
+        return cls(
+            np.concatenate([part.features for part in parts]),
+            np.concatenate([part.label for part in parts]),
+            np.concatenate([part.group for part in parts]),
+        )
+
+
+def sample_rows(
+    features: FloatArray,
+    label: np.ndarray,
+    query: Int32Array,
+    share: float,
+    rng: np.random.Generator,
+) -> TrainingRows:
+    """Keep all hits and a random ``share`` of the rest; queries without a hit teach nothing and go."""
+    has_hit = np.zeros(int(query.max()) + 1 if len(query) else 0, bool)
+    has_hit[query[label > 0]] = True
+    keep = has_hit[query] & ((label > 0) | (rng.random(len(label)) < share))
+    counts = np.bincount(query[keep], minlength=len(has_hit))
+    return TrainingRows(features[keep], label[keep].astype(np.int8), counts[counts > 0].astype(np.int64))
+
+
+class Ranker:
+    """Scores candidates by their features; higher is better."""
+
+    def __init__(self, model: Any, names: Sequence[str]) -> None:
+        self._model = model
+        self.names = tuple(names)
+
+    def scores(self, features: FloatArray) -> FloatArray:
+        """Score each candidate, float32, shape (N,)."""
+        predicted = self._model.predict(features, raw_score=True, num_threads=thread_count())
+        return np.asarray(predicted, np.float32)
+
+    def importance(self) -> dict[str, float]:
+        """Share of the total gain by feature, greatest first."""
+        gain = np.asarray(self._model.feature_importance("gain"), float)
+        order = np.argsort(-gain)
+        return {self.names[i]: float(gain[i] / max(gain.sum(), 1e-12)) for i in order}
+
+    def save(self, path: Path) -> None:
+        """Write as LightGBM text, atomically."""
+        write_text(path, self._model.model_to_string())
+
+    @classmethod
+    def load(cls, path: Path) -> Ranker:
+        """Read what :meth:`save` wrote."""
+        import lightgbm as lgb
+
+        model = lgb.Booster(model_file=str(path))
+        return cls(model, model.feature_name())
+
+
+def train_ranker(rows: TrainingRows, names: Sequence[str], config: RankerConfig, *, seed: int) -> Ranker:
+    """Train trees on look-alike candidates, deterministic for a seed and number of threads."""
+    import lightgbm as lgb
+
+    parameters = {
+        "objective": "lambdarank",
+        "lambdarank_truncation_level": 300,
+        "num_leaves": config.leaves,
+        "learning_rate": config.learning_rate,
+        "min_data_in_leaf": config.least_in_leaf,
+        "feature_fraction": config.feature_share,
+        "bagging_fraction": config.row_share,
+        "bagging_freq": 1,
+        "lambda_l2": config.regularisation,
+        "seed": seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": thread_count(),
+        "verbosity": -1,
+    }
+    data = lgb.Dataset(rows.features, rows.label, group=rows.group, feature_name=list(names))
+    return Ranker(lgb.train(parameters, data, config.rounds), names)
+
+
+def iterate_tiles(total: int, size: int) -> Iterator[tuple[int, int]]:
+    """Cut ``total`` queries into consecutive tiles of ``size``."""
+    for start in range(0, total, size):
+        yield start, min(start + size, total)
