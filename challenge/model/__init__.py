@@ -1,0 +1,1 @@
+"""LightGCN: propagation, losses, training and checkpoints. Torch is imported by the modules that compute."""

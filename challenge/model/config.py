@@ -1,0 +1,140 @@
+"""Settings of LightGCN and its training; knows no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from challenge.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class LightGCNConfig:
+    """How LightGCN is built and trained.
+
+    Attributes:
+        embedding_size: dimensions of an embedding, D.
+        layers: propagation layers; 0 is plain matrix factorisation.
+        layer_weights: weight of each layer from 0 to ``layers``; None for their mean, as in the paper.
+        row_embeddings: learn an embedding for each row too, as in the paper; otherwise a row is what its
+            columns send it, so that a playlist never seen has the same kind of embedding as a trained one.
+        smoothing: added to degrees in the normalisation; 0 in the paper.
+        objective: ``softmax`` (sampled) or ``bpr``.
+        similarity: ``cosine`` divided by ``temperature``, or ``dot``.
+        temperature: see ``similarity``; smaller is sharper.
+        bias: learn a bias for each column, started at the logarithm of its degree times ``bias_start``.
+        bias_start: see ``bias``.
+        masking: hide a random part of each batch row's edges from the propagation and predict just those.
+        min_kept: least share of a row's edges that stay when masking.
+        max_kept: largest share.
+        batch_size: rows of a batch (softmax) or edges of a batch (bpr).
+        positives: most positive edges of one row in a batch (softmax).
+        negatives: columns drawn as negatives and shared by the batch (softmax).
+        negative_power: negatives are drawn in proportion to degree to this power; 0 is uniform.
+        learning_rate: of Adam at the start.
+        schedule: ``constant``, or ``cosine`` down to 0 over all epochs.
+        l2: weight of the squared layer-0 embeddings of the batch, as in the paper.
+        epochs: passes over the rows (softmax) or edges (bpr) at most.
+        patience: validations without gain before stopping; 0 never stops early.
+        validate_every: epochs between validations.
+        initialisation: ``spectral`` (randomised SVD) or ``normal`` (mean 0, deviation ``initial_scale``).
+        initial_scale: root mean square of the columns' initial embeddings.
+        storage: number format of what is propagated; sums, parameters and Adam's moments are fp32 always.
+        checkpoint_minutes: at least this long between checkpoints inside an epoch.
+        max_seconds: stop after the epoch in which this is passed; 0 for no limit.
+        seed: of all random draws.
+    """
+
+    embedding_size: int = 64
+    layers: int = 2
+    layer_weights: tuple[float, ...] | None = None
+    row_embeddings: bool = False
+    smoothing: float = 30.0
+    objective: Literal["softmax", "bpr"] = "softmax"
+    similarity: Literal["cosine", "dot"] = "cosine"
+    temperature: float = 0.2
+    bias: bool = True
+    bias_start: float = 1.0
+    masking: bool = True
+    min_kept: float = 0.1
+    max_kept: float = 0.9
+    batch_size: int = 2048
+    positives: int = 32
+    negatives: int = 4096
+    negative_power: float = 0.5
+    learning_rate: float = 0.002
+    schedule: Literal["constant", "cosine"] = "constant"
+    l2: float = 0.0
+    epochs: int = 15
+    patience: int = 3
+    validate_every: int = 1
+    initialisation: Literal["spectral", "normal"] = "spectral"
+    initial_scale: float = 0.01
+    storage: Literal["fp32", "bf16"] = "fp32"
+    checkpoint_minutes: float = 10.0
+    max_seconds: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot work.
+
+        Raises:
+            ConfigError: naming the setting, its value and what it must be.
+        """
+        _require(self.embedding_size >= 1, "embedding_size", self.embedding_size, "at least 1")
+        _require(self.layers >= 0, "layers", self.layers, "0 or more")
+        _require(self.temperature > 0, "temperature", self.temperature, "above 0")
+        _require(self.batch_size >= 1, "batch_size", self.batch_size, "at least 1")
+        _require(self.negatives >= 1, "negatives", self.negatives, "at least 1")
+        _require(self.positives >= 1, "positives", self.positives, "at least 1")
+        _require(self.epochs >= 0, "epochs", self.epochs, "0 or more")
+        _require(
+            0 <= self.min_kept <= self.max_kept <= 1, "min_kept", self.min_kept, "between 0 and max_kept"
+        )
+        _require(
+            self.row_embeddings or self.layers > 0, "layers", self.layers, "above 0 without row embeddings"
+        )
+        _require(
+            self.layer_weights is None or len(self.layer_weights) == self.layers + 1,
+            "layer_weights",
+            self.layer_weights,
+            f"{self.layers + 1} weights, from layer 0 to layer {self.layers}",
+        )
+        _require(
+            not (self.objective == "bpr" and (self.masking or self.bias)),
+            "objective",
+            self.objective,
+            "softmax where masking or bias is on",
+        )
+
+    @property
+    def readout(self) -> tuple[float, ...]:
+        """Weight of each layer, from 0 to ``layers``."""
+        if self.layer_weights is not None:
+            return tuple(self.layer_weights)
+        return (1.0 / (self.layers + 1),) * (self.layers + 1)
+
+
+def paper_config(**changes: object) -> LightGCNConfig:
+    """Settings of the LightGCN paper: BPR, row embeddings, no smoothing; ``changes`` override them."""
+    settings: dict[str, object] = {
+        "layers": 3,
+        "row_embeddings": True,
+        "smoothing": 0.0,
+        "objective": "bpr",
+        "similarity": "dot",
+        "bias": False,
+        "masking": False,
+        "initialisation": "normal",
+        "l2": 1e-4,
+        "initial_scale": 0.1,
+        "learning_rate": 1e-3,
+        "batch_size": 2048,
+        "epochs": 1000,
+    }
+    return LightGCNConfig(**(settings | changes))  # type: ignore[arg-type]
+
+
+def _require(valid: bool, name: str, value: object, expected: str) -> None:
+    if not valid:
+        raise ConfigError(f"{name} is {value!r}; it must be {expected}")

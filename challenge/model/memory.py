@@ -1,0 +1,98 @@
+"""Memory that training takes, known before it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from challenge.errors import ResourceError
+from challenge.graph import BipartiteGraph
+from challenge.model.config import LightGCNConfig
+
+_FIXED = 300_000_000
+"""Bytes of the libraries themselves."""
+_SMALLER: tuple[dict[str, object], ...] = (
+    {"storage": "bf16"},
+    {"embedding_size": 64},
+    {"embedding_size": 64, "storage": "bf16"},
+    {"embedding_size": 32},
+    {"embedding_size": 32, "storage": "bf16"},
+    {"embedding_size": 16, "storage": "bf16"},
+)
+
+
+@dataclass(frozen=True)
+class GraphSize:
+    """Rows, columns and edges of a graph."""
+
+    rows: int
+    columns: int
+    edges: int
+
+    @classmethod
+    def of(cls, graph: BipartiteGraph) -> GraphSize:
+        """Sizes of ``graph``."""
+        return cls(graph.n_rows, graph.n_columns, graph.n_edges)
+
+
+def estimate_memory(size: GraphSize, config: LightGCNConfig, *, keep_best: bool = True) -> int:
+    """Peak bytes of training; an upper estimate.
+
+    ``embeddings * D * 4 * (parameters + 2 moments + kept best state) + nodes * D * (4 + 2 * storage bytes)``
+    for the outputs and the two layers in flight, 28 bytes an edge (both directions, masking and the
+    drawing of batches), the logits of one batch in a few copies, and the libraries.
+    """
+    nodes = size.rows + size.columns
+    trained = nodes if config.row_embeddings else size.columns
+    width = 4 if config.storage == "fp32" else 2
+    states = trained * config.embedding_size * 4 * (4 if keep_best else 3)
+    buffers = nodes * config.embedding_size * (4 + 2 * width)
+    # The randomised SVD holds a sketch, its product and their orthogonal successors before any moment exists.
+    start = nodes * (config.embedding_size + 16) * 4 * 3 if config.initialisation == "spectral" else 0
+    edges = size.edges * (28 if config.masking else 20)
+    return max(states + buffers, start + buffers) + edges + _batch_bytes(config) + _FIXED
+
+
+def _batch_bytes(config: LightGCNConfig) -> int:
+    if config.objective == "bpr":
+        return config.batch_size * config.embedding_size * 4 * 12
+    positives = config.batch_size * config.positives
+    logits = config.batch_size * config.negatives * 4 * 4
+    return logits + (positives + config.negatives) * config.embedding_size * 4 * 6
+
+
+def require_memory(size: GraphSize, config: LightGCNConfig, available: int, *, keep_best: bool = True) -> int:
+    """Return the estimate, or refuse before anything is allocated.
+
+    Raises:
+        ResourceError: more than ``available`` bytes would be needed; the hint names settings that would fit.
+    """
+    needed = estimate_memory(size, config, keep_best=keep_best)
+    if needed <= available:
+        return needed
+    raise ResourceError(
+        f"training {size.rows:,} rows, {size.columns:,} columns and {size.edges:,} edges with "
+        f"embedding_size {config.embedding_size} and storage {config.storage} needs {needed / 1e9:.1f} GB, "
+        f"{available / 1e9:.1f} GB are free",
+        hint=_what_fits(size, config, available),
+    )
+
+
+def _what_fits(size: GraphSize, config: LightGCNConfig, available: int) -> str:
+    for changes in _SMALLER:
+        if int(str(changes.get("embedding_size", 0))) > config.embedding_size:
+            continue
+        if estimate_memory(size, replace(config, **changes)) <= available:  # type: ignore[arg-type]
+            return "use " + " and ".join(f"{name} = {value}" for name, value in changes.items())
+    return "use a machine with more memory, or fewer playlists"
+
+
+def available_memory(device: Literal["cpu", "cuda"] | str = "cpu") -> int:
+    """Bytes free on the device: of this process's container or machine, or of the GPU."""
+    if device == "cuda":
+        import torch
+
+        return int(torch.cuda.mem_get_info()[0])
+    import psutil
+
+    return int(psutil.virtual_memory().available)

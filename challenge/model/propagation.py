@@ -1,0 +1,135 @@
+"""LightGCN's propagation: a polynomial of the normalised adjacency, applied in place.
+
+``P = sum over k of w_k * A^k`` with the symmetric ``A = [[0, N], [N^T, 0]]``. ``P`` is symmetric, so the
+gradient of a loss with respect to the layer-0 embeddings is ``P`` applied to its gradient with respect to the
+outputs: backward is the same call as forward, and no activation is kept.
+
+Source: He et al., LightGCN, SIGIR 2020, equations 7, 8 and 11.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from challenge.graph import BipartiteGraph, inverse_root
+from challenge.model.kernels import EmbeddingBagKernel, Kernel
+from challenge.types import FloatArray, Int32Array, Int64Array
+
+STORAGE = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+class Propagation:
+    """The operator ``P`` of one graph on one device; letters R rows, C columns, D dimensions.
+
+    Besides the caller's tensors it holds two buffers of (R + C) × D in the storage's dtype.
+    """
+
+    def __init__(
+        self,
+        graph: BipartiteGraph,
+        *,
+        embedding_size: int,
+        layer_weights: tuple[float, ...],
+        device: torch.device | None = None,
+        storage: str = "fp32",
+        maskable: bool = False,
+    ) -> None:
+        self._graph = graph
+        self._weights = layer_weights
+        self.device = device = device or torch.device("cpu")
+        self._dtype = dtype = STORAGE[storage]
+
+        def kernel(indptr: Int64Array, indices: Int32Array, scale: FloatArray) -> Kernel:
+            return EmbeddingBagKernel(
+                indptr,
+                indices,
+                scale,
+                embedding_size=embedding_size,
+                device=device,
+                storage=dtype,
+                maskable=maskable,
+            )
+
+        self._to_rows = kernel(graph.row_indptr, graph.row_indices, graph.row_scale)
+        self._to_columns = kernel(graph.column_indptr, graph.column_indices, graph.column_scale)
+        self._row_scale = torch.from_numpy(graph.row_scale.copy()).to(device)[:, None]
+        self._column_scale = torch.from_numpy(graph.column_scale.copy()).to(device)[:, None]
+        self._buffers = [
+            (
+                torch.zeros(graph.n_rows, embedding_size, dtype=dtype, device=device),
+                torch.zeros(graph.n_columns, embedding_size, dtype=dtype, device=device),
+            )
+            for _ in range(min(2, len(layer_weights) - 1))
+        ]
+        self._mirror = mirror_edges(graph) if maskable else np.empty(0, np.int64)
+        self._hidden = np.empty(0, np.int64)
+
+    def apply_(self, rows: Tensor, columns: Tensor) -> None:
+        """Replace ``rows`` (R, D) and ``columns`` (C, D), both fp32, by ``P`` applied to them."""
+        if self._buffers:
+            torch.mul(rows, self._row_scale, out=self._buffers[0][0])
+            torch.mul(columns, self._column_scale, out=self._buffers[0][1])
+        rows.mul_(self._weights[0])
+        columns.mul_(self._weights[0])
+        last = len(self._weights) - 1
+        for layer, weight in enumerate(self._weights[1:], start=1):
+            row_source, column_source = self._buffers[(layer - 1) % 2]
+            # The last layer is followed by none, and a single layer has no second pair of buffers.
+            row_next, column_next = (None, None) if layer == last else self._buffers[layer % 2]
+            self._to_rows.apply(column_source, rows, row_next, weight)
+            self._to_columns.apply(row_source, columns, column_next, weight)
+
+    def rows_from(self, columns: Tensor) -> Tensor:
+        """Multiply the normalised R × C adjacency by ``columns`` (C, any width); a new fp32 tensor."""
+        result = torch.zeros(len(self._row_scale), columns.shape[1], device=self.device)
+        self._to_rows.apply((columns * self._column_scale).to(self._dtype), result, None, 1.0)
+        return result
+
+    def columns_from(self, rows: Tensor) -> Tensor:
+        """Multiply the transposed adjacency by ``rows`` (R, any width); a new fp32 tensor."""
+        result = torch.zeros(len(self._column_scale), rows.shape[1], device=self.device)
+        self._to_columns.apply((rows * self._row_scale).to(self._dtype), result, None, 1.0)
+        return result
+
+    def hide(self, edges: Int64Array) -> None:
+        """Leave these edges (places in ``graph.row_indices``, ascending) out until :meth:`show_all`.
+
+        Degrees of the rows are counted without them; those of the columns stay, being large where it matters.
+        """
+        self._hidden = edges
+        self._to_rows.hide(edges)
+        self._to_columns.hide(self._mirror[edges])
+        self._rescale(edges, hidden=True)
+
+    def show_all(self) -> None:
+        """Count all edges again."""
+        self._to_rows.show(self._hidden)
+        self._to_columns.show(self._mirror[self._hidden])
+        self._rescale(self._hidden, hidden=False)
+        self._hidden = np.empty(0, np.int64)
+
+    def _rescale(self, edges: Int64Array, *, hidden: bool) -> None:
+        graph = self._graph
+        rows, first = np.unique(np.searchsorted(graph.row_indptr, edges, side="right") - 1, return_index=True)
+        if len(rows) == 0:
+            return
+        scale = graph.row_scale[rows]
+        if hidden:
+            lost = np.add.reduceat(graph.column_weight[graph.row_indices[edges]], first)
+            positive = scale > 0
+            denominator = np.where(positive, 1.0 / np.where(positive, scale, 1.0) ** 2, 0.0)
+            left = np.diff(graph.row_indptr)[rows] > np.diff(np.append(first, len(edges)))
+            scale = inverse_root(np.where(left, denominator - lost, 0.0))
+        self._to_rows.rescale(rows, scale)
+        self._row_scale[torch.from_numpy(rows).to(self._row_scale.device)] = torch.from_numpy(scale)[
+            :, None
+        ].to(self._row_scale.device)
+
+
+def mirror_edges(graph: BipartiteGraph) -> Int64Array:
+    """Return the place in ``column_indices`` of each edge of ``row_indices``, int64, shape (E,)."""
+    place = np.empty(graph.n_edges, np.int64)
+    place[np.argsort(graph.row_indices, kind="stable")] = np.arange(graph.n_edges)
+    return place

@@ -1,0 +1,144 @@
+"""Batches of positive edges and negatives, drawn with vectorised numpy.
+
+Every draw is seeded by the configuration's seed and the step, never by what came before, so a resumed
+training sees the very batches that an uninterrupted one would have seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from challenge.graph import BipartiteGraph
+from challenge.model.config import LightGCNConfig
+from challenge.types import FloatArray, Int64Array
+
+_EPOCH, _STEP = 0, 1  # which stream of random numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Positive edges of some rows with negatives; letters B rows, E positives, N negatives.
+
+    Attributes:
+        rows: distinct rows, int64, shape (B,).
+        row_of_positive: index into ``rows`` of each positive edge, int64, shape (E,).
+        positives: column of each positive edge, int64, shape (E,).
+        negatives: columns shared by all rows (softmax, (N,)) or one for each positive (bpr, (E,)); int64.
+        hidden: edges that the propagation must not see, ascending, int64.
+    """
+
+    rows: Int64Array
+    row_of_positive: Int64Array
+    positives: Int64Array
+    negatives: Int64Array
+    hidden: Int64Array
+
+
+class Sampler:
+    """Draws the batches of one graph under one configuration."""
+
+    def __init__(self, graph: BipartiteGraph, config: LightGCNConfig) -> None:
+        self._graph = graph
+        self._config = config
+        self._track_counts = track_edge_counts(graph)
+        self._rows = np.flatnonzero(self._track_counts >= (2 if config.masking else 1))
+        degrees = np.diff(graph.column_indptr)[: graph.n_tracks]
+        self._probability = np.where(degrees > 0, degrees.astype(np.float64) ** config.negative_power, 0.0)
+        self._probability /= max(self._probability.sum(), 1e-300)
+        self._cumulative = np.cumsum(self._probability)
+        self._permutation: tuple[int, Int64Array] = (-1, self._rows)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in a pass over all rows (softmax) or as many edges as there are (bpr)."""
+        bpr = self._config.objective == "bpr"
+        amount = int(self._track_counts.sum()) if bpr else len(self._rows)
+        return max(1, -(-amount // self._config.batch_size))
+
+    def batch(self, step: int) -> Batch:
+        """Draw the batch of one step, counted from 0 over all epochs."""
+        rng = np.random.default_rng((self._config.seed, _STEP, step))
+        return self._pairs(rng) if self._config.objective == "bpr" else self._row_batch(step, rng)
+
+    def log_expected(self, negatives: Int64Array) -> FloatArray:
+        """log(N * q) of each of N negatives, q being its probability in one draw; float32."""
+        expected: FloatArray = np.log(len(negatives) * self._probability[negatives]).astype(np.float32)
+        return expected
+
+    def _pairs(self, rng: np.random.Generator) -> Batch:
+        """Rows drawn uniformly, one of their edges each, and a uniform negative that is no edge."""
+        graph = self._graph
+        drawn = self._rows[rng.integers(0, len(self._rows), self._config.batch_size)]
+        place = (rng.random(len(drawn)) * self._track_counts[drawn]).astype(np.int64)
+        positives = graph.row_indices[graph.row_indptr[drawn] + place].astype(np.int64)
+        negatives = rng.integers(0, graph.n_tracks, len(drawn))
+        for _ in range(10):
+            clash = np.flatnonzero(has_edge(graph, drawn, negatives))
+            if len(clash) == 0:
+                break
+            negatives[clash] = rng.integers(0, graph.n_tracks, len(clash))
+        rows, local = np.unique(drawn, return_inverse=True)
+        return Batch(rows, local.astype(np.int64), positives, negatives, np.empty(0, np.int64))
+
+    def _row_batch(self, step: int, rng: np.random.Generator) -> Batch:
+        rows = self._epoch_rows(step)
+        edges, local = self._edges_of(rows)
+        hidden = np.empty(0, np.int64)
+        if self._config.masking:
+            kept = rng.uniform(self._config.min_kept, self._config.max_kept, len(rows))
+            masked = rng.random(len(edges)) > kept[local]
+            edges, local = edges[masked], local[masked]
+            hidden = edges
+        chosen = self._at_most_positives(local, len(rows), rng)
+        positives = self._graph.row_indices[edges[chosen]].astype(np.int64)
+        negatives = np.searchsorted(
+            self._cumulative, rng.random(self._config.negatives) * self._cumulative[-1]
+        )
+        negatives = np.minimum(negatives, self._graph.n_tracks - 1)
+        return Batch(rows, local[chosen], positives, negatives, hidden)
+
+    def _epoch_rows(self, step: int) -> Int64Array:
+        """Rows of the step, ascending: the epoch's permutation cut into batches."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        if self._permutation[0] != epoch:
+            rng = np.random.default_rng((self._config.seed, _EPOCH, epoch))
+            self._permutation = (epoch, rng.permutation(self._rows))
+        size = self._config.batch_size
+        return np.sort(self._permutation[1][place * size : (place + 1) * size])
+
+    def _edges_of(self, rows: Int64Array) -> tuple[Int64Array, Int64Array]:
+        """Track edges of ``rows``, ascending, and the place in ``rows`` that each belongs to."""
+        counts = self._track_counts[rows]
+        local = np.repeat(np.arange(len(rows)), counts)
+        starts = self._graph.row_indptr[rows] - (np.cumsum(counts) - counts)
+        return np.arange(len(local)) + starts[local], local
+
+    def _at_most_positives(self, local: Int64Array, n_rows: int, rng: np.random.Generator) -> Int64Array:
+        """Keep each edge with the probability that leaves ``positives`` edges of its row on average."""
+        counts = np.bincount(local, minlength=n_rows)
+        share = np.minimum(1.0, self._config.positives / np.maximum(1, counts))
+        return np.flatnonzero(rng.random(len(local)) < share[local])
+
+
+def track_edge_counts(graph: BipartiteGraph) -> Int64Array:
+    """Edges of each row that lead to tracks, which stand before its title tokens; int64, shape (R,)."""
+    is_track = np.concatenate([[0], np.cumsum(graph.row_indices < graph.n_tracks, dtype=np.int64)])
+    counts: Int64Array = is_track[graph.row_indptr[1:]] - is_track[graph.row_indptr[:-1]]
+    return counts
+
+
+def has_edge(graph: BipartiteGraph, rows: Int64Array, columns: Int64Array) -> NDArray[np.bool_]:
+    """Whether each pair of a row and a column is an edge; bool, by bisection of the row's columns."""
+    low, high = graph.row_indptr[rows].copy(), graph.row_indptr[rows + 1].copy()
+    last = max(graph.n_edges - 1, 0)
+    while np.any(low < high):
+        middle = (low + high) // 2
+        below = (graph.row_indices[np.minimum(middle, last)] < columns) & (low < high)
+        low = np.where(below, middle + 1, low)
+        high = np.where(below, high, np.minimum(middle, high))
+    inside = low < graph.row_indptr[rows + 1]
+    found: NDArray[np.bool_] = inside & (graph.row_indices[np.minimum(low, last)] == columns)
+    return found

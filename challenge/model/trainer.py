@@ -1,0 +1,208 @@
+"""One training under way: parameters, optimiser, a step, an evaluation."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from challenge.graph import BipartiteGraph
+from challenge.model.config import LightGCNConfig
+from challenge.model.embeddings import Embeddings
+from challenge.model.initialise import initial_embeddings
+from challenge.model.losses import bpr, sampled_softmax
+from challenge.model.propagation import Propagation
+from challenge.model.sampling import Batch, Sampler
+from challenge.model.scoring_head import ScoringHead
+from challenge.model.validation import Validation, mean_ndcg
+
+
+class Trainer:
+    """Parameters of LightGCN on one graph and device, and what one step does to them.
+
+    Attributes:
+        parameters: ``columns`` (C, D), with row embeddings ``rows`` (R, D), with biases ``bias`` (C,); fp32.
+        sampler: where batches come from.
+    """
+
+    def __init__(self, graph: BipartiteGraph, config: LightGCNConfig, device: torch.device) -> None:
+        self.graph = graph.with_smoothing(config.smoothing)
+        self.config = config
+        self.device = device
+        self.sampler = Sampler(self.graph, config)
+        self._head = ScoringHead(config)
+        self._propagation = self._new_propagation(self.graph, maskable=config.masking)
+        self.parameters = self._initial_parameters()
+        self._optimiser = torch.optim.Adam(
+            list(self.parameters.values()), lr=config.learning_rate, betas=(0.9, 0.99), eps=1e-10, fused=True
+        )
+        shape = config.embedding_size
+        self._rows = torch.zeros(graph.n_rows, shape, device=device)
+        self._columns = torch.zeros(graph.n_columns, shape, device=device)
+
+    def _new_propagation(self, graph: BipartiteGraph, *, maskable: bool) -> Propagation:
+        return Propagation(
+            graph,
+            embedding_size=self.config.embedding_size,
+            layer_weights=self.config.readout,
+            device=self.device,
+            storage=self.config.storage,
+            maskable=maskable,
+        )
+
+    def _initial_parameters(self) -> dict[str, Tensor]:
+        graph, config = self.graph, self.config
+        rows, columns = initial_embeddings(self._propagation, config, graph.n_rows, graph.n_columns)
+        parameters = {"columns": columns}
+        if config.row_embeddings:
+            parameters["rows"] = rows
+        if config.bias:
+            degree = np.diff(graph.column_indptr).astype(np.float32)
+            bias = config.bias_start * np.log(np.maximum(degree, 0.5))
+            parameters["bias"] = torch.from_numpy(bias.astype(np.float32)).to(self.device)
+        return parameters
+
+    def step(self, step: int, *, learning_rate: float) -> float:
+        """Draw batch ``step``, move the parameters once, and return the loss."""
+        batch = self.sampler.batch(step)
+        if self.config.masking:
+            self._propagation.hide(batch.hidden)
+        self._load_parameters()
+        self._propagation.apply_(self._rows, self._columns)
+        loss, bias_gradient = self._gradients_at_output(batch)
+        self._propagation.apply_(self._rows, self._columns)
+        if self.config.masking:
+            self._propagation.show_all()
+        self._penalise(batch)
+        self._update(learning_rate, bias_gradient)
+        return loss
+
+    def _load_parameters(self) -> None:
+        self._columns.copy_(self.parameters["columns"])
+        if "rows" in self.parameters:
+            self._rows.copy_(self.parameters["rows"])
+        else:
+            self._rows.zero_()
+
+    def _gradients_at_output(self, batch: Batch) -> tuple[float, Tensor | None]:
+        """Replace the outputs by the loss's gradients there; only rows of the batch have any."""
+        distinct, place = np.unique(np.concatenate([batch.positives, batch.negatives]), return_inverse=True)
+        at_rows, at_columns = self._tensor(batch.rows), self._tensor(distinct)
+        rows = self._rows[at_rows].requires_grad_()
+        columns = self._columns[at_columns].requires_grad_()
+        bias = self.parameters["bias"][at_columns].requires_grad_() if self.config.bias else None
+        loss = self._loss(batch, rows, columns, bias, self._tensor(place))
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._rows.zero_().index_copy_(0, at_rows, _gradient(rows))
+        self._columns.zero_().index_copy_(0, at_columns, _gradient(columns))
+        if bias is None:
+            return loss.item(), None
+        bias_gradient = torch.zeros_like(self.parameters["bias"])
+        return loss.item(), bias_gradient.index_copy_(0, at_columns, _gradient(bias))
+
+    def _loss(
+        self, batch: Batch, rows: Tensor, columns: Tensor, bias: Tensor | None, place: Tensor
+    ) -> Tensor:
+        at_positive, at_negative = place[: len(batch.positives)], place[len(batch.positives) :]
+        of_row = self._tensor(batch.row_of_positive)
+        rows, columns = self._head.rows(rows), self._head.columns(columns)
+        positive = (rows[of_row] * columns[at_positive]).sum(1)
+        if self.config.objective == "bpr":
+            return bpr(positive, (rows[of_row] * columns[at_negative]).sum(1))
+        negative = rows @ columns[at_negative].T
+        if bias is not None:
+            positive, negative = positive + bias[at_positive], negative + bias[at_negative]
+        log_expected = torch.from_numpy(self.sampler.log_expected(batch.negatives)).to(self.device)
+        return sampled_softmax(positive, negative, of_row, log_expected)
+
+    def _penalise(self, batch: Batch) -> None:
+        """Add the gradient of l2 / 2 times the mean square norm of the batch's layer-0 embeddings."""
+        if self.config.l2 == 0:
+            return
+        weight = self.config.l2 / max(1, len(batch.positives))
+        columns = self._tensor(np.concatenate([batch.positives, batch.negatives]))
+        self._columns.index_add_(0, columns, self.parameters["columns"][columns], alpha=weight)
+        if "rows" in self.parameters:
+            rows = self._tensor(batch.rows[batch.row_of_positive])
+            self._rows.index_add_(0, rows, self.parameters["rows"][rows], alpha=weight)
+
+    def _update(self, learning_rate: float, bias_gradient: Tensor | None) -> None:
+        self.parameters["columns"].grad = self._columns
+        if "rows" in self.parameters:
+            self.parameters["rows"].grad = self._rows
+        if bias_gradient is not None:
+            self.parameters["bias"].grad = bias_gradient
+        self._optimiser.param_groups[0]["lr"] = learning_rate
+        self._optimiser.step()
+
+    def evaluate(self, validation: Validation) -> float:
+        """Mean NDCG on held-out tracks."""
+        self._load_parameters()
+        self._propagation.apply_(self._rows, self._columns)
+        rows = self._head.exported_rows(self._rows[self._tensor(validation.rows)])
+        tracks = self._columns[: self.graph.n_tracks]
+        bias = self._biases()[: self.graph.n_tracks]
+        return mean_ndcg(rows, self._head.exported_columns(tracks, bias), self.graph, validation)
+
+    def embeddings(self, graph: BipartiteGraph) -> Embeddings:
+        """Embed all nodes of ``graph``: the one trained on, or the same nodes with more edges."""
+        full = graph.with_smoothing(self.config.smoothing)
+        propagation = self._new_propagation(full, maskable=False)
+        self._load_parameters()
+        propagation.apply_(self._rows, self._columns)
+        rows = self._head.exported_rows(self._rows)
+        columns = self._head.exported_columns(self._columns, self._biases())
+        cosine = self.config.similarity == "cosine"
+        return Embeddings(
+            rows=rows.cpu().numpy().copy(),
+            columns=columns.cpu().numpy().copy(),
+            messages=self._messages(full),
+            column_weight=full.column_weight,
+            smoothing=self.config.smoothing,
+            temperature=self.config.temperature if cosine else 0.0,
+        )
+
+    def _messages(self, graph: BipartiteGraph) -> np.ndarray:
+        """Sum over layers k of the weight of layer k + 1 times the columns' layer k, times their scale."""
+        self._load_parameters()
+        weights = self.config.readout[1:] or (0.0,)
+        Propagation(
+            graph,
+            embedding_size=self.config.embedding_size,
+            layer_weights=weights,
+            device=self.device,
+            storage=self.config.storage,
+        ).apply_(self._rows, self._columns)
+        scale = torch.from_numpy(graph.column_scale).to(self.device)[:, None]
+        return np.asarray((self._columns * scale).cpu().numpy())
+
+    def _biases(self) -> Tensor:
+        zeros = torch.zeros(self.graph.n_columns, device=self.device)
+        return self.parameters.get("bias", zeros)
+
+    def _tensor(self, indices: np.ndarray) -> Tensor:
+        return torch.from_numpy(indices).to(self.device)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Parameters and Adam's moments, by name, as views."""
+        found = dict(self.parameters)
+        for name, parameter in self.parameters.items():
+            for key, value in self._optimiser.state.get(parameter, {}).items():
+                found[f"adam.{name}.{key}"] = value
+        return found
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take over what :meth:`tensors` gave."""
+        for name, parameter in self.parameters.items():
+            parameter.copy_(tensors[name])
+            prefix = f"adam.{name}."
+            state = {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
+            if state:
+                self._optimiser.state[parameter] = {
+                    key: value.to(self.device) for key, value in state.items()
+                }
+
+
+def _gradient(tensor: Tensor) -> Tensor:
+    """Gradient of a leaf; zeros where it took no part in the loss."""
+    return torch.zeros_like(tensor) if tensor.grad is None else tensor.grad

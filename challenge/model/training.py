@@ -1,0 +1,238 @@
+"""Train LightGCN: epochs, validation, early stopping, checkpoints, and a report of what it cost."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import torch
+from torch import Tensor
+
+from challenge import progress
+from challenge.graph import BipartiteGraph
+from challenge.model.checkpoint import TrainingState, has_checkpoint, load_checkpoint, save_checkpoint
+from challenge.model.config import LightGCNConfig
+from challenge.model.device import choose_device, copy_bandwidth, wait_for
+from challenge.model.embeddings import Embeddings
+from challenge.model.memory import GraphSize, available_memory, require_memory
+from challenge.model.trainer import Trainer
+from challenge.model.validation import Validation
+from challenge.threads import thread_count
+
+_UNSEEN_BY_FINGERPRINT = ("max_seconds", "checkpoint_minutes", "patience")
+
+
+@dataclass
+class TrainingReport:
+    """What a training did and what it cost, for the manifest.
+
+    Attributes:
+        device: where it ran.
+        device_reason: why there.
+        epochs: one entry an epoch: ``epoch``, ``loss``, ``seconds``, and ``ndcg`` where validated.
+        best_epoch: whose parameters were kept; 0 for the initial ones.
+        stopped: why it ended.
+        steps: steps of this process.
+        seconds: of this process.
+        seconds_per_step: mean.
+        edges_per_second: edges summed over all layers, both directions, forward and backward.
+        bandwidth_share: bytes that propagation must read, uncached, over what a copy moves in the same time;
+            above 1 where caches serve.
+        memory_estimate: bytes reckoned before the start.
+    """
+
+    device: str
+    device_reason: str
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+    best_epoch: int = 0
+    stopped: str = "all epochs done"
+    steps: int = 0
+    seconds: float = 0.0
+    seconds_per_step: float = 0.0
+    edges_per_second: float = 0.0
+    bandwidth_share: float = 0.0
+    memory_estimate: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingResult:
+    """Embeddings with the report of how they came about."""
+
+    embeddings: Embeddings
+    report: TrainingReport
+
+
+def train(
+    graph: BipartiteGraph,
+    config: LightGCNConfig,
+    *,
+    validation: Validation | None = None,
+    full_graph: BipartiteGraph | None = None,
+    device: str = "auto",
+    checkpoint_dir: Path | None = None,
+    resume: bool = False,
+) -> TrainingResult:
+    """Train on ``graph`` and embed all its nodes, or those of ``full_graph`` (same nodes, more edges).
+
+    With a validation the parameters of the best epoch are kept and training stops after ``patience``
+    validations without gain. With a folder for checkpoints, ``resume`` goes on from the last one; on the
+    same device the result is the same as without interruption.
+
+    Raises:
+        ConfigError: an unknown device.
+        ResourceError: memory or disk would not do.
+        FormatError, InputError: a checkpoint that cannot be resumed.
+    """
+    chosen, reason = choose_device(device)
+    progress.message(f"LightGCN on {chosen} ({reason})")
+    if chosen.type == "cpu":
+        torch.set_num_threads(thread_count())
+    report = TrainingReport(str(chosen), reason)
+    report.memory_estimate = require_memory(
+        GraphSize.of(graph), config, available_memory(chosen.type), keep_best=validation is not None
+    )
+    run = _Run(graph, config, validation, chosen, checkpoint_dir, report)
+    if resume and checkpoint_dir is not None and has_checkpoint(checkpoint_dir):
+        run.resume()
+    run.all_epochs()
+    return TrainingResult(run.trainer.embeddings(full_graph or graph), report)
+
+
+class _Run:
+    """Epochs of one training."""
+
+    def __init__(
+        self,
+        graph: BipartiteGraph,
+        config: LightGCNConfig,
+        validation: Validation | None,
+        device: torch.device,
+        checkpoint_dir: Path | None,
+        report: TrainingReport,
+    ) -> None:
+        self.trainer = Trainer(graph, config, device)
+        self._config = config
+        self._validation = validation
+        self._folder = checkpoint_dir
+        self._report = report
+        self._state = TrainingState(fingerprint(graph, config))
+        self._best: dict[str, Tensor] = {}
+        self._last_checkpoint = time.monotonic()
+
+    def resume(self) -> None:
+        """Go on from the checkpoint in the folder."""
+        assert self._folder is not None
+        tensors, self._state = load_checkpoint(self._folder, fingerprint=self._state.fingerprint)
+        device = self.trainer.device
+        self._best = {k[5:]: t.to(device) for k, t in tensors.items() if k.startswith("best.")}
+        self.trainer.restore({k: t for k, t in tensors.items() if not k.startswith("best.")})
+        progress.message(f"Resumed after step {self._state.step}")
+
+    def all_epochs(self) -> None:
+        """Train until an epoch too many, too long or without gain; leave the best parameters in place."""
+        start, first_step = time.monotonic(), self._state.step
+        total = self._config.epochs * self.trainer.sampler.steps_per_epoch
+        if self._validation is not None and self._state.step == 0:
+            self._judge({"epoch": 0})
+        with progress.task("Training LightGCN", total - self._state.step, unit="step") as advance:
+            while self._state.step < total and not self._stalled():
+                self._epoch(advance)
+                if 0 < self._config.max_seconds <= time.monotonic() - start:
+                    self._report.stopped = f"max_seconds ({self._config.max_seconds:g}) passed"
+                    break
+        self._summarise(self._state.step - first_step, time.monotonic() - start)
+        for name, tensor in self._best.items():
+            self.trainer.parameters[name].copy_(tensor)
+
+    def _stalled(self) -> bool:
+        judged = [entry["epoch"] for entry in self._state.history if "ndcg" in entry]
+        since: int = sum(epoch > self._state.best_epoch for epoch in judged)
+        stalled: bool = 0 < self._config.patience <= since
+        if stalled:
+            self._report.stopped = f"no gain in {since} validations"
+        return stalled
+
+    def _epoch(self, advance: progress.Advance) -> None:
+        steps = self.trainer.sampler.steps_per_epoch
+        begin = time.monotonic()
+        epoch = self._state.step // steps + 1
+        losses = []
+        while self._state.step < epoch * steps:
+            losses.append(self.trainer.step(self._state.step, learning_rate=self._learning_rate()))
+            self._state.step += 1
+            advance(1, note=f"loss {losses[-1]:.4f}")
+            self._checkpoint_if_due()
+        wait_for(self.trainer.device)
+        entry = {"epoch": epoch, "loss": float(np.mean(losses)), "seconds": time.monotonic() - begin}
+        if self._validation is not None and epoch % self._config.validate_every == 0:
+            self._judge(entry)
+        else:
+            self._state.history.append(entry)
+        score = f", NDCG {entry['ndcg']:.4f}" if "ndcg" in entry else ""
+        progress.message(
+            f"epoch {epoch}: loss {entry['loss']:.4f}{score}, {entry['seconds'] / len(losses):.2f} s a step"
+        )
+        self._checkpoint()
+
+    def _judge(self, entry: dict[str, Any]) -> None:
+        """Validate, keep the parameters if they are the best so far, and write the entry down."""
+        assert self._validation is not None
+        entry["ndcg"] = self.trainer.evaluate(self._validation)
+        self._state.history.append(entry)
+        if entry["ndcg"] > self._state.best_score:
+            self._state.best_score, self._state.best_epoch = entry["ndcg"], entry["epoch"]
+            for name, tensor in self.trainer.parameters.items():
+                if name in self._best:
+                    self._best[name].copy_(tensor)
+                else:
+                    self._best[name] = tensor.detach().clone()
+
+    def _learning_rate(self) -> float:
+        if self._config.schedule == "constant":
+            return self._config.learning_rate
+        total = max(1, self._config.epochs * self.trainer.sampler.steps_per_epoch)
+        return self._config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * self._state.step / total))
+
+    def _checkpoint_if_due(self) -> None:
+        if time.monotonic() - self._last_checkpoint >= 60 * self._config.checkpoint_minutes:
+            self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        if self._folder is not None:
+            best = {f"best.{name}": tensor for name, tensor in self._best.items()}
+            save_checkpoint(self._folder, self.trainer.tensors() | best, self._state)
+        self._last_checkpoint = time.monotonic()
+
+    def _summarise(self, steps: int, seconds: float) -> None:
+        report, config, graph = self._report, self._config, self.trainer.graph
+        report.epochs, report.best_epoch = self._state.history, self._state.best_epoch
+        report.steps, report.seconds = steps, seconds
+        training = sum(entry.get("seconds", 0.0) for entry in self._state.history)
+        report.seconds_per_step = training / max(1, self._state.step)
+        edges = 4.0 * config.layers * graph.n_edges  # two directions, forward and backward
+        width = config.embedding_size * (4 if config.storage == "fp32" else 2) + 4
+        if steps and report.seconds_per_step > 0:
+            report.edges_per_second = edges / report.seconds_per_step
+            report.bandwidth_share = report.edges_per_second * width / copy_bandwidth(self.trainer.device)
+            progress.message(
+                f"{steps} steps, {report.seconds_per_step:.3f} s each, "
+                f"{report.edges_per_second / 1e6:,.0f} M edges/s, "
+                f"{report.bandwidth_share:.0%} of the memory bandwidth"
+            )
+
+
+def fingerprint(graph: BipartiteGraph, config: LightGCNConfig) -> str:
+    """Hash of all that training depends on: the edges and the settings, but for those that only end it."""
+    settings = {k: v for k, v in asdict(config).items() if k not in _UNSEEN_BY_FINGERPRINT}
+    if config.schedule == "constant":
+        del settings["epochs"]
+    digest = hashlib.sha256(orjson.dumps(settings, option=orjson.OPT_SORT_KEYS))
+    for array in (graph.row_indptr, graph.row_indices, graph.column_weight):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

@@ -1,0 +1,43 @@
+"""Small graphs for the model's tests."""
+
+import numpy as np
+import scipy.sparse as sp
+
+from challenge.graph import BipartiteGraph
+
+
+def random_graph(rows=23, columns=17, *, density=0.3, seed=0, tokens=0, smoothing=0.0):
+    """Random edges; the last row and the first column are isolated."""
+    rng = np.random.default_rng(seed)
+    dense = rng.random((rows, columns)) < density
+    dense[-1], dense[:, 0] = False, False
+    weight = np.ones(columns, np.float32)
+    weight[columns - tokens :] = 0.5
+    return BipartiteGraph.from_matrix(
+        sp.csr_matrix(dense.astype(np.int8)),
+        column_weight=weight,
+        n_playlists=rows - 3,
+        n_tracks=columns - tokens,
+        tokens=[f"t{i}" for i in range(tokens)],
+        smoothing=smoothing,
+    )
+
+
+def two_genres(rows=60, tracks=40, *, per_row=8, seed=0):
+    """Even rows hold even tracks and odd rows odd ones, so what belongs to a row is known."""
+    rng = np.random.default_rng(seed)
+    dense = np.zeros((rows, tracks), np.int8)
+    for row in range(rows):
+        own = np.arange(row % 2, tracks, 2)
+        dense[row, rng.choice(own, per_row, replace=False)] = 1
+    return BipartiteGraph.from_matrix(sp.csr_matrix(dense))
+
+
+def dense_propagation(graph, rows, columns, weights):
+    """The propagation by its formula, in float64."""
+    normalised = graph.normalised_matrix().toarray()
+    total_rows, total_columns = weights[0] * rows, weights[0] * columns
+    for weight in weights[1:]:
+        rows, columns = normalised @ columns, normalised.T @ rows
+        total_rows, total_columns = total_rows + weight * rows, total_columns + weight * columns
+    return total_rows, total_columns
