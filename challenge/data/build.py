@@ -21,6 +21,7 @@ from challenge import progress
 from challenge.data.merge import Merger
 from challenge.data.slice_columns import SliceColumns, decode_slice
 from challenge.data.slice_files import SliceFile, read_slice, with_checksum
+from challenge.data.slice_scan import scan_slice
 from challenge.errors import ResourceError
 
 Task = TypeVar("Task")
@@ -28,6 +29,11 @@ Result = TypeVar("Result")
 
 _SERIAL_BYTES = 32_000_000
 """Below this much JSON, starting processes costs more than it gives."""
+_SMALLEST_SLICE = (
+    b'{"playlists":[{"pid":0,"tracks":[{"track_uri":"spotify:track:0000000000000000000000",'
+    b'"artist_uri":"spotify:artist:0000000000000000000000",'
+    b'"album_uri":"spotify:album:0000000000000000000000"}]}]}'
+)
 _AHEAD = 2
 """Slices that wait, finished, for each worker: bounds the memory when one slice is slow."""
 
@@ -40,8 +46,10 @@ def available_cores() -> int:
 
 
 def load_slice(file: SliceFile) -> SliceColumns:
-    """Read and decode one slice."""
-    return decode_slice(read_slice(file), file.name)
+    """Read and decode one slice: by the scanner, and where that gives up by the general decoder."""
+    data = read_slice(file)
+    scanned = scan_slice(data)
+    return decode_slice(data, file.name) if scanned is None else scanned
 
 
 def checksummed(slices: list[SliceFile], *, workers: int | None = None) -> list[SliceFile]:
@@ -64,6 +72,7 @@ def build_columns(slices: list[SliceFile], folder: Path, *, workers: int | None 
         FormatError: a slice is not as it should be, or a pid occurs twice.
         ResourceError: a worker was killed, as happens when memory runs out.
     """
+    scan_slice(_SMALLEST_SLICE)  # compiles the scanner, or loads it, once for all forked workers
     merger = Merger(folder)
     try:
         with progress.task("Reading slices", sum(f.size for f in slices), unit="B") as advance:

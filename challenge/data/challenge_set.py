@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from zipfile import BadZipFile
 
 import msgspec
@@ -17,6 +17,7 @@ import numpy as np
 
 from challenge.data.slice_columns import (
     REPAIR_HINT,
+    Int32,
     TrackRecord,
     decode_json,
     filled_positions,
@@ -89,12 +90,12 @@ class ChallengeSet:
 
 
 class _PlaylistRecord(msgspec.Struct):
-    pid: int
+    pid: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
     tracks: list[TrackRecord]
     name: str | None = None
-    num_holdouts: int | None = None
-    num_samples: int | None = None
-    num_tracks: int | None = None
+    num_holdouts: Int32 | None = None
+    num_samples: Int32 | None = None
+    num_tracks: Int32 | None = None
 
 
 class _FileRecord(msgspec.Struct):

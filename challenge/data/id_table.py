@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from challenge.data.raw_memory import byte_at, word_at
 from challenge.types import ID_LENGTH, IdArray, Int32Array
 
 Bytes = NDArray[np.uint8]
@@ -61,34 +62,23 @@ def _power_of_two(least: int) -> int:
 
 
 @njit(cache=True, inline="always")
-def _load(text: Bytes, p: int) -> np.uint64:  # pragma: no cover - compiled
-    """Eight bytes as one number; the compiler makes one load of it."""
-    word = np.uint64(text[p])
-    for k in range(1, 8):
-        word |= np.uint64(text[p + k]) << np.uint64(8 * k)
-    return word
-
-
-@njit(cache=True, inline="always")
-def _hash(text: Bytes, p: int) -> np.uint64:  # pragma: no cover - compiled
-    """Mix the 22 bytes at ``p``; the last word overlaps the second."""
-    h = _load(text, p) * np.uint64(0x9E3779B97F4A7C15)
-    h = (h ^ (h >> np.uint64(32)) ^ _load(text, p + 8)) * np.uint64(0xBF58476D1CE4E5B9)
-    h = (h ^ (h >> np.uint64(29)) ^ _load(text, p + 14)) * np.uint64(0x94D049BB133111EB)
+def _hash(p: int) -> np.uint64:  # pragma: no cover - compiled
+    """Mix the 22 bytes at the address ``p``; the last word overlaps the second."""
+    h = word_at(p) * np.uint64(0x9E3779B97F4A7C15)
+    h = (h ^ (h >> np.uint64(32)) ^ word_at(p + 8)) * np.uint64(0xBF58476D1CE4E5B9)
+    h = (h ^ (h >> np.uint64(29)) ^ word_at(p + 14)) * np.uint64(0x94D049BB133111EB)
     return np.uint64(h ^ (h >> np.uint64(31)))
 
 
 @njit(cache=True, inline="always")
-def _same(a: Bytes, p: int, b: Bytes, q: int) -> bool:  # pragma: no cover - compiled
+def _same(p: int, q: int) -> bool:  # pragma: no cover - compiled
     return bool(
-        _load(a, p) == _load(b, q)
-        and _load(a, p + 8) == _load(b, q + 8)
-        and _load(a, p + 14) == _load(b, q + 14)
+        word_at(p) == word_at(q) and word_at(p + 8) == word_at(q + 8) and word_at(p + 14) == word_at(q + 14)
     )
 
 
 @njit(cache=True, nogil=True)
-def _add(  # noqa: PLR0917
+def _add(
     text: Bytes,
     at: Int32Array,
     slots: Int32Array,
@@ -98,22 +88,23 @@ def _add(  # noqa: PLR0917
     first: Int32Array,
 ) -> int:  # pragma: no cover - compiled
     mask = np.int64(len(slots) - 1)
+    begin, numbered = np.int64(text.ctypes.data), np.int64(keys.ctypes.data)
     new = 0
     for i in range(len(at)):
-        p = np.int64(at[i])
-        slot = np.int64(_hash(text, p)) & mask
+        p = begin + np.int64(at[i])
+        slot = np.int64(_hash(p)) & mask
         while True:
             code = slots[slot]
             if code < 0:
                 slots[slot] = count
                 for k in range(22):
-                    keys[count * 22 + k] = text[p + k]
+                    keys[count * 22 + k] = byte_at(p + k)
                 codes[i] = count
                 first[new] = i
                 new += 1
                 count += 1
                 break
-            if _same(keys, np.int64(code) * 22, text, p):
+            if _same(numbered + np.int64(code) * 22, p):
                 codes[i] = code
                 break
             slot = (slot + 1) & mask
@@ -123,8 +114,9 @@ def _add(  # noqa: PLR0917
 @njit(cache=True, nogil=True)
 def _rehash(slots: Int32Array, keys: Bytes, count: int) -> None:  # pragma: no cover - compiled
     mask = np.int64(len(slots) - 1)
+    begin = np.int64(keys.ctypes.data)
     for code in range(count):
-        slot = np.int64(_hash(keys, np.int64(code) * 22)) & mask
+        slot = np.int64(_hash(begin + np.int64(code) * 22)) & mask
         while slots[slot] >= 0:
             slot = (slot + 1) & mask
         slots[slot] = code

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import numpy as np
@@ -68,27 +68,30 @@ class SliceColumns:
     album_names: StringTable
 
 
+Int32 = Annotated[int, msgspec.Meta(ge=-1, lt=2**31)]
+
+
 class TrackRecord(msgspec.Struct, gc=False):
     """A track as the official files have it; names, duration and position may be missing."""
 
     track_uri: str
     artist_uri: str
     album_uri: str
-    pos: int = -1
-    duration_ms: int = 0
+    pos: Int32 = -1
+    duration_ms: Int32 = 0
     track_name: str = ""
     artist_name: str = ""
     album_name: str = ""
 
 
 class _PlaylistRecord(msgspec.Struct):
-    pid: int
+    pid: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
     tracks: list[TrackRecord]
     name: str | None = None
     collaborative: str | bool = "false"
-    modified_at: int = 0
-    num_followers: int = 0
-    num_edits: int = 0
+    modified_at: Annotated[int, msgspec.Meta(ge=0, lt=2**62)] = 0
+    num_followers: Int32 = 0
+    num_edits: Int32 = 0
     description: str | None = None
 
 

@@ -177,6 +177,7 @@ BROKEN_SLICES = {
     "track a number": (broken(lambda p: p.update(tracks=[3])), r"tracks\[0\] is int; expected an object"),
     "no pid": (broken(lambda p: p.pop("pid")), r"playlists\[1\]: pid is None; expected a whole number"),
     "edits a word": (broken(lambda p: p.update(num_edits="x")), r"not in the official format: .*num_edits"),
+    "pid too large": (broken(lambda p: p.update(pid=2**31)), r"not in the official format: .*pid"),
     "no playlists": ('{"info": {}}', r"expected an object with a list \"playlists\", found an object"),
     "a list": ("[]", r"expected an object with a list \"playlists\", found list"),
     "playlist a number": ('{"playlists": [1]}', r"playlists\[0\]: expected an object, found int"),

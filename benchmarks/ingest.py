@@ -1,0 +1,114 @@
+"""How long an MPD takes from zip to store, against only inflating the same zip on the same cores.
+
+Run: python benchmarks/ingest.py MPD.zip [--workers N] [--repeat N] [--markdown FILE]
+
+Both are measured in turn in one run, with the same number of worker processes; the least of each counts.
+Inflating is measured twice over: with the zlib that Python's zipfile uses, and with the much faster
+decompressor that the ingest itself uses. Compiled code is cached before anything is timed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+from challenge.artifacts import StageCost, measure, write_text
+from challenge.data.build import available_cores, in_order
+from challenge.data.slice_files import SliceFile, find_slices, read_slice
+from challenge.data.store import prepare_store
+
+TARGET_RATIO = 1.6
+
+
+def inflate_fast(file: SliceFile) -> int:
+    """Inflate with the decompressor of the ingest, checksum included."""
+    return len(read_slice(file))
+
+
+def inflate_zlib(file: SliceFile) -> int:
+    """Inflate with zlib, checksum included, as zipfile does."""
+    with file.path.open("rb") as zipped:
+        zipped.seek(file.offset)
+        header = zipped.read(30)
+        zipped.seek(int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little"), 1)
+        packed = zipped.read(file.packed_size)
+    data = zlib.decompress(packed, -15, file.size) if file.method else packed
+    if zlib.crc32(data) != file.crc32:
+        raise SystemExit(f"{file.name}: damaged")
+    return len(data)
+
+
+def time_inflating(work: Callable[[SliceFile], int], slices: list[SliceFile], workers: int) -> StageCost:
+    """Inflate every slice in ``workers`` processes."""
+    with measure() as cost:
+        total = sum(in_order(work, slices, workers=workers))
+    if total != sum(file.size for file in slices):
+        raise SystemExit("inflated to another size")
+    return cost
+
+
+def time_ingest(path: Path, workers: int) -> StageCost:
+    """Make a store in a fresh folder."""
+    with tempfile.TemporaryDirectory() as folder, measure() as cost:
+        prepare_store(path, cache_dir=folder, workers=workers)
+    return cost
+
+
+def least(costs: list[StageCost]) -> StageCost:
+    """The quickest of several measurements."""
+    return min(costs, key=lambda cost: cost.seconds)
+
+
+def table(costs: dict[str, StageCost], json_bytes: int) -> str:
+    """Times, rates and the ratios to both ways of inflating, as Markdown."""
+    ingest = costs["ingest"].seconds
+    lines = ["| | seconds | JSON, MB/s | peak, MB | ingest takes |", "|---|---|---|---|---|"]
+    for name, cost in costs.items():
+        rate, peak = json_bytes / cost.seconds / 1e6, cost.peak_bytes / 1e6
+        lines.append(
+            f"| {name} | {cost.seconds:.2f} | {rate:,.0f} | {peak:,.0f} | {ingest / cost.seconds:.2f} x |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("mpd", type=Path)
+    parser.add_argument("--workers", type=int, default=available_cores())
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--markdown", type=Path)
+    arguments = parser.parse_args()
+    slices = find_slices(arguments.mpd)
+    workers = min(arguments.workers, len(slices))
+    with tempfile.TemporaryDirectory() as folder:
+        prepare_store(_smallest(slices, Path(folder)), cache_dir=folder, workers=1)
+    runs: dict[str, list[StageCost]] = {"inflate (zlib)": [], "inflate (isal)": [], "ingest": []}
+    for _ in range(arguments.repeat):
+        runs["inflate (zlib)"].append(time_inflating(inflate_zlib, slices, workers))
+        runs["inflate (isal)"].append(time_inflating(inflate_fast, slices, workers))
+        runs["ingest"].append(time_ingest(arguments.mpd, workers))
+    costs = {name: least(measured) for name, measured in runs.items()}
+    json_bytes = sum(file.size for file in slices)
+    text = table(costs, json_bytes)
+    head = f"{len(slices)} slices, {json_bytes / 1e9:.2f} GB of JSON, {workers} workers"
+    head += f", best of {arguments.repeat}"
+    print(f"{head}\n\n{text}\n\nTarget: at most {TARGET_RATIO} x")
+    if arguments.markdown:
+        write_text(arguments.markdown, f"{head}\n\n{text}\n")
+
+
+def _smallest(slices: list[SliceFile], folder: Path) -> Path:
+    """One small slice, which makes the compiler's cache before anything is timed."""
+    track = {f"{kind}_uri": f"spotify:{kind}:{'0' * 22}" for kind in ("track", "artist", "album")}
+    path = folder / slices[0].name
+    path.write_text(json.dumps({"playlists": [{"pid": 0, "tracks": [track]}]}))
+    return path
+
+
+if __name__ == "__main__":
+    main()
