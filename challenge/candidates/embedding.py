@@ -18,14 +18,19 @@ class EmbeddingGenerator:
     Attributes:
         name: what features call it.
         depth: candidates for each query.
-        query_embedding: float32, shape (Q, D); a row of zeros says nothing about any track.
+        query_embedding: float32, shape (Q, D).
         track_embedding: float32, shape (T, D).
+        answers: which queries the embeddings know anything of, bool, shape (Q,); others get no opinion.
+        logits: inner products are logits of a softmax over tracks, and scores its probabilities; otherwise
+            the inner products are the scores.
     """
 
     name: str
     depth: int
     query_embedding: FloatArray
     track_embedding: FloatArray
+    answers: np.ndarray
+    logits: bool = False
 
     def __post_init__(self) -> None:
         if self.query_embedding.shape[1] != self.track_embedding.shape[1]:
@@ -35,5 +40,12 @@ class EmbeddingGenerator:
             )
 
     def scores(self, tile: QueryTile) -> FloatArray:
-        """Inner product of each query and track, float32, shape (B, T)."""
-        return np.asarray(self.query_embedding[tile.start : tile.stop] @ self.track_embedding.T)
+        """Score each track, float32, shape (B, T)."""
+        rows = slice(tile.start, tile.stop)
+        scores: FloatArray = self.query_embedding[rows] @ self.track_embedding.T
+        if self.logits:
+            scores -= scores.max(axis=1, keepdims=True)
+            np.exp(scores, out=scores)
+            scores /= scores.sum(axis=1, keepdims=True)
+        scores[~self.answers[rows]] = 0.0
+        return scores

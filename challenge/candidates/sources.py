@@ -16,12 +16,11 @@ from challenge.candidates.factors import FactorsConfig, factorise
 from challenge.candidates.index import CorpusIndex, build_index
 from challenge.candidates.neighbours import PlaylistNeighbours
 from challenge.candidates.popularity import Popularity
-from challenge.candidates.titles import TitleNeighbours, group_titles
+from challenge.candidates.titles import TitleGenerator, TitleNeighbours, group_titles
 from challenge.data.corpus import Corpus
 from challenge.data.titles import title_tokens
 from challenge.errors import ConfigError
-from challenge.graph import build_graph
-from challenge.types import FloatArray
+from challenge.graph import BipartiteGraph, build_graph
 
 SOURCES: Final = (
     "neighbours",
@@ -86,15 +85,13 @@ class SourceSet:
         corpus: what they were fitted to.
         index: its statistics.
         generators: the sources, in the order of the configuration.
-        namesakes: training playlists with exactly the query's title, float32, shape (Q,).
-        title_support: total vote of similar titles, float32, shape (Q,).
+        title: the title source, which also serves as fallback.
     """
 
     corpus: Corpus
     index: CorpusIndex
     generators: tuple[CandidateGenerator, ...]
-    namesakes: FloatArray
-    title_support: FloatArray
+    title: TitleGenerator
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -118,11 +115,19 @@ def fit_sources(corpus: Corpus, config: SourcesConfig, *, embedder: Embedder | N
     if embedder is not None:
         fitted["lightgcn"] = lambda: embedder(corpus)
     generators = tuple(fitted[name]() for name in config.names if name in fitted)
-    return SourceSet(corpus, index, generators, title.namesakes, title.support)
+    return SourceSet(corpus, index, generators, title)
 
 
 def _fit_factors(corpus: Corpus, config: SourcesConfig) -> EmbeddingGenerator:
     graph = build_graph(corpus, tokens_of=title_tokens)
     rows, columns = factorise(graph.matrix().astype(np.float32), config.factors)
-    queries = rows[graph.n_playlists :]
-    return EmbeddingGenerator("factors", config.factors_depth, queries, columns[: graph.n_tracks])
+    tracks, known = columns[: graph.n_tracks], answerable(graph)
+    return EmbeddingGenerator("factors", config.factors_depth, rows[graph.n_playlists :], tracks, known)
+
+
+def answerable(graph: BipartiteGraph) -> np.ndarray:
+    """Tell which queries have an edge to something that a training playlist has too; bool, shape (Q,)."""
+    trained = np.bincount(graph.row_indices[: graph.row_indptr[graph.n_playlists]], minlength=graph.n_columns)
+    known = np.concatenate([[0], np.cumsum(trained[graph.row_indices] > 0)])
+    found: np.ndarray = np.diff(known[graph.row_indptr[graph.n_playlists :]]) > 0
+    return found

@@ -112,6 +112,8 @@ def count_text(amount: float) -> str:
 
 def amount_text(done: float, total: float | None, unit: str) -> str:
     """How much of a task is done, such as "3,400 of 10,000 playlists"."""
+    if unit == "B":
+        return size_text(done) if total is None else f"{size_text(done)} of {size_text(total)}"
     text = count_text(done) if total is None else f"{count_text(done)} of {count_text(total)}"
     return f"{text} {unit}".rstrip()
 
@@ -121,6 +123,8 @@ def rate_text(done: float, seconds: float, unit: str) -> str:
     if done <= 0 or seconds <= 0:
         return ""
     rate = done / seconds
+    if unit == "B":
+        return f"{size_text(rate)}/s"
     for name, factor in (("s", 1), ("min", 60), ("h", 3600)):
         if rate * factor >= 1 or name == "h":
             return f"{count_text(float(f'{rate * factor:.3g}'))} {unit}".rstrip() + f"/{name}"

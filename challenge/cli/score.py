@@ -88,7 +88,7 @@ def score(
     if json:
         show_json(card.to_dict())
     else:
-        _show(card)
+        show_card(card)
 
 
 def _forms(choices: list[str]) -> Forms:
@@ -100,7 +100,8 @@ def _forms(choices: list[str]) -> Forms:
     return forms
 
 
-def _show(card: Scorecard) -> None:
+def show_card(card: Scorecard) -> None:
+    """Print a scorecard as a table with its signature."""
     columns = ["category", "playlists"]
     for name in ("R-precision", "NDCG", "clicks"):
         columns += [name, "95 %"]

@@ -33,7 +33,7 @@ def tile_size(sources: SourceSet) -> int:
 
 def facts_of(sources: SourceSet) -> QueryFacts:
     """Describe all queries of a source set."""
-    return query_facts(sources.index, sources.corpus.queries, sources.namesakes, sources.title_support)
+    return query_facts(sources.index, sources.corpus.queries, sources.title.namesakes, sources.title.support)
 
 
 def training_rows(

@@ -1,0 +1,72 @@
+"""LightGCN as a source: trains on a corpus's graph, titles included, and embeds its queries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from challenge.candidates.embedding import EmbeddingGenerator
+from challenge.candidates.sources import answerable
+from challenge.data.corpus import Corpus
+from challenge.data.titles import title_tokens
+from challenge.graph import BipartiteGraph, build_graph
+from challenge.model.config import LightGCNConfig
+
+if TYPE_CHECKING:
+    from challenge.model.embeddings import Embeddings
+    from challenge.model.training import TrainingReport
+
+
+class LightGCNEmbedder:
+    """Trains LightGCN on each corpus it is given, and keeps what it learned last.
+
+    Attributes:
+        reports: what each training did, in order.
+        embeddings: those of the last training, None before the first.
+    """
+
+    def __init__(
+        self,
+        config: LightGCNConfig,
+        *,
+        depth: int,
+        device: str = "auto",
+        checkpoint_dir: Path | None = None,
+        resume: bool = False,
+    ) -> None:
+        self._config, self._depth, self._device = config, depth, device
+        self._checkpoint_dir, self._resume = checkpoint_dir, resume
+        self.reports: list[TrainingReport] = []
+        self.embeddings: Embeddings | None = None
+
+    def __call__(self, corpus: Corpus) -> EmbeddingGenerator:
+        """Train on the corpus and embed its queries."""
+        from challenge.model.training import train
+        from challenge.model.validation import hold_out
+
+        graph = build_graph(corpus, tokens_of=title_tokens)
+        training_graph, validation = hold_out(graph, seed=self._config.seed)
+        folder = None if self._checkpoint_dir is None else self._checkpoint_dir / f"part-{len(self.reports)}"
+        result = train(
+            training_graph,
+            self._config,
+            validation=validation,
+            full_graph=graph,
+            device=self._device,
+            checkpoint_dir=folder,
+            resume=self._resume,
+        )
+        self.reports.append(result.report)
+        self.embeddings = result.embeddings
+        return self.generator(graph, result.embeddings)
+
+    def generator(self, graph: BipartiteGraph, embeddings: Embeddings) -> EmbeddingGenerator:
+        """Make a source of trained embeddings for the queries of ``graph``."""
+        return EmbeddingGenerator(
+            name="lightgcn",
+            depth=self._depth,
+            query_embedding=embeddings.rows[graph.n_playlists :],
+            track_embedding=embeddings.columns[: graph.n_tracks],
+            answers=answerable(graph),
+            logits=self._config.objective == "softmax",
+        )

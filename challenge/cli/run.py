@@ -1,0 +1,148 @@
+"""``challenge run``: the whole path."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from challenge.cli.console import make_table, seconds_text, show, show_json, size_text
+from challenge.cli.options import (
+    CacheOption,
+    ChallengeOption,
+    ConfigOption,
+    JsonFlag,
+    MpdOption,
+    OutputOption,
+)
+from challenge.cli.settings import (
+    DimOption,
+    EmailOption,
+    EpochsOption,
+    LayersOption,
+    RankingOption,
+    RunDeviceOption,
+    RunSeedOption,
+    SourcesOption,
+    StorageOption,
+    TeamOption,
+    load_config,
+)
+from challenge.types import Category
+
+if TYPE_CHECKING:
+    from challenge.stages.run import RunResult
+
+
+def run(
+    *,
+    mpd: MpdOption,
+    challenge: ChallengeOption,
+    output: OutputOption,
+    team: TeamOption = None,
+    email: EmailOption = None,
+    config: ConfigOption = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option(
+            "--answers", metavar="PATH", help="Held-out tracks, to score the result.", show_default=False
+        ),
+    ] = None,
+    cache: CacheOption = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoints of a run that was cut off.")
+    ] = False,
+    seed: RunSeedOption = None,
+    device: RunDeviceOption = None,
+    sources: SourcesOption = None,
+    ranking: RankingOption = None,
+    epochs: EpochsOption = None,
+    dim: DimOption = None,
+    layers: LayersOption = None,
+    storage: StorageOption = None,
+    json: JsonFlag = False,
+) -> None:
+    """Make a validated submission from the official files: prepare, train, fill and validate.
+
+    Reads the MPD and the challenge set. Writes DIR/submission.csv.gz, DIR/manifest.json (settings, input
+    hashes, seconds and memory of each stage), DIR/validation.json, DIR/model/ and, with --answers,
+    DIR/scorecard.json. A second run on the same MPD starts from its store.
+    """
+    from challenge.stages.run import run as run_all
+
+    settings = load_config(
+        config,
+        team=team,
+        email=email,
+        seed=seed,
+        device=device,
+        sources=sources,
+        ranking=ranking,
+        epochs=epochs,
+        dim=dim,
+        layers=layers,
+        storage=storage,
+    )
+    result = run_all(mpd, challenge, output, settings, cache=cache, answers=answers, resume=resume)
+    if json:
+        show_json(summary(result))
+    else:
+        _show(result)
+
+
+def summary(result: RunResult) -> dict[str, object]:
+    """What a script wants to know of a run."""
+    return {
+        "output": str(result.output),
+        "submission": str(result.fill.submission),
+        "playlists": result.fill.n_playlists,
+        "sources": result.fill.sources,
+        "device": result.manifest.device,
+        "stages": {name: vars(cost) for name, cost in result.manifest.stages.items()},
+        "scorecard": result.scorecard.to_dict() if result.scorecard else None,
+    }
+
+
+def _show(result: RunResult) -> None:
+    show_sources(result.fill.sources)
+    stages = [
+        (name, seconds_text(cost.seconds), size_text(cost.peak_bytes))
+        for name, cost in result.manifest.stages.items()
+    ]
+    show(make_table("What it cost", ("stage", "time", "peak memory"), stages, left=1))
+    if result.scorecard is not None:
+        from challenge.cli.score import show_card
+
+        show_card(result.scorecard)
+    show(
+        f"valid {result.fill.submission}: {result.fill.n_playlists:,} playlists of 500 tracks, "
+        f"{size_text(result.fill.submission.stat().st_size)}"
+    )
+
+
+def show_sources(sources: dict[str, dict[str, int]]) -> None:
+    """Show which source filled what share of the places, by how many seeds were given."""
+    groups = seed_groups(sources)
+    names = list(dict.fromkeys(name for counts in groups.values() for name in counts))
+    rows = [
+        (
+            name.replace("_", " "),
+            *(f"{counts[name] / max(counts.total(), 1):.1%}" for counts in groups.values()),
+        )
+        for name in sorted(names, key=lambda name: -groups["all"][name])
+    ]
+    show(make_table("Which source put the tracks forward", ("source", *groups), rows, left=1))
+
+
+def seed_groups(sources: dict[str, dict[str, int]]) -> dict[str, Counter[str]]:
+    """Sum the places filled by each source over the categories with as many seeds, and over all."""
+    groups: dict[str, Counter[str]] = {}
+    for name, counts in sources.items():
+        seeds = Category(name).seed_count
+        label = f"{seeds} seed{'s' if seeds > 1 else ''}" if seeds else "title only"
+        groups.setdefault(label, Counter()).update(counts)
+        groups.setdefault("all", Counter()).update(counts)
+    groups["all"] = groups.pop("all", Counter())
+    return groups

@@ -1,0 +1,78 @@
+"""``challenge train``: train the models of a run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from challenge.cli.console import make_table, seconds_text, show, show_json, size_text
+from challenge.cli.options import (
+    CacheOption,
+    ChallengeOption,
+    ConfigOption,
+    JsonFlag,
+    MpdOption,
+    OutputOption,
+)
+from challenge.cli.settings import (
+    DimOption,
+    EpochsOption,
+    LayersOption,
+    RankingOption,
+    RunDeviceOption,
+    RunSeedOption,
+    SourcesOption,
+    StorageOption,
+    load_config,
+)
+
+
+def train(
+    *,
+    mpd: MpdOption,
+    challenge: ChallengeOption,
+    output: OutputOption,
+    config: ConfigOption = None,
+    cache: CacheOption = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoints of a training that was cut off.")
+    ] = False,
+    seed: RunSeedOption = None,
+    device: RunDeviceOption = None,
+    sources: SourcesOption = None,
+    ranking: RankingOption = None,
+    epochs: EpochsOption = None,
+    dim: DimOption = None,
+    layers: LayersOption = None,
+    storage: StorageOption = None,
+    json: JsonFlag = False,
+) -> None:
+    """Train LightGCN and the ranker for a challenge set.
+
+    Reads the MPD (or its store) and the challenge set, whose seeds are part of the graph. Writes DIR/model/
+    (settings, ranker, embeddings, checkpoints) and DIR/manifest.json. Next: challenge fill.
+    """
+    from challenge.stages.steps import train as train_step
+
+    settings = load_config(
+        config,
+        seed=seed,
+        device=device,
+        sources=sources,
+        ranking=ranking,
+        epochs=epochs,
+        dim=dim,
+        layers=layers,
+        storage=storage,
+    )
+    manifest = train_step(mpd, challenge, output, settings, cache=cache, resume=resume)
+    if json:
+        show_json({"output": str(output), "device": manifest.device, **manifest.results})
+        return
+    rows = [
+        (name, seconds_text(cost.seconds), size_text(cost.peak_bytes))
+        for name, cost in manifest.stages.items()
+    ]
+    show(make_table(f"Trained into {output / 'model'}", ("stage", "time", "peak memory"), rows, left=1))
+    show(f"Next: challenge fill --mpd {mpd} --challenge {challenge} --output {output}")
