@@ -153,12 +153,16 @@ def _id_faults(word: np.uint64) -> np.uint64:  # pragma: no cover - compiled
 
 
 @njit(cache=True, inline="always")
+def is_bare_id(p: int) -> bool:  # pragma: no cover - compiled
+    """Whether 22 letters or digits stand at ``p``; all 22 bytes must be there."""
+    faults = _id_faults(word_at(p)) | _id_faults(word_at(p + 8)) | _id_faults(word_at(p + 14))
+    return bool(faults == 0)
+
+
+@njit(cache=True, inline="always")
 def is_id(end: int, p: int) -> bool:  # pragma: no cover - compiled
     """Whether 22 letters or digits and a quote stand at ``p``."""
-    if p + 22 >= end or byte_at(p + 22) != QUOTE:
-        return False
-    faults = _id_faults(word_at(p)) | _id_faults(word_at(p + 8))
-    return bool((faults | _id_faults(word_at(p + 14))) == 0)
+    return p + 22 < end and byte_at(p + 22) == QUOTE and is_bare_id(p)
 
 
 @njit(cache=True, inline="always")

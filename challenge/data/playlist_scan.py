@@ -1,7 +1,8 @@
 """Compiled scanner of the official slices: finds where everything stands without building a value.
 
 It knows the official format and nothing else: at anything unexpected it gives up, and the general decoder
-decides whether that is a fault.
+decides whether that is a fault. The compiler's cache knows only this file's age: whoever changes one of the
+modules it is made of must touch this file, too.
 """
 # ruff: noqa: C901, PLR0911 - one branch for each field; a failure returns at once
 
@@ -37,7 +38,7 @@ from challenge.data.json_scan import (
     word_of,
 )
 from challenge.data.raw_memory import byte_at
-from challenge.data.track_scan import TRACK_FIELDS, scan_tracks
+from challenge.data.track_scan import PATTERN_WORDS, TRACK_FIELDS, scan_tracks
 from challenge.types import Int32Array, Int64Array
 
 (
@@ -102,7 +103,7 @@ def _scan_text_field(
 
 @njit(cache=True)
 def _scan_playlist(
-    end: int, p: int, begin: int, row: Int64Array, tracks: int
+    end: int, p: int, begin: int, row: Int64Array, tracks: int, pattern: int
 ) -> tuple[int, int]:  # pragma: no cover - compiled
     """Fill one row of the table, and its tracks at an address; return where it ends, and how many."""
     row[:] = 0
@@ -122,7 +123,7 @@ def _scan_playlist(
         elif field == LENGTH:
             if row[LENGTH] >= 0:
                 return -1, 0
-            p, row[LENGTH] = scan_tracks(end, p, begin, tracks)
+            p, row[LENGTH] = scan_tracks(end, p, begin, tracks, pattern)
         elif field <= MODIFIED:
             row[field], p = integer(end, p)
             if row[field] < 0 or (field != MODIFIED and row[field] > LARGEST_INT32):
@@ -142,7 +143,7 @@ def _scan_playlist(
 
 @njit(cache=True)
 def _scan_playlists(
-    end: int, p: int, begin: int, playlists: Int64Array, tracks: int
+    end: int, p: int, begin: int, playlists: Int64Array, tracks: int, pattern: int
 ) -> tuple[int, int, int]:  # pragma: no cover - compiled
     """Scan the list at ``p``; return where it ends, and how many playlists and tracks were found."""
     count = found = 0
@@ -150,7 +151,8 @@ def _scan_playlists(
     if p < 0 or byte_at(p) == CLOSE_LIST:
         return p + 1 if p >= 0 else -1, 0, 0
     while True:
-        p, length = _scan_playlist(end, p, begin, playlists[count], tracks + 4 * TRACK_FIELDS * found)
+        row = tracks + 4 * TRACK_FIELDS * found
+        p, length = _scan_playlist(end, p, begin, playlists[count], row, pattern)
         if p < 0:
             return -1, 0, 0
         found += length
@@ -175,6 +177,8 @@ def scan(
     count, found = -1, 0
     begin, table = np.int64(text.ctypes.data), np.int64(tracks.ctypes.data)
     end = begin + len(text)
+    pattern = np.zeros(PATTERN_WORDS, np.int64)
+    layout = np.int64(pattern.ctypes.data)
     p = skip_space(end, begin)
     p = skip_space(end, p + 1) if byte_at(p) == OPEN_OBJECT else -1
     if p < 0 or byte_at(p) != QUOTE:
@@ -185,14 +189,14 @@ def scan(
             p = value_at(end, p + 10)
             if p < 0 or count >= 0:
                 return -1, 0
-            p, count, found = _scan_playlists(end, p, begin, playlists, table)
+            p, count, found = _scan_playlists(end, p, begin, playlists, table, layout)
         else:
             p = after_key(end, p)
             p = skip_value(end, p) if p >= 0 else -1
         p = skip_space(end, p) if p >= 0 else -1
         if p >= 0 and byte_at(p) == CLOSE_OBJECT:
             at_end = skip_space(end, p + 1) == end
-            return (count, found) if at_end else (-1, 0)
+            return (count, found) if at_end and pattern[0] >= 0 else (-1, 0)
         p = next_key(end, p) if p >= 0 else -1
         if p < 0:
             return -1, 0

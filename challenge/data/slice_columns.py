@@ -233,9 +233,8 @@ def _numbered(ids: IdArray) -> tuple[Int32Array, Int32Array]:
 
 def counted_positions(lengths: Int32Array | Int64Array) -> Int32Array:
     """Positions that count from 0 in each row of the given lengths, int32."""
-    ends = np.cumsum(lengths, dtype=np.int64)
-    total = int(ends[-1]) if len(ends) else 0
-    return (np.arange(total) - np.repeat(ends - lengths, lengths)).astype(np.int32)
+    count = np.arange(lengths.max(initial=0), dtype=np.int32)
+    return np.concatenate([count[:0], *(count[:length] for length in lengths.tolist())])
 
 
 def filled_positions(position: Int32Array, lengths: Int32Array | Int64Array) -> Int32Array:
@@ -245,5 +244,8 @@ def filled_positions(position: Int32Array, lengths: Int32Array | Int64Array) -> 
 
 def odd_positions(position: Int32Array, lengths: Int32Array) -> Int32Array | None:
     """Fill in missing positions; None where all of them simply count from 0."""
-    filled = filled_positions(position, lengths)
-    return None if np.array_equal(filled, counted_positions(lengths)) else filled
+    counted = counted_positions(lengths)
+    missing = position < 0
+    if np.array_equal(np.where(missing, counted, position) if missing.any() else position, counted):
+        return None
+    return filled_positions(position, lengths)

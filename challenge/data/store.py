@@ -8,6 +8,8 @@ its name only when complete.
 from __future__ import annotations
 
 import os
+import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +39,7 @@ from challenge.types import ALBUM_PREFIX, ARTIST_PREFIX, TRACK_PREFIX
 
 STORE_VERSION: Final = 1
 _MANIFEST: Final = "manifest.json"
+_ABANDONED_SECONDS: Final = 86_400
 _JSON_BYTES_PER_STORE_BYTE: Final = 15
 """A store takes about a 40th of the whole MPD's JSON, and a 16th of a small part's, mostly new tracks."""
 
@@ -122,11 +125,11 @@ def _manifest(slices: list[SliceFile], folder: Path, key: str, counts: dict[str,
 
 
 def _discard_broken(folder: Path) -> None:
-    """Make room where a store lost files later, by a cleaner of temporary files for example."""
-    if folder.exists():
-        import shutil
-
-        shutil.rmtree(folder)
+    """Make room where a store lost files later, and drop what builds that were killed left long ago."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for remains in folder.parent.glob(f".{folder.name}.*"):
+        if time.time() - remains.stat().st_mtime > _ABANDONED_SECONDS:
+            shutil.rmtree(remains, ignore_errors=True)
 
 
 def is_store(folder: Path) -> bool:

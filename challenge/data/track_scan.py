@@ -1,10 +1,12 @@
 """Compiled scanner of the tracks of a playlist in the official format."""
 # ruff: noqa: C901, PLR0911, PLR0912 - one branch for each field; a failure returns at once
+# ruff: noqa: SIM110
 
 from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
 from numba import njit
 
 from challenge.data.json_scan import (
@@ -19,6 +21,7 @@ from challenge.data.json_scan import (
     after_key,
     ends_key,
     integer,
+    is_bare_id,
     is_id,
     key_words,
     next_key,
@@ -29,7 +32,7 @@ from challenge.data.json_scan import (
     value_at,
     word_of,
 )
-from challenge.data.raw_memory import byte_at, put_int32
+from challenge.data.raw_memory import byte_at, put_int32, put_word, word_at
 
 (
     TRACK, ARTIST, ALBUM, TRACK_NAME, TRACK_NAME_BYTES, ARTIST_NAME, ARTIST_NAME_BYTES, ALBUM_NAME,
@@ -39,6 +42,10 @@ from challenge.data.raw_memory import byte_at, put_int32
 SHORTEST_TRACK: Final = 130
 """No track takes fewer bytes of JSON, by its three URIs alone."""
 
+MOST_FIELDS: Final = 8
+"""Fields of a track that are read."""
+PATTERN_WORDS: Final = 1 + 3 * (MOST_FIELDS + 1)
+"""How many fields a layout has; then of each, and of the end: field, text before its value, its bytes."""
 _ALL_URIS: Final = 0b111
 _SPOTIFY_: Final = word_of(b"spotify:")
 _TRACK_TAIL, _ARTIST_TAIL, _ALBUM_TAIL = word_of(b"y:track:"), word_of(b":artist:"), word_of(b"y:album:")
@@ -89,16 +96,74 @@ def _uri_at(end: int, p: int, field: int) -> int:  # pragma: no cover - compiled
     return p if good and is_id(end, p) else -1
 
 
-@njit(cache=True)
-def _scan_track(end: int, p: int, begin: int, row: int) -> int:  # pragma: no cover - compiled
-    """Fill the row of the track table at the address ``row``; return where the object at ``p`` ends.
+@njit(cache=True, inline="always")
+def _learn(pattern: int, place: int, field: int, glue: int, size: int) -> None:  # pragma: no cover - compiled
+    """Record what stands before the value of a field, or (-1) behind the last one."""
+    at = pattern + 8 + 24 * place
+    put_word(at, np.uint64(field))
+    put_word(at + 8, np.uint64(glue))
+    put_word(at + 16, np.uint64(size))
 
-    Offsets are counted from ``begin``. Returns -1 to give up.
+
+@njit(cache=True, inline="always")
+def _same_text(p: int, q: int, size: int) -> bool:  # pragma: no cover - compiled
+    """Whether ``size`` bytes at two addresses are equal."""
+    if size < 8:
+        for k in range(size):
+            if byte_at(p + k) != byte_at(q + k):
+                return False
+        return True
+    k = 0
+    while k <= size - 8:
+        if word_at(p + k) != word_at(q + k):
+            return False
+        k += 8
+    return bool(word_at(p + size - 8) == word_at(q + size - 8))
+
+
+@njit(cache=True)
+def _scan_alike(end: int, p: int, begin: int, row: int, pattern: int) -> int:  # pragma: no cover - compiled
+    """Fill a row from a track laid out like the one that ``pattern`` tells of; -1 where it is another layout.
+
+    Nearly all tracks of a file have the same keys in the same order between the same white space, so that
+    what lies between the values need only be compared.
     """
-    for field in range(TRACK_FIELDS):
-        put_int32(row + 4 * field, 0)
-    put_int32(row + 4 * POSITION, -1)
-    found = 0
+    count = np.int64(word_at(pattern))
+    for place in range(count + 1):
+        at = pattern + 8 + 24 * place
+        field, glue, size = np.int64(word_at(at)), np.int64(word_at(at + 8)), np.int64(word_at(at + 16))
+        if p + size + 32 > end or not _same_text(p, glue, size):
+            return -1
+        p += size
+        if place == count:
+            return p
+        put_int32(row + 4 * field, p - begin)
+        if field <= ALBUM:
+            if not is_bare_id(p):
+                return -1
+            p += 22
+        elif field < DURATION:
+            name = p
+            p = string_end(end, name)
+            if p < 0:
+                return -1
+            put_int32(row + 4 * field + 4, p - name)
+        else:
+            value, digits = np.int64(0), p
+            while 48 <= byte_at(p) <= 57:
+                value = value * 10 + np.int64(byte_at(p)) - 48
+                p += 1
+            if not 1 <= p - digits <= 9:
+                return -1
+            put_int32(row + 4 * field, value)
+    return -1
+
+
+@njit(cache=True)
+def _scan_any(end: int, p: int, begin: int, row: int, pattern: int) -> int:  # pragma: no cover - compiled
+    """Fill a row from a track in any layout, and learn the layout; -1 to give up."""
+    put_word(pattern, np.uint64(0))
+    glue, place, found = p, 0, 0
     if byte_at(p) != OPEN_OBJECT:
         return -1
     p = skip_space(end, p + 1)
@@ -110,37 +175,63 @@ def _scan_track(end: int, p: int, begin: int, row: int) -> int:  # pragma: no co
         p = after_key(end, p) if field < 0 else value_at(end, p + size)
         if p < 0:
             return -1
+        value_begin = value_end = p
         if field < 0:
             p = skip_value(end, p)
         elif field <= ALBUM:
-            p = _uri_at(end, p, field)
-            put_int32(row + 4 * field, p - begin)
+            value_begin = _uri_at(end, p, field)
+            put_int32(row + 4 * field, value_begin - begin)
             found |= 1 << field
-            p = p + 23 if p > 0 else -1
+            value_end = value_begin + 22
+            p = value_end + 1 if value_begin > 0 else -1
         elif field < DURATION:
-            put_int32(row + 4 * field, p + 1 - begin)
-            name = p + 1
-            p = string_end(end, name) if byte_at(p) == QUOTE else -1
-            put_int32(row + 4 * field + 4, p - name)
-            p = p + 1 if p > 0 else -1
+            value_begin = p + 1
+            value_end = string_end(end, value_begin) if byte_at(p) == QUOTE else -1
+            put_int32(row + 4 * field, value_begin - begin)
+            put_int32(row + 4 * field + 4, value_end - value_begin)
+            p = value_end + 1 if value_end > 0 else -1
         else:
             value, p = integer(end, p)
+            value_end = p
             put_int32(row + 4 * field, value)
             if not -1 <= value <= LARGEST_INT32:
                 return -1
         if p < 0:
             return -1
+        if field < 0 or place >= MOST_FIELDS:
+            place = 2 * MOST_FIELDS  # other keys, or one twice: no layout to learn
+        else:
+            _learn(pattern, place, field, glue, value_begin - glue)
+            glue = value_end
+            place += 1
         p = skip_space(end, p)
         if byte_at(p) == CLOSE_OBJECT:
-            return p + 1 if found == _ALL_URIS else -1
+            break
         p = next_key(end, p)
         if p < 0:
             return -1
+    if place <= MOST_FIELDS:
+        _learn(pattern, place, -1, glue, p + 1 - glue)
+        put_word(pattern, np.uint64(place))
+    return p + 1 if found == _ALL_URIS else -1
+
+
+@njit(cache=True, inline="always")
+def _clear(row: int) -> None:  # pragma: no cover - compiled
+    for field in range(TRACK_FIELDS):
+        put_int32(row + 4 * field, 0)
+    put_int32(row + 4 * POSITION, -1)
 
 
 @njit(cache=True)
-def scan_tracks(end: int, p: int, begin: int, row: int) -> tuple[int, int]:  # pragma: no cover - compiled
-    """Fill rows from the address ``row``; return where the list at ``p`` ends, and how many tracks it has."""
+def scan_tracks(
+    end: int, p: int, begin: int, row: int, pattern: int
+) -> tuple[int, int]:  # pragma: no cover - compiled
+    """Fill rows from the address ``row``; return where the list at ``p`` ends, and how many tracks it has.
+
+    Offsets are counted from ``begin``. ``pattern`` is the address of :data:`PATTERN_WORDS` words, zero at
+    first, that keep the layout of tracks.
+    """
     first = row
     if byte_at(p) != OPEN_LIST:
         return -1, 0
@@ -148,11 +239,15 @@ def scan_tracks(end: int, p: int, begin: int, row: int) -> tuple[int, int]:  # p
     if byte_at(p) == CLOSE_LIST:
         return p + 1, 0
     while True:
-        p = _scan_track(end, p, begin, row)
-        if p < 0:
+        _clear(row)
+        behind = _scan_alike(end, p, begin, row, pattern) if word_at(pattern) > 0 else -1
+        if behind < 0:
+            _clear(row)
+            behind = _scan_any(end, p, begin, row, pattern)
+        if behind < 0:
             return -1, 0
         row += 4 * TRACK_FIELDS
-        p = skip_space(end, p)
+        p = skip_space(end, behind)
         if byte_at(p) == CLOSE_LIST:
             return p + 1, (row - first) // (4 * TRACK_FIELDS)
         if byte_at(p) != COMMA:

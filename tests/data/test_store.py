@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -120,6 +121,20 @@ def test_a_broken_store_is_refused_and_made_again(tiny_mpd: Path, tmp_path: Path
     with pytest.raises(FormatError, match="not a complete store"):
         open_store(store.path)
     assert columns(prepare_store(tiny_mpd, cache_dir=tmp_path / "cache")) == good
+
+
+def test_what_killed_builds_left_goes_after_a_day(tiny_mpd: Path, tmp_path: Path) -> None:
+    store = prepare_store(tiny_mpd, cache_dir=tmp_path / "cache")
+    for name, age in (("old", 100_000), ("new", 0)):
+        remains = store.path.with_name(f".{store.path.name}.{name}")
+        remains.mkdir()
+        os.utime(remains, (time.time() - age,) * 2)
+    shutil.rmtree(store.path)
+    prepare_store(tiny_mpd, cache_dir=tmp_path / "cache")
+    assert {path.name for path in store.path.parent.iterdir()} == {
+        store.path.name,
+        f".{store.path.name}.new",
+    }
 
 
 def test_open_store_names_what_is_missing(tmp_path: Path) -> None:
