@@ -17,9 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from challenge.artifacts import StageCost, measure, write_text
-from challenge.data.build import available_cores, in_order
+from challenge.data.build import in_order
 from challenge.data.slice_files import SliceFile, find_slices, read_slice
 from challenge.data.store import prepare_store
+from challenge.threads import thread_count
 
 TARGET_RATIO = 1.6
 
@@ -79,7 +80,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("mpd", type=Path)
-    parser.add_argument("--workers", type=int, default=available_cores())
+    parser.add_argument("--workers", type=int, default=thread_count())
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--markdown", type=Path)
     arguments = parser.parse_args()

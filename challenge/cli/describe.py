@@ -158,5 +158,5 @@ def _known(known: SeedReport) -> str:
     return (
         f"The MPD does not know {known.unknown_seeds:,} of {known.seeds:,} seeds "
         f"({known.unknown_tracks:,} tracks); of {known.playlists_without_known_seed:,} playlists "
-        "it knows not a single one."
+        "it knows no seed at all."
     )

@@ -23,6 +23,7 @@ from challenge.data.slice_columns import SliceColumns, decode_slice
 from challenge.data.slice_files import SliceFile, read_slice, with_checksum
 from challenge.data.slice_scan import scan_slice
 from challenge.errors import ResourceError
+from challenge.threads import thread_count
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -36,13 +37,6 @@ _SMALLEST_SLICE = (
 )
 _AHEAD = 2
 """Slices that wait, finished, for each worker: bounds the memory when one slice is slow."""
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def load_slice(file: SliceFile) -> SliceColumns:
@@ -91,7 +85,7 @@ def worker_count(slices: list[SliceFile], workers: int | None) -> int:
     if workers is not None:
         return max(1, min(workers, len(slices)))
     small = sum(file.size for file in slices) < _SERIAL_BYTES
-    return 1 if small else min(available_cores(), len(slices))
+    return 1 if small else min(thread_count(), len(slices))
 
 
 def in_order(

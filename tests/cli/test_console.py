@@ -55,6 +55,9 @@ def test_amounts_and_rates() -> None:
     assert rate_text(10, 300, "epochs") == "2 epochs/min"
     assert rate_text(1, 7200, "epochs") == "0.5 epochs/h"
     assert rate_text(0, 10, "x") == ""
+    assert amount_text(3e6, 2e9, "B") == "3.0 MB of 2.0 GB"
+    assert amount_text(999, None, "B") == "999 B"
+    assert rate_text(15e6, 10, "B") == "1.5 MB/s"
 
 
 class Clock:
