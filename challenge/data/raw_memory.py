@@ -15,30 +15,36 @@ from numba.extending import intrinsic
 
 
 @intrinsic
-def byte_at(typing_context: Any, address: Any) -> Any:
+def byte_at(typing_context: Any, address: Any) -> Any:  # pragma: no cover - compiled
     """Read one byte."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(
+        context: Any, builder: Any, signature: Any, arguments: Any
+    ) -> Any:  # pragma: no cover - runs only while compiling
         return builder.load(builder.inttoptr(arguments[0], ir.IntType(8).as_pointer()))
 
     return types.uint8(types.int64), generate
 
 
 @intrinsic
-def word_at(typing_context: Any, address: Any) -> Any:
+def word_at(typing_context: Any, address: Any) -> Any:  # pragma: no cover - compiled
     """Read eight bytes as one little-endian number, uint64."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(
+        context: Any, builder: Any, signature: Any, arguments: Any
+    ) -> Any:  # pragma: no cover - runs only while compiling
         return builder.load(builder.inttoptr(arguments[0], ir.IntType(64).as_pointer()), align=1)
 
     return types.uint64(types.int64), generate
 
 
 @intrinsic
-def put_int32(typing_context: Any, address: Any, value: Any) -> Any:
+def put_int32(typing_context: Any, address: Any, value: Any) -> Any:  # pragma: no cover - compiled
     """Write four bytes."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(
+        context: Any, builder: Any, signature: Any, arguments: Any
+    ) -> Any:  # pragma: no cover - runs only while compiling
         pointer = builder.inttoptr(arguments[0], ir.IntType(32).as_pointer())
         builder.store(builder.trunc(arguments[1], ir.IntType(32)), pointer, align=1)
         return context.get_dummy_value()
@@ -47,10 +53,12 @@ def put_int32(typing_context: Any, address: Any, value: Any) -> Any:
 
 
 @intrinsic
-def put_word(typing_context: Any, address: Any, value: Any) -> Any:
+def put_word(typing_context: Any, address: Any, value: Any) -> Any:  # pragma: no cover - compiled
     """Write eight bytes."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(
+        context: Any, builder: Any, signature: Any, arguments: Any
+    ) -> Any:  # pragma: no cover - runs only while compiling
         pointer = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
         builder.store(arguments[1], pointer, align=1)
         return context.get_dummy_value()
@@ -59,10 +67,12 @@ def put_word(typing_context: Any, address: Any, value: Any) -> Any:
 
 
 @intrinsic
-def trailing_zeros(typing_context: Any, word: Any) -> Any:
+def trailing_zeros(typing_context: Any, word: Any) -> Any:  # pragma: no cover - compiled
     """Count the zero bits below the lowest one of a uint64; 64 where there is no one."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def generate(
+        context: Any, builder: Any, signature: Any, arguments: Any
+    ) -> Any:  # pragma: no cover - runs only while compiling
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
 
     return types.int64(types.uint64), generate
