@@ -136,7 +136,7 @@ def integer(end: int, p: int) -> tuple[int, int]:  # pragma: no cover - compiled
     begin = p = p + 1 if negative else p
     value = 0
     while 48 <= byte_at(p) <= 57:
-        value = value * 10 + np.int64(byte_at(p)) - 48
+        value = value * 10 + np.int64(byte_at(p)) - 48  # type: ignore[assignment]
         p += 1
     if p == begin or p - begin > 18 or _is_scalar(byte_at(p)):
         return 0, -1

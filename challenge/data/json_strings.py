@@ -41,7 +41,7 @@ def unescape(
                     return -1
                 out = _encode(code, blob, out)
         offsets[i + 1] = out
-    return out
+    return out  # type: ignore[return-value]
 
 
 @njit(cache=True, inline="always")
@@ -62,7 +62,7 @@ def _copy_plain(text: Bytes, p: int, end: int, blob: Bytes, out: int) -> int:  #
         put_word(target + done, word)
         marks = ((word ^ _BACKSLASHES) - _ONES) & ~(word ^ _BACKSLASHES) & _TOPS
         if marks != 0:
-            return min(done + (trailing_zeros(marks) >> 3), length)
+            return min(done + (trailing_zeros(marks) >> 3), length)  # type: ignore[no-any-return]
         done += WORD_BYTES
     return length
 
@@ -80,7 +80,7 @@ def _escape(text: Bytes, p: int, end: int) -> tuple[int, int]:  # pragma: no cov
                 return 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00), p + 6
         return (-1 if 0xD800 <= code < 0xE000 else code), p
     if c == 34 or c == 47 or c == 92:  # " / \
-        return np.int64(c), p + 1
+        return np.int64(c), p + 1  # type: ignore[return-value]
     if c == 98:  # b
         return 8, p + 1
     if c == 102:  # f
@@ -108,7 +108,7 @@ def _hexadecimal(text: Bytes, p: int, end: int) -> int:  # pragma: no cover - co
             digit = (c | 32) - 87
         else:
             return -1
-        value = value * 16 + digit
+        value = value * 16 + digit  # type: ignore[assignment]
     return value
 
 

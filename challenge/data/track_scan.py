@@ -134,7 +134,7 @@ def _scan_alike(end: int, p: int, begin: int, row: int, pattern: int) -> int:  #
         field, glue, size = np.int64(word_at(at)), np.int64(word_at(at + 8)), np.int64(word_at(at + 16))
         if p + size + 32 > end or not _same_text(p, glue, size):
             return -1
-        p += size
+        p += size  # type: ignore[assignment]
         if place == count:
             return p
         put_int32(row + 4 * field, p - begin)
