@@ -1,0 +1,129 @@
+# All that a person needs to do here; `make help` lists it. Needs GNU make and Python 3.11 or later.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SHELLFLAGS := -eu -c
+
+PYTHON ?= python3
+PIP_ARGS ?=
+JOBS ?= 2
+PYTEST_ARGS ?=
+SAMPLE_PLAYLISTS ?= 10000
+SAMPLE_SEED ?= 0
+TEAM ?=
+EMAIL ?=
+MPD ?=
+CHALLENGE ?=
+GOWALLA ?=
+ARGS ?=
+
+# Recipes take these from the environment, in quotes, so that paths and names may hold spaces.
+export MPD CHALLENGE TEAM EMAIL RUN GOWALLA PYTHON
+
+BIN := .venv/bin
+READY := .venv/.ready
+SAMPLE := data/sample
+SAMPLE_READY := $(SAMPLE)/.made-$(SAMPLE_PLAYLISTS)-$(SAMPLE_SEED)
+
+##@ Use
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@printf '\n%s\n' 'On your own files:' \
+	  '  make submission MPD=mpd.zip CHALLENGE=challenge_set.json TEAM="My team" EMAIL=me@example.org [RUN=name] [ARGS="--device cuda"]'
+
+.PHONY: setup
+setup: $(READY) ## Make .venv with the challenge command in it (PYTHON=python3.12 to choose)
+
+# Installed anew only when pyproject.toml changes: the package itself is used where it lies.
+$(READY): pyproject.toml
+	@command -v "$$PYTHON" >/dev/null || { echo >&2 "make: no $$PYTHON here; name a Python 3.11 or later, as in: make setup PYTHON=python3.11"; exit 2; }
+	@"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo >&2 "make: $$("$$PYTHON" --version) is too old: 3.11 or later is needed, as in: make setup PYTHON=python3.11"; exit 2; }
+	@test -x $(BIN)/python || "$$PYTHON" -m venv .venv || { echo >&2 "make: no virtual environment could be made; on Debian: apt install python3-venv"; rm -rf .venv; exit 2; }
+	$(BIN)/python -m pip install --disable-pip-version-check $(PIP_ARGS) -e '.[dev]'
+	@touch $@
+
+.PHONY: sample
+sample: $(SAMPLE_READY) ## Make a synthetic dataset in data/sample (SAMPLE_PLAYLISTS=10000)
+
+# Made anew where a file is missing, or the parameters or the code that writes it have changed.
+ifneq ($(words $(wildcard $(SAMPLE)/mpd.zip $(SAMPLE)/challenge_set.json $(SAMPLE)/answers.json)),3)
+.PHONY: $(SAMPLE_READY)
+endif
+$(SAMPLE_READY): $(wildcard challenge/data/sample/*.py) | $(READY)
+	@rm -f $(SAMPLE)/.made-*
+	$(BIN)/challenge sample --output $(SAMPLE) --playlists $(SAMPLE_PLAYLISTS) --seed $(SAMPLE_SEED)
+	@touch $@
+
+.PHONY: submission
+ifeq ($(strip $(MPD)$(CHALLENGE)),)
+submission: RUN := $(or $(RUN),sample)
+submission: TEAM := $(or $(TEAM),Sample team)
+submission: EMAIL := $(or $(EMAIL),sample@example.org)
+submission: $(READY) $(SAMPLE_READY) ## Make a validated submission: from a sample, or from MPD= CHALLENGE= TEAM= EMAIL= [RUN=]
+	$(BIN)/challenge run --mpd $(SAMPLE)/mpd.zip --challenge $(SAMPLE)/challenge_set.json \
+	  --output "submissions/$$RUN" --team "$$TEAM" --email "$$EMAIL" $(ARGS)
+	$(BIN)/challenge validate "submissions/$$RUN/submission.csv.gz" --challenge $(SAMPLE)/challenge_set.json
+	$(BIN)/challenge score "submissions/$$RUN/submission.csv.gz" --answers $(SAMPLE)/answers.json
+else
+submission: RUN := $(or $(RUN),mpd)
+submission: $(READY)
+	@for name in MPD CHALLENGE TEAM EMAIL; do \
+	  eval "value=\$$$$name"; \
+	  test -n "$$value" || { echo >&2 "make: $$name= is missing; expected: make submission MPD=… CHALLENGE=… TEAM=… EMAIL=… [RUN=name]"; exit 2; }; \
+	done
+	$(BIN)/challenge run --mpd "$$MPD" --challenge "$$CHALLENGE" \
+	  --output "submissions/$$RUN" --team "$$TEAM" --email "$$EMAIL" $(ARGS)
+	$(BIN)/challenge validate "submissions/$$RUN/submission.csv.gz" --challenge "$$CHALLENGE"
+endif
+
+##@ Work on the code
+
+.PHONY: test
+test: $(READY) ## Run the tests with their coverage gate (JOBS=2, PYTEST_ARGS="-k fill")
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+
+.PHONY: format
+format: $(READY) ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --select I --fix .
+
+.PHONY: format-check
+format-check: $(READY) ## Tell what is not formatted
+	$(BIN)/ruff format --check .
+
+.PHONY: lint
+lint: $(READY) ## Look for faults and bad style
+	$(BIN)/ruff check .
+
+.PHONY: types
+types: $(READY) ## Check types, strictly
+	$(BIN)/mypy
+
+.PHONY: layers
+layers: $(READY) ## Check that imports point down
+	$(BIN)/lint-imports
+
+.PHONY: check
+check: format-check lint types layers test ## All checks and tests
+
+##@ Measure
+
+.PHONY: bench-ingest
+bench-ingest: $(READY) ## Reading the MPD against only inflating it (MPD=mpd.zip)
+	@test -n "$$MPD" || { echo >&2 "make: MPD= is missing; expected: make bench-ingest MPD=mpd.zip"; exit 2; }
+	$(BIN)/python benchmarks/ingest.py "$$MPD" $(ARGS)
+
+##@ Tidy up
+
+.PHONY: clean
+clean: ## Remove caches, builds and the sample
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage $(SAMPLE)
+	find challenge tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: distclean
+distclean: clean ## Remove .venv too
+	rm -rf .venv *.egg-info
