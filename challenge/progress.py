@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Protocol, TypeVar
@@ -55,7 +55,7 @@ def task(label: str, total: float | None = None, *, unit: str = "") -> AbstractC
 
 def track(items: Iterable[Item], label: str, total: int | None = None, *, unit: str = "") -> Iterator[Item]:
     """Yield from ``items`` and advance a task by one for each."""
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
         total = len(items)
     with task(label, total, unit=unit) as advance:
         for item in items:

@@ -32,10 +32,15 @@ class Continuation:
 
     def fit(self, index: CorpusIndex, queries: Queries) -> ContinuationGenerator:
         """List the tracks of each artist."""
-        order = np.argsort(index.track_artist, kind="stable").astype(np.int32)
-        counts = np.bincount(index.track_artist, minlength=len(index.artist_popularity))
-        start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        return ContinuationGenerator(self.name, self.depth, self.album_weight, index, start, order)
+        start, track = tracks_by_artist(index)
+        return ContinuationGenerator(self.name, self.depth, self.album_weight, index, start, track)
+
+
+def tracks_by_artist(index: CorpusIndex) -> tuple[Int64Array, Int32Array]:
+    """Where the tracks of each artist begin, int64, and the tracks by artist, int32, shape (T,)."""
+    order = np.argsort(index.track_artist, kind="stable").astype(np.int32)
+    counts = np.bincount(index.track_artist, minlength=len(index.artist_popularity))
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), order
 
 
 @dataclass(frozen=True, eq=False)

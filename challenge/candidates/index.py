@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from challenge.data.corpus import Corpus
 from challenge.data.interactions import Interactions
 from challenge.types import FloatArray, Int32Array, Int64Array
+
+_SECONDS_PER_YEAR: Final = 365.25 * 86400
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +33,9 @@ class CorpusIndex:
         artist_popularity: sum of the popularity of an artist's tracks, float32.
         album_popularity: the same for albums, float32.
         duration_ms: int32, shape (T,).
+        track_age: mean time at which the training playlists with a track were last modified, in years before
+            the newest of them, float32, shape (T,); 0 for a track that is in none.
+        track_company: mean length of the training playlists with a track, float32, shape (T,); 0 if in none.
         n_playlists: P.
         n_queries: Q.
     """
@@ -45,6 +51,8 @@ class CorpusIndex:
     artist_popularity: FloatArray
     album_popularity: FloatArray
     duration_ms: Int32Array
+    track_age: FloatArray
+    track_company: FloatArray
     n_playlists: int
     n_queries: int
 
@@ -72,6 +80,7 @@ def build_index(corpus: Corpus) -> CorpusIndex:
     counts = np.bincount(rows.track_index, minlength=catalog.n_tracks)
     popularity = counts.astype(np.float32)
     places = np.arange(len(rows.track_index)) - np.repeat(rows.indptr[:-1], rows.lengths)
+    age, company = _mean_holder(corpus, rows)
     return CorpusIndex(
         row_start=rows.indptr,
         row_track=rows.track_index,
@@ -84,6 +93,8 @@ def build_index(corpus: Corpus) -> CorpusIndex:
         artist_popularity=_sum_by(catalog.track_artist, popularity, len(catalog.artists)),
         album_popularity=_sum_by(catalog.track_album, popularity, len(catalog.albums)),
         duration_ms=catalog.track_duration_ms,
+        track_age=age,
+        track_company=company,
         n_playlists=len(corpus.playlists),
         n_queries=len(corpus.queries),
     )
@@ -101,6 +112,19 @@ def distinct(interactions: Interactions) -> Interactions:
     keep = np.ones(len(track), bool)
     keep[order[repeated]] = False
     return interactions.where(keep)
+
+
+def _mean_holder(corpus: Corpus, rows: Interactions) -> tuple[FloatArray, FloatArray]:
+    """Mean age in years and mean length of the training playlists that hold each track."""
+    lengths = rows.lengths[: len(corpus.playlists)]
+    entries = int(rows.indptr[len(corpus.playlists)])
+    tracks, n_tracks = rows.track_index[:entries], corpus.n_tracks
+    count = np.maximum(np.bincount(tracks, minlength=n_tracks), 1)
+    modified = corpus.playlists.modified_at
+    years = (modified.max(initial=0) - modified) / _SECONDS_PER_YEAR
+    age = np.bincount(tracks, weights=np.repeat(years, lengths), minlength=n_tracks) / count
+    company = np.bincount(tracks, weights=np.repeat(lengths, lengths), minlength=n_tracks) / count
+    return age.astype(np.float32), company.astype(np.float32)
 
 
 def _sum_by(group: Int32Array, values: FloatArray, size: int) -> FloatArray:

@@ -16,6 +16,7 @@ from challenge.candidates.factors import FactorsConfig, factorise
 from challenge.candidates.index import CorpusIndex, build_index
 from challenge.candidates.neighbours import PlaylistNeighbours
 from challenge.candidates.popularity import Popularity
+from challenge.candidates.title_names import TitleNames
 from challenge.candidates.titles import TitleGenerator, TitleNeighbours, group_titles
 from challenge.data.corpus import Corpus
 from challenge.data.titles import title_tokens
@@ -27,6 +28,7 @@ SOURCES: Final = (
     "close_neighbours",
     "cooccurrence",
     "title",
+    "title_names",
     "factors",
     "lightgcn",
     "continuation",
@@ -47,6 +49,7 @@ class SourcesConfig:
         close_neighbours: few, very similar playlists.
         cooccurrence: track co-occurrence.
         title: playlists of similar titles.
+        title_names: artists that titles name.
         factors: factorisation of playlists by tracks and title words.
         factors_depth: candidates from the factorisation.
         lightgcn_depth: candidates from LightGCN.
@@ -63,6 +66,7 @@ class SourcesConfig:
     )
     cooccurrence: Cooccurrence = field(default_factory=Cooccurrence)
     title: TitleNeighbours = field(default_factory=TitleNeighbours)
+    title_names: TitleNames = field(default_factory=TitleNames)
     factors: FactorsConfig = field(default_factory=FactorsConfig)
     factors_depth: int = 500
     lightgcn_depth: int = 500
@@ -108,6 +112,7 @@ def fit_sources(corpus: Corpus, config: SourcesConfig, *, embedder: Embedder | N
         "close_neighbours": lambda: config.close_neighbours.fit(index, corpus.queries),
         "cooccurrence": lambda: config.cooccurrence.fit(index, corpus.queries),
         "title": lambda: title,
+        "title_names": lambda: config.title_names.fit(index, corpus.queries, corpus.catalog),
         "factors": lambda: _fit_factors(corpus, config),
         "continuation": lambda: config.continuation.fit(index, corpus.queries),
         "popularity": lambda: config.popularity.fit(index, corpus.queries),

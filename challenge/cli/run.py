@@ -30,7 +30,6 @@ from challenge.cli.settings import (
     TeamOption,
     load_config,
 )
-from challenge.types import Category
 
 if TYPE_CHECKING:
     from challenge.stages.run import RunResult
@@ -138,6 +137,8 @@ def show_sources(sources: dict[str, dict[str, int]]) -> None:
 
 def seed_groups(sources: dict[str, dict[str, int]]) -> dict[str, Counter[str]]:
     """Sum the places filled by each source over the categories with as many seeds, and over all."""
+    from challenge.types import Category
+
     groups: dict[str, Counter[str]] = {}
     for name, counts in sources.items():
         seeds = Category(name).seed_count

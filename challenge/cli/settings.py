@@ -51,8 +51,8 @@ SourcesOption: TypeAlias = Annotated[
     typer.Option(
         "--sources",
         metavar="A,B,…",
-        help="Sources of candidates: neighbours, close_neighbours, cooccurrence, title, factors, lightgcn, "
-        "continuation, popularity.",
+        help="Sources of candidates: neighbours, close_neighbours, cooccurrence, title, title_names, "
+        "factors, lightgcn, continuation, popularity.",
         rich_help_panel=PANEL,
         show_default="all",
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -16,23 +16,26 @@ if TYPE_CHECKING:
     from challenge.stages.split import SplitFiles
 
 
-class _Kind(StrEnum):
+class SplitKindName(StrEnum):
     """Which split."""
 
     TUNING = "tuning"
     FINAL = "final"
 
 
+SplitKindOption: TypeAlias = Annotated[
+    SplitKindName,
+    typer.Option(
+        "--kind", help="A split to tune on, or the final one, whose playlists no tuning split touches."
+    ),
+]
+
+
 def split(
     *,
     mpd: MpdOption,
     output: OutputOption,
-    kind: Annotated[
-        _Kind,
-        typer.Option(
-            "--kind", help="A split to tune on, or the final one, whose playlists no tuning split touches."
-        ),
-    ] = _Kind.TUNING,
+    kind: SplitKindOption = SplitKindName.TUNING,
     fold: Annotated[int, typer.Option("--fold", min=0, metavar="N", help="Number of the tuning split.")] = 0,
     seed: SeedOption = 0,
     per_category: Annotated[

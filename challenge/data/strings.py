@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
@@ -50,7 +51,7 @@ class StringTable(Sequence[str]):
     def __iter__(self) -> Iterator[str]:
         data = self.blob.tobytes()
         bounds = self.offsets.tolist()
-        return (data[a:b].decode("utf-8") for a, b in zip(bounds, bounds[1:], strict=False))
+        return (data[a:b].decode("utf-8") for a, b in itertools.pairwise(bounds))
 
     def extended(self, strings: Iterable[str]) -> StringTable:
         """Return a table with ``strings`` after the present ones."""

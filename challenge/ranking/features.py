@@ -13,7 +13,7 @@ from challenge.candidates.index import CorpusIndex
 from challenge.candidates.merge import Candidates
 from challenge.data.corpus import Queries
 from challenge.ranking.pair_features import Pair, pair_features
-from challenge.types import Category, FloatArray, Int64Array
+from challenge.types import Category, FloatArray, Int32Array, Int64Array
 
 QUERY_FEATURES: Final = (
     "query_category",
@@ -23,6 +23,8 @@ QUERY_FEATURES: Final = (
     "query_artist_diversity",
     "query_album_diversity",
     "query_popularity",
+    "query_age",
+    "query_company",
     "query_namesakes",
     "query_title_support",
 )
@@ -39,7 +41,19 @@ CANDIDATE_FEATURES: Final = (
     "sharing_share",
     "next_mean",
     "near_mean",
+    "age",
+    "age_gap",
+    "company",
+    "company_gap",
+    "length_gap",
+    "fused_rank",
+    "best_rank",
+    "artist_candidates",
+    "artist_fused_rank",
+    "album_fused_rank",
 )
+RANK_FUSION: Final = 20.0
+"""Ranks are fused as the sum of 1 / (this + rank) over the sources. Source: Cormack et al. 2009."""
 
 
 def feature_names(sources: Sequence[str]) -> list[str]:
@@ -78,6 +92,8 @@ def query_facts(
                 len(np.unique(index.track_artist[seeds])) / many,
                 len(np.unique(index.track_album[seeds])) / many,
                 np.log1p(index.popularity[seeds]).mean() if len(seeds) else 0,
+                _mean_of_known(index.track_age, index, seeds),
+                _mean_of_known(index.track_company, index, seeds),
                 namesakes[query],
                 support[query],
             )
@@ -102,7 +118,7 @@ def make_features(
     durations = facts.mean_duration[tile.start : tile.stop][query]
     title = sources.index("title") if "title" in sources else None
     title_score = candidates.score[:, title] if title is not None else np.zeros(len(query), np.float32)
-    own = _candidate_features(index, candidates, pairs, table, title_score, durations)
+    own = _candidate_features(index, candidates, pairs, table, title_score, durations, rank)
     return np.concatenate([by_source.reshape(len(query), -1), pairs, own, table], axis=1, dtype=np.float32)
 
 
@@ -113,26 +129,56 @@ def _candidate_features(
     table: FloatArray,
     title_score: FloatArray,
     mean_duration: FloatArray,
+    rank: FloatArray,
 ) -> FloatArray:
     track = candidates.track
-    seeds = np.maximum(table[:, QUERY_FEATURES.index("query_seeds")], 1)
+    query = {name: table[:, column] for column, name in enumerate(QUERY_FEATURES)}
+    seeds = np.maximum(query["query_seeds"], 1)
     fame = np.log1p(index.popularity[track])
     duration = index.duration_ms[track] / 1000.0
+    fused = (1.0 / (RANK_FUSION + rank)).sum(axis=1)
+    of_artist, artist_fused = _totals(candidates, index.track_artist[track], fused)
+    _, album_fused = _totals(candidates, index.track_album[track], fused)
+    length = query["query_seeds"] + query["query_holdouts"]
     columns = (
         index.popularity[track],
         index.artist_popularity[index.track_artist[track]],
         index.album_popularity[index.track_album[track]],
         duration,
-        fame - table[:, QUERY_FEATURES.index("query_popularity")],
+        fame - query["query_popularity"],
         np.abs(duration - mean_duration / 1000.0),
-        title_score / (table[:, QUERY_FEATURES.index("query_title_support")] + 1),
+        title_score / (query["query_title_support"] + 1),
         pairs[:, Pair.CONFIDENCE_SUM] / seeds,
         pairs[:, Pair.COSINE_SUM] / seeds,
         pairs[:, Pair.SEEDS_SHARING] / seeds,
         pairs[:, Pair.NEXT_SUM] / seeds,
         pairs[:, Pair.NEAR_SUM] / seeds,
+        index.track_age[track],
+        index.track_age[track] - query["query_age"],
+        index.track_company[track],
+        index.track_company[track] - query["query_company"],
+        index.track_company[track] - length,
+        fused,
+        rank.min(axis=1),
+        of_artist,
+        artist_fused,
+        album_fused,
     )
     return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _totals(candidates: Candidates, group: Int32Array, value: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Size and sum of ``value`` of each candidate's group (its artist, say) within its query."""
+    key = candidates.query.astype(np.int64) * (int(group.max(initial=0)) + 1) + group
+    _, place, counts = np.unique(key, return_inverse=True, return_counts=True)
+    sums = np.bincount(place, weights=value)
+    return counts[place].astype(np.float32), sums[place].astype(np.float32)
+
+
+def _mean_of_known(values: FloatArray, index: CorpusIndex, seeds: Int32Array) -> float:
+    """Mean over the seeds that some training playlist holds; 0 where there is none."""
+    known = values[seeds[index.track_company[seeds] > 0]]
+    return float(known.mean()) if len(known) else 0.0
 
 
 def ranks_by_source(candidates: Candidates) -> FloatArray:

@@ -22,6 +22,7 @@ class BlendConfig:
     close_neighbours: float = 0.0
     cooccurrence: float = 0.5
     title: float = 0.15
+    title_names: float = 0.0
     factors: float = 0.7
     lightgcn: float = 0.7
     continuation: float = 0.0

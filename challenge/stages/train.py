@@ -62,7 +62,7 @@ def train_models(corpus: Corpus, config: RunConfig, folder: Path, *, resume: boo
     embedder = _embedder(config, folder, resume=resume)
     summary: dict[str, Any] = {}
     if config.ranking == "learned":
-        summary = _train_ranker(corpus, config, folder, embedder)
+        summary = train_ranker_only(corpus, config, folder, embedder)
     if embedder is not None:
         progress.message("LightGCN on all playlists and seeds")
         embedder(corpus)
@@ -84,9 +84,10 @@ def _embedder(config: RunConfig, folder: Path, *, resume: bool) -> LightGCNEmbed
     )
 
 
-def _train_ranker(
+def train_ranker_only(
     corpus: Corpus, config: RunConfig, folder: Path, embedder: LightGCNEmbedder | None
 ) -> dict[str, Any]:
+    """Train the ranker on look-alikes of the corpus's queries and write it into ``folder``."""
     folds = draw_lookalikes(corpus, config.ranker.queries, folds=config.ranker.folds, seed=config.seed)
     parts: list[TrainingRows] = []
     names: Sequence[str] = ()

@@ -1,0 +1,189 @@
+"""Scores named systems on one split, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import numpy as np
+
+from challenge import progress
+from challenge.candidates.lightgcn import LightGCNEmbedder
+from challenge.candidates.sources import SourceSet, fit_sources
+from challenge.data.challenge_set import read_challenge_set
+from challenge.data.corpus import Corpus
+from challenge.data.interactions import Interactions
+from challenge.data.split import SplitKind, split_holdout
+from challenge.data.store import prepare_store
+from challenge.data.vocabulary import Vocabulary
+from challenge.errors import ConfigError, FormatError
+from challenge.ranking.fill import fill
+from challenge.ranking.ranker import Ranker
+from challenge.ranking.recommend import Order, blended_order, learned_order, rank_queries
+from challenge.scoring.answers import Answers, read_answers
+from challenge.scoring.forms import Forms
+from challenge.scoring.judge import make_signature
+from challenge.scoring.metrics import evaluate
+from challenge.scoring.resampling import PairedDifference
+from challenge.scoring.scorecard import PlaylistScores, Scorecard, compare_paired, make_scorecard
+from challenge.stages.config import RunConfig
+from challenge.stages.train import RANKER_FILE, train_ranker_only
+from challenge.stages.world import open_world
+
+SYSTEMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "popularity": ("popularity",),
+    "title": ("title",),
+    "knn": ("neighbours",),
+    "ials": ("factors",),
+    "lightgcn": ("lightgcn",),
+    "blend": (),
+    "full": (),
+}
+"""Systems with their only sources, none named means all; every one falls back on titles, then popularity."""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Several systems on the same held-out playlists.
+
+    Attributes:
+        cards: scores of each system.
+        best: the system with the greatest NDCG, which the others are tested against.
+        differences: category (or "all") → metric → what the best has over a system, by system.
+    """
+
+    cards: dict[str, Scorecard]
+    best: str
+    differences: dict[str, dict[str, dict[str, PairedDifference]]]
+
+
+def compare(
+    mpd: Path,
+    config: RunConfig,
+    *,
+    systems: Sequence[str] = tuple(SYSTEMS),
+    challenge: Path | None = None,
+    answers: Path | None = None,
+    kind: SplitKind = "tuning",
+    fold: int = 0,
+    per_category: int = 1000,
+    cache: Path | None = None,
+) -> Comparison:
+    """Train and score the systems on a challenge with known answers, or on a split of the MPD.
+
+    Args:
+        mpd: the MPD.
+        config: settings of the sources and the ranker.
+        systems: some of :data:`SYSTEMS`.
+        challenge: with ``answers``, the challenge to score on; alone, whose lengths the split follows.
+        answers: held-out tracks of the challenge.
+        kind: the split to draw where no answers are given.
+        fold: number of the tuning split.
+        per_category: playlists to hold out in each category.
+        cache: where prepared data is kept.
+
+    Raises:
+        ConfigError: an unknown system.
+        InputError: a file is missing or not in the official format.
+    """
+    unknown = [name for name in systems if name not in SYSTEMS]
+    if unknown or not systems:
+        raise ConfigError(f"system {unknown or 'none'}: expected some of {', '.join(SYSTEMS)}")
+    if challenge is not None and answers is not None:
+        world = open_world(mpd, challenge, cache=cache)
+        corpus, truth = world.corpus, read_answers(answers)
+        holdout = holdout_of_answers(truth, corpus)
+    else:
+        lengths = read_challenge_set(challenge) if challenge is not None else None
+        split = split_holdout(
+            prepare_store(mpd, cache_dir=cache),
+            seed=config.seed,
+            per_category=per_category,
+            challenge_set=lengths,
+            kind=kind,
+            fold=fold,
+        )
+        corpus, holdout = split.corpus(), split.holdout
+        truth = answers_of(corpus, holdout)
+    return compare_on(corpus, holdout, truth, config, systems)
+
+
+def compare_on(
+    corpus: Corpus, holdout: Interactions, truth: Answers, config: RunConfig, systems: Sequence[str]
+) -> Comparison:
+    """Train and score the systems on one corpus whose queries' held-out tracks are known."""
+    with TemporaryDirectory(prefix="challenge-") as folder:
+        embedder = LightGCNEmbedder(
+            replace(config.lightgcn, seed=config.seed),
+            depth=config.sources.lightgcn_depth,
+            device=config.device,
+        )
+        if "full" in systems:
+            train_ranker_only(corpus, config, Path(folder), embedder)
+        sources = fit_sources(corpus, config.sources, embedder=embedder)
+        scores = {}
+        for name in systems:
+            progress.message(f"system {name}")
+            chosen = only(sources, SYSTEMS[name])
+            lists = fill(chosen, rank_queries(chosen, _order(name, chosen, config, Path(folder))))
+            values = evaluate(lists.track, holdout, corpus.catalog.track_artist, Forms())
+            labels = tuple(category.value for category in corpus.queries.categories)
+            scores[name] = PlaylistScores(corpus.queries.pid, labels, values)
+    return _compared(scores, make_signature(Forms(), truth, seed=config.seed), config.seed)
+
+
+def _compared(scores: dict[str, PlaylistScores], signature: str, seed: int) -> Comparison:
+    cards = {name: make_scorecard(each, signature, seed=seed) for name, each in scores.items()}
+    best = max(cards, key=lambda name: cards[name].overall.ndcg.mean)
+    differences = {
+        name: compare_paired(each, scores[best], seed=seed) for name, each in scores.items() if name != best
+    }
+    return Comparison(cards, best, differences)
+
+
+def only(sources: SourceSet, names: Sequence[str]) -> SourceSet:
+    """Keep the named sources of a set; all of them where none is named.
+
+    Raises:
+        ConfigError: a named source is not in the set.
+    """
+    missing = set(names).difference(sources.names)
+    if missing:
+        raise ConfigError(f"sources: {', '.join(sorted(missing))} not in use; add to sources.names")
+    kept = tuple(generator for generator in sources.generators if not names or generator.name in names)
+    return replace(sources, generators=kept)
+
+
+def _order(name: str, sources: SourceSet, config: RunConfig, folder: Path) -> Order:
+    if name == "full":
+        return learned_order(sources, Ranker.load(folder / RANKER_FILE))
+    return blended_order(sources, config.blend.weights(sources.names))
+
+
+def holdout_of_answers(answers: Answers, corpus: Corpus) -> Interactions:
+    """Held-out tracks of the corpus's queries as dense indices; -1 for a track that it does not know.
+
+    Raises:
+        FormatError: a query has no answer.
+    """
+    place = {pid: row for row, pid in enumerate(answers.pid.tolist())}
+    missing = [pid for pid in corpus.queries.pid.tolist() if pid not in place]
+    if missing:
+        raise FormatError(
+            f"answers: {len(missing):,} playlists of the challenge have none, such as {missing[0]}"
+        )
+    tracks = corpus.catalog.tracks.index_of(answers.track_ids)
+    held_out = Interactions(answers.indptr, tracks, np.zeros_like(tracks))
+    return held_out.take([place[pid] for pid in corpus.queries.pid.tolist()])
+
+
+def answers_of(corpus: Corpus, holdout: Interactions) -> Answers:
+    """Answers of a split, as the scorer knows them."""
+    order = np.argsort(corpus.queries.pid, kind="stable")
+    rows = holdout.take(order)
+    tracks: Vocabulary = corpus.catalog.tracks
+    categories = tuple(corpus.queries.categories[i].value for i in order)
+    return Answers(corpus.queries.pid[order], categories, rows.indptr, tracks.ids[rows.track_index])
