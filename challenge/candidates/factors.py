@@ -80,7 +80,7 @@ def solve_rows(  # noqa: C901, PLR0912 - a compiled loop
     confidence: float,
     steps: int,
     solved: FloatArray,
-) -> None:
+) -> None:  # pragma: no cover - compiled
     """Improve each row x of ``solved`` on ``(gram + c Σ y yᵀ) x = (1 + c) Σ y``, y over the row's entries.
 
     ``gram`` holds the regularisation on its diagonal. Conjugate gradients from the present value of x.

@@ -25,7 +25,7 @@ def neighbour_scores(  # noqa: C901 - a compiled loop
     neighbours: int,
     power: float,
     scores: FloatArray,
-) -> None:
+) -> None:  # pragma: no cover - compiled
     """Add up the tracks of the rows most similar to each query's seeds.
 
     Similarity of a row is the sum of the weights of the seeds it holds times its scale; the best
@@ -77,7 +77,7 @@ def cooccurrence_scores(
     row_scale: FloatArray,
     max_holders: int,
     scores: FloatArray,
-) -> None:
+) -> None:  # pragma: no cover - compiled
     """Add up weighted co-occurrence counts of every track with each query's seeds.
 
     Of a seed in more than ``max_holders`` rows an even sample of them is read and weighs accordingly more,
@@ -106,7 +106,7 @@ def weighted_row_scores(
     row_start: Int64Array,
     row_track: Int32Array,
     scores: FloatArray,
-) -> None:
+) -> None:  # pragma: no cover - compiled
     """Add up the tracks of given rows with given weights, one ragged list of rows a query.
 
     Adds into ``scores``, float32, shape (B, T).
@@ -119,7 +119,7 @@ def weighted_row_scores(
 
 
 @nb.njit(parallel=True, cache=True, nogil=True)
-def best_of_rows(scores: FloatArray, limit: int, best: Int32Array) -> None:
+def best_of_rows(scores: FloatArray, limit: int, best: Int32Array) -> None:  # pragma: no cover - compiled
     """Indices of the ``limit`` greatest positive scores of each row, best first, ties by lower index.
 
     Writes ``best``, int32, shape (B, limit); unused places hold -1.

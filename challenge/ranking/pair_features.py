@@ -120,7 +120,7 @@ def _count_shared(  # noqa: C901, PLR0912, PLR0915 - a compiled loop
     track_place: Int32Array,
     popularity: FloatArray,
     features: FloatArray,
-) -> None:
+) -> None:  # pragma: no cover - compiled
     n_tracks = len(track_start) - 1
     for query in nb.prange(len(seed_start) - 1):
         first = candidate_start[query]
@@ -200,7 +200,7 @@ def _match_makers(
     track_artist: Int32Array,
     track_album: Int32Array,
     features: FloatArray,
-) -> None:
+) -> None:  # pragma: no cover - compiled
     """Count seeds of the candidate's artist and album, and how many seeds ago the last of them was."""
     for query in nb.prange(len(seed_start) - 1):
         begin = seed_start[query]
