@@ -79,6 +79,9 @@ class SourcesConfig:
             raise ConfigError(
                 f"sources: found {', '.join(unknown) or 'none'}; expected some of {', '.join(SOURCES)}"
             )
+        twice = sorted({name for name in self.names if self.names.count(name) > 1})
+        if twice:
+            raise ConfigError(f"sources: found {', '.join(twice)} more than once; expected each once")
 
 
 @dataclass(frozen=True, eq=False)
