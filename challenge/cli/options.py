@@ -34,7 +34,7 @@ MpdOption: TypeAlias = Annotated[
     typer.Option(
         "--mpd",
         metavar="PATH",
-        help="The MPD: the official zip, an unpacked folder, or any part of the slices.",
+        help="The MPD: the official zip, an unpacked folder, any part of the slices, or a store of it.",
         show_default=False,
     ),
 ]

@@ -83,7 +83,7 @@ def prepare_store(
     """Open the store of an MPD, making it first unless it is there already.
 
     Args:
-        path: the official zip (never unpacked), an unpacked folder, or any part of its slices.
+        path: the official zip (never unpacked), an unpacked folder, or any part of its slices; or a store.
         cache_dir: where stores are kept; :func:`default_cache_dir` unless given.
         workers: processes that read; one for each core unless given. Results do not depend on it.
 
@@ -92,6 +92,8 @@ def prepare_store(
         FormatError: not a zip, a damaged one, or a slice that is not in the official format.
         ResourceError: the disk is full, or a worker was killed.
     """
+    if is_store(Path(path)):
+        return open_store(path)
     slices = checksummed(find_slices(Path(path)), workers=workers)
     key = content_hash(slices, version=STORE_VERSION)
     folder = Path(cache_dir or default_cache_dir()) / f"mpd-{key[:20]}"

@@ -14,7 +14,7 @@ from challenge.data.challenge_set import ChallengeSet, read_challenge_set
 from challenge.data.describe import Fact, describe_store
 from challenge.data.resolve import SeedReport, seed_report
 from challenge.data.slice_files import find_slices
-from challenge.data.store import Store, is_store, open_store, prepare_store
+from challenge.data.store import Store, prepare_store
 from challenge.errors import ConfigError, MissingInputError
 from challenge.types import Category
 
@@ -92,11 +92,11 @@ def describe(
     if is_challenge_set(path):
         if challenge is not None:
             raise ConfigError(f"{path} is a challenge set, and --challenge names another", hint="use --mpd")
-        known = None if mpd is None else open_or_prepare(mpd, cache)
+        known = None if mpd is None else prepare_store(mpd, cache_dir=cache)
         return Description(challenge_set=_describe_challenge(path, known))
     if mpd is not None:
         raise ConfigError(f"{path} is no challenge set, and --mpd names another MPD", hint="use --challenge")
-    store = open_or_prepare(path, cache)
+    store = prepare_store(path, cache_dir=cache)
     return Description(
         MpdDescription(store.path, tuple(describe_store(store))),
         None if challenge is None else _describe_challenge(challenge, store),
@@ -120,16 +120,6 @@ def _holds_slices(folder: Path) -> bool:
         return bool(find_slices(folder))
     except MissingInputError:
         return False
-
-
-def open_or_prepare(mpd: Path, cache: Path | None) -> Store:
-    """Open a store by its own path, or that of an MPD, making it first where there is none.
-
-    Raises:
-        MissingInputError: nothing there, or no slices in it.
-        FormatError: damaged, or not in the official format.
-    """
-    return open_store(mpd) if is_store(mpd) else prepare_store(mpd, cache_dir=cache)
 
 
 def _describe_challenge(path: Path, store: Store | None) -> ChallengeDescription:

@@ -40,7 +40,7 @@ def prepare(mpd: Path, *, cache: Path | None = None) -> PreparedStore:
     """Make the store of ``mpd``, or open the one that was made before.
 
     Args:
-        mpd: the official zip, an unpacked folder, or any part of the slices.
+        mpd: the official zip, an unpacked folder, or any part of the slices; or a store.
         cache: where stores are kept.
 
     Raises:
@@ -49,7 +49,7 @@ def prepare(mpd: Path, *, cache: Path | None = None) -> PreparedStore:
         ResourceError: the disk is full, or a worker was killed.
     """
     folder = cache or default_cache_dir()
-    before = {path for path in folder.glob("mpd-*") if is_store(path)}
+    before = {path for path in (mpd, *folder.glob("mpd-*")) if is_store(path)}
     with measure() as cost:
         store = prepare_store(mpd, cache_dir=folder)
     manifest = store.manifest

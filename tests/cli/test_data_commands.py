@@ -81,6 +81,7 @@ def test_prepare_makes_the_store_once_whatever_the_mpd_is_called(tiny_mpd: Path,
     again = prepare(folder)
     assert (again.made, again.store, again.counts) == (False, made.store, made.counts)
     assert prepare(tiny_mpd, cache=tmp_path / "other").made
+    assert not prepare(made.store, cache=tmp_path / "third").made
 
 
 def test_prepare_prints_counts_time_and_store(tiny_mpd: Path, tmp_path: Path) -> None:

@@ -114,6 +114,13 @@ def test_a_second_run_reads_no_slice(tiny_mpd: Path, tmp_path: Path, monkeypatch
     assert len(prepare_store(tiny_mpd, cache_dir=tmp_path / "cache").playlists) == 6
 
 
+def test_a_store_may_be_named_instead_of_its_mpd(tiny_mpd: Path, tmp_path: Path) -> None:
+    store = prepare_store(tiny_mpd, cache_dir=tmp_path / "cache")
+    named = prepare_store(store.path, cache_dir=tmp_path / "other")
+    assert (named.path, named.content_hash) == (store.path, store.content_hash)
+    assert not (tmp_path / "other").exists()
+
+
 def test_a_broken_store_is_refused_and_made_again(tiny_mpd: Path, tmp_path: Path) -> None:
     store = prepare_store(tiny_mpd, cache_dir=tmp_path / "cache")
     good = columns(store)
