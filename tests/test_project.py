@@ -1,0 +1,66 @@
+"""What the documents and the Makefile say, held against what is there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from shutil import which
+
+import pytest
+
+from challenge.cli.app import COMMANDS
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md")
+MAKEFILE = (ROOT / "Makefile").read_text()
+TARGETS = re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_documents_name_commands_targets_and_files_that_exist(name: str) -> None:
+    text = (ROOT / name).read_text()
+    blocks = re.findall(r"^```\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    code = "\n".join([*blocks, *re.findall(r"`([^`\n]+)`", text)])
+    assert set(re.findall(r"^(?:\.venv/bin/)?challenge ([a-z]+)", code, re.MULTILINE)) <= set(COMMANDS)
+    assert set(re.findall(r"^make ([a-z-]+)", code, re.MULTILINE)) <= set(TARGETS)
+    for link in re.findall(r"\]\(([^):]+)\)", text):
+        assert ((ROOT / name).parent / link).exists(), link
+
+
+def test_readme_names_every_command() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert [command for command in COMMANDS if f"`challenge {command}" not in text] == []
+
+
+def test_every_target_has_its_line_of_help() -> None:
+    described = set(re.findall(r"^([a-z][a-z-]*):.*## \S", MAKEFILE, re.MULTILINE))
+    assert set(TARGETS) == described
+    assert set(re.findall(r"^\.PHONY: ([a-z-]+)$", MAKEFILE, re.MULTILINE)) == described
+
+
+def test_every_benchmark_has_a_target() -> None:
+    scripts = {path.name for path in (ROOT / "benchmarks").glob("*.py") if not path.name.startswith("_")}
+    assert scripts == set(re.findall(r"benchmarks/(\w+\.py)", MAKEFILE))
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    # Already set up, so that no recipe but the one asked for would run.
+    command = ["make", "--directory", str(ROOT), "--old-file", ".venv/.ready", *arguments]
+    # The tests may themselves run under make, whose options must not reach this one.
+    names = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MPD", "CHALLENGE", "TEAM", "EMAIL", "RUN")
+    environment = {name: value for name, value in os.environ.items() if name not in names}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+@pytest.mark.skipif(which("make") is None, reason="no make on this machine")
+def test_make_passes_paths_with_spaces_on_and_tells_what_is_missing() -> None:
+    missing = make("submission", "MPD=my mpd.zip", "TEAM=Us")
+    assert missing.returncode == 2
+    assert "make: CHALLENGE= is missing; expected: make submission MPD=" in missing.stderr
+    planned = make("--dry-run", "submission", "MPD=a b.zip", "CHALLENGE=c.json", "TEAM=T", "EMAIL=e@f.gh")
+    assert planned.returncode == 0
+    assert '--mpd "$MPD" --challenge "$CHALLENGE"' in planned.stdout
+    assert "challenge sample" not in planned.stdout
+    assert "make submission" in make().stdout
