@@ -113,13 +113,14 @@ def make_features(
     rank = ranks_by_source(candidates)
     best = np.maximum(_segment_max(candidates.score, candidates.start), 1e-9)[query]
     by_source = np.stack([candidates.score, rank, candidates.score / best], axis=2)
+    by_source = by_source.reshape(len(query), 3 * len(sources))
     pairs = pair_features(index, tile, candidates)
     table = facts.table[tile.start : tile.stop][query]
     durations = facts.mean_duration[tile.start : tile.stop][query]
     title = sources.index("title") if "title" in sources else None
     title_score = candidates.score[:, title] if title is not None else np.zeros(len(query), np.float32)
     own = _candidate_features(index, candidates, pairs, table, title_score, durations, rank)
-    return np.concatenate([by_source.reshape(len(query), -1), pairs, own, table], axis=1, dtype=np.float32)
+    return np.concatenate([by_source, pairs, own, table], axis=1, dtype=np.float32)
 
 
 def _candidate_features(

@@ -91,6 +91,8 @@ class Ranker:
 
     def scores(self, features: FloatArray) -> FloatArray:
         """Score each candidate, float32, shape (N,)."""
+        if len(features) == 0:
+            return np.zeros(0, np.float32)  # LightGBM takes no empty table
         predicted = self._model.predict(features, raw_score=True, num_threads=thread_count())
         return np.asarray(predicted, np.float32)
 

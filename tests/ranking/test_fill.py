@@ -1,0 +1,146 @@
+"""Filling is a total function: whatever is ranked, exactly 500 distinct tracks come out, and no seed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from toy_world import Question, catalog_of, playlists_of, queries_of
+
+from challenge.candidates.sources import SourcesConfig, SourceSet, fit_sources
+from challenge.data.corpus import Corpus
+from challenge.errors import MissingInputError
+from challenge.ranking.fill import FALLBACKS, by_popularity, fill
+from challenge.ranking.recommend import RankedLists
+from challenge.types import LIST_LENGTH, Category
+
+TRACKS = 620
+NAMES = ("neighbours", "popularity")
+
+
+def sources_of(questions: list[Question], tracks: int = TRACKS) -> SourceSet:
+    """Playlists "a" hold tracks 600, 601 and (one of them) 602; the others the first 40, by popularity."""
+    rows = [[600, 601], [600, 601, 602], *(list(range(40 - i)) for i in range(40))]
+    titles = ["a", "A", *(["long"] * 40)]
+    corpus = Corpus(catalog_of([0] * tracks), playlists_of(rows, titles), queries_of(questions))
+    return fit_sources(corpus, SourcesConfig(names=NAMES))
+
+
+TITLES = (None, "a", "long", "")
+BASE = sources_of([Question(Category.TITLE_FIRST_5, title, []) for title in TITLES])
+
+
+@st.composite
+def situations(draw: st.DrawFn) -> tuple[list[Question], list[list[int]]]:
+    """Seeds of up to 100 of all tracks with repeats, and a list of other tracks, best first."""
+    questions, lists = [], []
+    for title in TITLES:
+        rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+        seeds = rng.integers(0, TRACKS, draw(st.sampled_from([0, 1, 5, 100]))).tolist()
+        others = rng.permutation(np.setdiff1d(np.arange(TRACKS), seeds))
+        ranked = others[: draw(st.sampled_from([0, 1, 250, 499, 500]))].tolist()
+        questions.append(Question(Category.TITLE_FIRST_5, title, seeds))
+        lists.append(ranked)
+    return questions, lists
+
+
+def ranked_lists(lists: list[list[int]]) -> RankedLists:
+    track = np.full((len(lists), LIST_LENGTH), -1, np.int32)
+    source = np.full((len(lists), LIST_LENGTH), -1, np.int8)
+    for row, ranked in enumerate(lists):
+        track[row, : len(ranked)] = ranked
+        source[row, : len(ranked)] = np.arange(len(ranked)) % 2
+    return RankedLists(track, source, NAMES)
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@given(situations())
+def test_fill_is_total(situation: tuple[list[Question], list[list[int]]]) -> None:
+    questions, lists = situation
+    sources = sources_of(questions)
+    filled = fill(sources, ranked_lists(lists))
+    assert filled.track.shape == filled.source.shape == (len(lists), LIST_LENGTH)
+    for row, (question, ranked) in enumerate(zip(questions, lists, strict=True)):
+        found = filled.track[row].tolist()
+        assert len(set(found)) == LIST_LENGTH
+        assert all(0 <= track < TRACKS for track in found)
+        assert not set(found) & set(question.seeds)
+        assert found[: len(ranked)] == ranked
+        assert filled.source[row, : len(ranked)].tolist() == [i % 2 for i in range(len(ranked))]
+        rest = filled.source[row, len(ranked) :]
+        assert (np.diff(rest) >= 0).all(), "by title first, then by popularity"
+        assert set(rest.tolist()) <= {2, 3}
+
+
+def test_titles_fill_before_popularity() -> None:
+    filled = fill(BASE, ranked_lists([[], [], [7], []]))
+    popular = by_popularity(BASE).tolist()
+    assert popular[:3] == [0, 1, 2]
+    assert filled.names == (*NAMES, *FALLBACKS)
+    assert filled.track[0].tolist() == popular[:LIST_LENGTH]
+    assert filled.track[1, :5].tolist() == [600, 601, 602, 0, 1]
+    assert filled.source[1, :5].tolist() == [2, 2, 2, 3, 3]
+    assert filled.track[2, :4].tolist() == [7, 0, 1, 2]
+    assert filled.source[2, :4].tolist() == [0, 2, 2, 2]
+    assert filled.source[2, 39:42].tolist() == [2, 3, 3]
+    assert filled.track[3].tolist() == popular[:LIST_LENGTH]
+
+
+def test_full_lists_stay_as_they_are() -> None:
+    ranked = ranked_lists([list(range(i, i + LIST_LENGTH)) for i in range(4)])
+    filled = fill(BASE, ranked)
+    np.testing.assert_array_equal(filled.track, ranked.track)
+    assert filled.track is not ranked.track
+
+
+def test_popularity_ties_go_by_index() -> None:
+    popular = by_popularity(BASE)
+    assert popular[38:44].tolist() == [38, 600, 601, 39, 602, 40]
+    assert sorted(popular.tolist()) == list(range(TRACKS))
+
+
+def test_counts_by_category_and_source() -> None:
+    filled = fill(BASE, ranked_lists([list(range(500)), [5, 6, 8], [], []]))
+    first, second = Category.TITLE_ONLY, Category.FIRST_5
+    counts = filled.counts((second, first, second, first))
+    assert list(counts) == [first.value, second.value]
+    assert counts[first.value] == {
+        "neighbours": 2,
+        "popularity": 1,
+        "title fallback": 3,
+        "popularity fallback": 994,
+    }
+    assert counts[second.value] == {
+        "neighbours": 250,
+        "popularity": 250,
+        "title fallback": 40,
+        "popularity fallback": 460,
+    }
+
+
+@pytest.mark.parametrize(("tracks", "enough"), [(605, True), (604, False)])
+def test_too_small_a_catalog_is_an_error(tracks: int, enough: bool) -> None:
+    """Of 605 tracks 105 are seeds, repeats not counted."""
+    seeds = [*range(100), 0, 1, *range(100, 105)]
+    questions = [Question(Category.TITLE_ONLY, "a", []), Question(Category.TITLE_FIRST_100, None, seeds)]
+    sources = sources_of(questions, tracks)
+    lists = ranked_lists([[], []])
+    if enough:
+        assert sorted(fill(sources, lists).track[1].tolist()) == list(range(105, 605))
+        return
+    with pytest.raises(MissingInputError) as caught:
+        fill(sources, lists)
+    assert caught.value.message == (
+        "playlist 1000001: 499 tracks to choose from in all; expected at least 500"
+    )
+    assert caught.value.hint == "take more slices of the MPD"
+
+
+def test_no_queries_need_no_tracks() -> None:
+    corpus = replace(BASE.corpus, queries=queries_of([]), catalog=catalog_of([0] * 603))
+    filled = fill(fit_sources(corpus, SourcesConfig(names=NAMES)), ranked_lists([]))
+    assert filled.track.shape == (0, LIST_LENGTH)
+    assert filled.counts(()) == {}
