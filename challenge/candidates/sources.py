@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -14,6 +15,7 @@ from challenge.candidates.cooccurrence import Cooccurrence
 from challenge.candidates.embedding import EmbeddingGenerator
 from challenge.candidates.factors import FactorsConfig, factorise
 from challenge.candidates.index import CorpusIndex, build_index
+from challenge.candidates.latent_neighbours import LatentNeighbours
 from challenge.candidates.neighbours import PlaylistNeighbours
 from challenge.candidates.popularity import Popularity
 from challenge.candidates.title_names import TitleNames
@@ -22,6 +24,7 @@ from challenge.data.corpus import Corpus
 from challenge.data.titles import title_tokens
 from challenge.errors import ConfigError
 from challenge.graph import BipartiteGraph, build_graph
+from challenge.types import FloatArray
 
 SOURCES: Final = (
     "neighbours",
@@ -30,6 +33,7 @@ SOURCES: Final = (
     "title",
     "title_names",
     "factors",
+    "latent_neighbours",
     "lightgcn",
     "continuation",
     "popularity",
@@ -52,6 +56,7 @@ class SourcesConfig:
         title_names: artists that titles name.
         factors: factorisation of playlists by tracks and title words.
         factors_depth: candidates from the factorisation.
+        latent_neighbours: playlists of similar factors.
         lightgcn_depth: candidates from LightGCN.
         continuation: artists and albums of the seeds.
         popularity: the commonest tracks.
@@ -69,6 +74,7 @@ class SourcesConfig:
     title_names: TitleNames = field(default_factory=TitleNames)
     factors: FactorsConfig = field(default_factory=FactorsConfig)
     factors_depth: int = 500
+    latent_neighbours: LatentNeighbours = field(default_factory=LatentNeighbours)
     lightgcn_depth: int = 500
     continuation: Continuation = field(default_factory=Continuation)
     popularity: Popularity = field(default_factory=Popularity)
@@ -110,13 +116,15 @@ def fit_sources(corpus: Corpus, config: SourcesConfig, *, embedder: Embedder | N
     """Fit the configured sources; LightGCN by ``embedder``, and left out where there is none."""
     index = build_index(corpus)
     title = config.title.fit(index, corpus.queries, group_titles(corpus.playlists))
+    factors = cache(lambda: _fit_factors(corpus, config))
     fitted: dict[str, Callable[[], CandidateGenerator]] = {
         "neighbours": lambda: config.neighbours.fit(index, corpus.queries),
         "close_neighbours": lambda: config.close_neighbours.fit(index, corpus.queries),
         "cooccurrence": lambda: config.cooccurrence.fit(index, corpus.queries),
         "title": lambda: title,
         "title_names": lambda: config.title_names.fit(index, corpus.queries, corpus.catalog),
-        "factors": lambda: _fit_factors(corpus, config),
+        "factors": lambda: factors().generator(config.factors_depth),
+        "latent_neighbours": lambda: config.latent_neighbours.fit(index, factors().rows),
         "continuation": lambda: config.continuation.fit(index, corpus.queries),
         "popularity": lambda: config.popularity.fit(index, corpus.queries),
     }
@@ -126,11 +134,23 @@ def fit_sources(corpus: Corpus, config: SourcesConfig, *, embedder: Embedder | N
     return SourceSet(corpus, index, generators, title)
 
 
-def _fit_factors(corpus: Corpus, config: SourcesConfig) -> EmbeddingGenerator:
+@dataclass(frozen=True, eq=False)
+class _Factors:
+    """Factors of all rows (P + Q, D) and columns, float32, over the graph they were made from."""
+
+    graph: BipartiteGraph
+    rows: FloatArray
+    columns: FloatArray
+
+    def generator(self, depth: int) -> EmbeddingGenerator:
+        """Score tracks by their inner product with a query."""
+        tracks, known = self.columns[: self.graph.n_tracks], answerable(self.graph)
+        return EmbeddingGenerator("factors", depth, self.rows[self.graph.n_playlists :], tracks, known)
+
+
+def _fit_factors(corpus: Corpus, config: SourcesConfig) -> _Factors:
     graph = build_graph(corpus, tokens_of=title_tokens)
-    rows, columns = factorise(graph.matrix().astype(np.float32), config.factors)
-    tracks, known = columns[: graph.n_tracks], answerable(graph)
-    return EmbeddingGenerator("factors", config.factors_depth, rows[graph.n_playlists :], tracks, known)
+    return _Factors(graph, *factorise(graph.matrix().astype(np.float32), config.factors))
 
 
 def answerable(graph: BipartiteGraph) -> np.ndarray:

@@ -52,7 +52,7 @@ SourcesOption: TypeAlias = Annotated[
         "--sources",
         metavar="A,B,…",
         help="Sources of candidates: neighbours, close_neighbours, cooccurrence, title, title_names, "
-        "factors, lightgcn, continuation, popularity.",
+        "factors, latent_neighbours, lightgcn, continuation, popularity.",
         rich_help_panel=PANEL,
         show_default="all",
     ),

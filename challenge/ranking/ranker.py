@@ -120,8 +120,8 @@ def train_ranker(rows: TrainingRows, names: Sequence[str], config: RankerConfig,
     import lightgbm as lgb
 
     parameters = {
-        "objective": "lambdarank",
-        "lambdarank_truncation_level": 300,
+        # As good as LambdaRank here and many times faster: see docs/experiments.md.
+        "objective": "binary",
         "num_leaves": config.leaves,
         "learning_rate": config.learning_rate,
         "min_data_in_leaf": config.least_in_leaf,
@@ -135,7 +135,7 @@ def train_ranker(rows: TrainingRows, names: Sequence[str], config: RankerConfig,
         "num_threads": thread_count(),
         "verbosity": -1,
     }
-    data = lgb.Dataset(rows.features, rows.label, group=rows.group, feature_name=list(names))
+    data = lgb.Dataset(rows.features, rows.label, feature_name=list(names))
     return Ranker(lgb.train(parameters, data, config.rounds), names)
 
 

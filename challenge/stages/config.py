@@ -24,6 +24,7 @@ class BlendConfig:
     title: float = 0.15
     title_names: float = 0.0
     factors: float = 0.7
+    latent_neighbours: float = 0.0
     lightgcn: float = 0.7
     continuation: float = 0.0
     popularity: float = 0.001

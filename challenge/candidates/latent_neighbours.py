@@ -1,0 +1,72 @@
+"""Latent neighbours: playlists whose factors are most similar to a query's vote for their tracks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from challenge.candidates.base import QueryTile
+from challenge.candidates.index import CorpusIndex
+from challenge.candidates.kernels import weighted_row_scores
+from challenge.types import FloatArray
+
+
+@dataclass(frozen=True)
+class LatentNeighbours:
+    """Configuration of the source.
+
+    Unlike plain neighbours these need share no track with the query, so a playlist known by its title alone
+    has neighbours too.
+
+    Attributes:
+        neighbours: how many playlists vote.
+        sharpness: a vote is the cosine similarity, divided by the best one, to this power.
+        depth: candidates for each query.
+        name: what features call it.
+    """
+
+    neighbours: int = 150
+    sharpness: float = 4.0
+    depth: int = 200
+    name: str = "latent_neighbours"
+
+    def fit(self, index: CorpusIndex, rows: FloatArray) -> LatentNeighbourGenerator:
+        """Scale the factors of all rows, float32, shape (P + Q, D), to length 1; zero rows stay zero."""
+        norms = np.linalg.norm(rows, axis=1, keepdims=True)
+        return LatentNeighbourGenerator(self.name, self.depth, self, index, rows / np.maximum(norms, 1e-12))
+
+
+@dataclass(frozen=True, eq=False)
+class LatentNeighbourGenerator:
+    """Votes of the playlists nearest in the space of factors.
+
+    Attributes:
+        direction: factors of all rows scaled to length 1, float32, shape (P + Q, D).
+    """
+
+    name: str
+    depth: int
+    config: LatentNeighbours
+    index: CorpusIndex
+    direction: FloatArray
+
+    def scores(self, tile: QueryTile) -> FloatArray:
+        """Sum of votes for each track, float32, shape (B, T)."""
+        n_playlists = self.index.n_playlists
+        count = min(self.config.neighbours, n_playlists)
+        scores = np.zeros((len(tile), self.index.n_tracks), np.float32)
+        similarity = self.direction[tile.own_row] @ self.direction[:n_playlists].T
+        nearest = np.argpartition(similarity, n_playlists - count, axis=1)[:, n_playlists - count :]
+        nearest.sort(axis=1)
+        near = np.maximum(np.take_along_axis(similarity, nearest, axis=1), 0)
+        best = np.maximum(near.max(axis=1, keepdims=True, initial=0), 1e-12)
+        weighted_row_scores(
+            np.arange(len(tile) + 1, dtype=np.int64) * count,
+            nearest.ravel().astype(np.int32),
+            ((near / best) ** self.config.sharpness).ravel().astype(np.float32),
+            self.index.row_start,
+            self.index.row_track,
+            scores,
+        )
+        return scores
