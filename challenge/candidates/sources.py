@@ -150,7 +150,9 @@ class _Factors:
 
 def _fit_factors(corpus: Corpus, config: SourcesConfig) -> _Factors:
     graph = build_graph(corpus, tokens_of=title_tokens)
-    return _Factors(graph, *factorise(graph.matrix().astype(np.float32), config.factors))
+    rows, columns = factorise(graph.matrix().astype(np.float32), config.factors)
+    rows[graph.n_playlists :][~answerable(graph)] = 0  # factors of what only the query holds are chance
+    return _Factors(graph, rows, columns)
 
 
 def answerable(graph: BipartiteGraph) -> np.ndarray:

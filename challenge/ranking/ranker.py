@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from challenge.artifacts import write_text
+from challenge.errors import MissingInputError
 from challenge.threads import thread_count
 from challenge.types import FloatArray, Int32Array, Int64Array
 
@@ -116,9 +117,18 @@ class Ranker:
 
 
 def train_ranker(rows: TrainingRows, names: Sequence[str], config: RankerConfig, *, seed: int) -> Ranker:
-    """Train trees on look-alike candidates, deterministic for a seed and number of threads."""
+    """Train trees on look-alike candidates, deterministic for a seed and number of threads.
+
+    Raises:
+        MissingInputError: no rows to learn from.
+    """
     import lightgbm as lgb
 
+    if len(rows.label) == 0:
+        raise MissingInputError(
+            "no held-out track of any look-alike is among its candidates: there is no ranking to learn",
+            hint="name more --sources, take more slices of the MPD, or rank with --ranking blend",
+        )
     parameters = {
         # As good as LambdaRank here and many times faster: see docs/experiments.md.
         "objective": "binary",

@@ -124,7 +124,9 @@ def rank_queries(sources: SourceSet, order: Order, *, holdout: Interactions | No
 
 
 def _take_best(candidates: Candidates, scores: FloatArray, track: Int32Array, source: np.ndarray) -> None:
-    proposer = np.argmin(ranks_by_source(candidates), axis=1).astype(np.int8)
+    # A source without opinion ranks by track index, which is no merit of its.
+    ranks = np.where(candidates.score > 0, ranks_by_source(candidates), np.inf)
+    proposer = np.argmin(ranks, axis=1).astype(np.int8)
     order = np.lexsort((candidates.track, -scores, candidates.query))
     for query in range(len(candidates.start) - 1):
         rows = order[candidates.start[query] : candidates.start[query + 1]][:LIST_LENGTH]

@@ -9,6 +9,7 @@ from challenge.candidates.sources import SourcesConfig
 from challenge.errors import ConfigError
 from challenge.model.config import LightGCNConfig
 from challenge.ranking.ranker import RankerConfig
+from challenge.submission.team_info import TeamInfo
 
 
 @dataclass(frozen=True)
@@ -65,3 +66,4 @@ class RunConfig:
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise ConfigError(f"seed is {self.seed}; expected 0 or more")
+        TeamInfo(self.team, self.email)  # refuses what no submission may say, long before one is written

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from challenge.artifacts import RunManifest, write_json
 from challenge.errors import InvalidSubmissionError
+from challenge.scoring.answers import read_answers
 from challenge.scoring.scorecard import Scorecard
 from challenge.stages.config import RunConfig
 from challenge.stages.fill import FillSummary, fill_submission
@@ -60,6 +61,8 @@ def run(
         InvalidSubmissionError: the submission made breaks a rule, which would be a bug.
     """
     manifest = new_manifest(config)
+    if answers is not None:
+        read_answers(answers)  # whatever is wrong with them had better show before the training
     with manifest.stage("prepare"):
         world = open_world(mpd, challenge, cache=cache)
     record_world(manifest, world)

@@ -75,6 +75,9 @@ def train_models(corpus: Corpus, config: RunConfig, folder: Path, *, resume: boo
 def _embedder(config: RunConfig, folder: Path, *, resume: bool) -> LightGCNEmbedder | None:
     if "lightgcn" not in config.sources.names:
         return None
+    from challenge.model.device import choose_device
+
+    choose_device(config.device)  # tells of a device that is not there before the other sources are made
     return LightGCNEmbedder(
         replace(config.lightgcn, seed=config.seed),
         depth=config.sources.lightgcn_depth,

@@ -25,6 +25,7 @@ from challenge.candidates.continuation import Continuation
 from challenge.candidates.embedding import EmbeddingGenerator
 from challenge.candidates.factors import FactorsConfig
 from challenge.candidates.index import build_index
+from challenge.candidates.latent_neighbours import LatentNeighbours
 from challenge.candidates.lightgcn import LightGCNEmbedder
 from challenge.candidates.merge import merge_candidates
 from challenge.candidates.sources import SOURCES, SourcesConfig, SourceSet, answerable, fit_sources
@@ -72,6 +73,7 @@ KNOWS = {
     "cooccurrence": {"seeds": True},
     "title": {"title": True},
     "factors": {"seeds": True, "title": True},
+    "latent_neighbours": {"seeds": True, "title": True},
     "lightgcn": {"seeds": True, "title": True},
     "continuation": {"seeds": True},
 }
@@ -327,3 +329,17 @@ def test_a_corpus_without_playlists_or_queries_breaks_no_source() -> None:
     sources = fit_sources(nobody, replace(SMALL, names=names))
     assert sources.index.n_queries == 0
     assert isinstance(nobody.queries.seeds, Interactions)
+
+
+def test_latent_neighbours_by_hand() -> None:
+    """Cosines of the query with the playlists are 1, .6, 0 and -1; the two best vote, by the square."""
+    corpus = replace(alone([0]), playlists=playlists_of([[0, 1], [1, 2], [3], [4]], ["x", "y", "z", "w"]))
+    index = build_index(corpus)
+    rows = np.array([[0, 3], [0.8, 0.6], [1, 0], [0, -2], [0, 5]], np.float32)
+    generator = LatentNeighbours(neighbours=2, sharpness=2.0).fit(index, rows)
+    scores = generator.scores(query_tile(index, 0, 1))
+    np.testing.assert_allclose(scores, [[1, 1.36, 0.36, 0, 0, 0, 0]], rtol=1e-5)
+    everybody = LatentNeighbours(neighbours=100).fit(index, rows)
+    assert np.flatnonzero(everybody.scores(query_tile(index, 0, 1))).tolist() == [0, 1, 2]
+    unknown = LatentNeighbours().fit(index, np.vstack([rows[:4], [[0, 0]]]).astype(np.float32))
+    assert not unknown.scores(query_tile(index, 0, 1)).any()

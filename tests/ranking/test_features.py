@@ -316,13 +316,20 @@ def test_lists_come_in_the_order_of_scores_ties_by_track() -> None:
         assert (lists.source[query, len(found) :] == -1).all()
 
 
+def fitted_opinions(sources: SourceSet, query: int) -> list[bool]:
+    """Which sources score any track for a query."""
+    tile = query_tile(sources.index, query, query + 1)
+    return [bool((generator.scores(tile) > 0).any()) for generator in sources.generators]
+
+
 def test_each_place_names_the_source_that_ranked_it_best(fitted: SourceSet) -> None:
     lists = rank_queries(fitted, blended_order(fitted, {"popularity": 1.0}))
     assert lists.names == COUNTING
     tile = query_tile(fitted.index, 0, 15)
     candidates = merge_candidates(tile, fitted.generators)
-    ranks = ranks_by_source(candidates)
+    ranks = np.where(candidates.score > 0, ranks_by_source(candidates), np.inf)
     for query in (0, 4):
+        assert set(lists.source[query].tolist()) <= {-1, *np.flatnonzero(fitted_opinions(fitted, query))}
         for place in (0, 3, 20):
             here = (candidates.query == query) & (candidates.track == lists.track[query, place])
             assert lists.source[query, place] == np.argmin(ranks[here][0])

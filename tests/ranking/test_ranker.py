@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from challenge.errors import MissingInputError
 from challenge.ranking.ranker import Ranker, RankerConfig, TrainingRows, sample_rows, train_ranker
 from challenge.types import FloatArray
 
@@ -69,6 +70,13 @@ def test_the_seed_decides_and_nothing_else(ranker: Ranker) -> None:
 
 def test_no_candidates_have_no_scores(ranker: Ranker) -> None:
     assert ranker.scores(np.zeros((0, 4), np.float32)).tolist() == []
+
+
+def test_nothing_to_learn_from_is_an_error() -> None:
+    nothing = TrainingRows(np.zeros((0, 4), np.float32), np.zeros(0, np.int8), np.zeros(0, np.int64))
+    with pytest.raises(MissingInputError, match="no ranking to learn") as caught:
+        train_ranker(nothing, NAMES, CONFIG, seed=0)
+    assert "--ranking blend" in str(caught.value.hint)
 
 
 @settings(deadline=None)
