@@ -1,0 +1,96 @@
+"""A tiny sample in the official formats and settings that make a run of it a matter of a second."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from challenge import threads
+from challenge.candidates.factors import FactorsConfig
+from challenge.candidates.sources import SourcesConfig
+from challenge.data.sample import write_sample
+from challenge.model.config import LightGCNConfig
+from challenge.ranking.ranker import RankerConfig
+from challenge.stages.config import RunConfig
+
+PER_CATEGORY = 5
+TINY = RunConfig(
+    team="Tiny team",
+    email="tiny@example.org",
+    sources=SourcesConfig(factors=FactorsConfig(embedding_size=8, iterations=2)),
+    lightgcn=LightGCNConfig(embedding_size=8, epochs=1),
+    ranker=RankerConfig(queries=60, rounds=10),
+)
+TINY_TOML = """\
+team = "Tiny team"
+email = "tiny@example.org"
+[lightgcn]
+embedding_size = 8
+epochs = 1
+[ranker]
+queries = 60
+rounds = 10
+[sources.factors]
+embedding_size = 8
+iterations = 2
+"""
+
+
+def with_sources(*names: str, **changes: Any) -> RunConfig:
+    """Tiny settings with these sources only."""
+    return replace(TINY, sources=replace(TINY.sources, names=names), **changes)
+
+
+@dataclass(frozen=True)
+class TinySample:
+    """The files, and a cache for the stores made of them."""
+
+    mpd: Path
+    challenge: Path
+    answers: Path
+    cache: Path
+
+    def challenge_set(self) -> dict[str, Any]:
+        """The challenge set as JSON, to be changed."""
+        content: dict[str, Any] = json.loads(self.challenge.read_text())
+        return content
+
+    def changed(self, path: Path, change: Callable[[list[dict[str, Any]]], None]) -> Path:
+        """Write the challenge set with its playlists changed."""
+        content = self.challenge_set()
+        change(content["playlists"])
+        path.write_text(json.dumps(content))
+        return path
+
+    def slices(self, folder: Path, per_slice: int, wanted: range) -> Path:
+        """Cut the MPD into slices and write the ``wanted`` of them into a folder."""
+        with zipfile.ZipFile(self.mpd) as archive:
+            name = next(name for name in archive.namelist() if "mpd.slice" in name)
+            content = json.loads(archive.read(name))
+        folder.mkdir()
+        for number in wanted:
+            first = number * per_slice
+            part = content | {"playlists": content["playlists"][first : first + per_slice]}
+            text = json.dumps(part)
+            (folder / f"mpd.slice.{first}-{first + per_slice - 1}.json").write_text(text)
+        return folder
+
+
+def make_tiny_sample(folder: Path) -> TinySample:
+    """300 playlists and a challenge of 50."""
+    files = write_sample(folder, playlists=300, seed=5, challenge_per_category=PER_CATEGORY, workers=1)
+    return TinySample(files.mpd, files.challenge_set, files.answers, folder / "cache")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Work with a single thread: on so little data, pools cost more than they gain."""
+    before = threads._chosen.get()
+    threads._chosen.set(1)
+    yield
+    threads._chosen.set(before)
