@@ -151,9 +151,11 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def write_json(path: Path, value: object) -> None:
-    """Write ``value`` as indented JSON with sorted keys, atomically: equal values give equal bytes."""
-    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+def write_json(path: Path, value: object, *, sort_keys: bool = True) -> None:
+    """Write ``value`` as indented JSON, atomically; with sorted keys, equal values give equal bytes."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    if sort_keys:
+        options |= orjson.OPT_SORT_KEYS
     options |= orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
     write_bytes(path, orjson.dumps(value, option=options))
 
@@ -220,8 +222,8 @@ class RunManifest:
             yield cost
 
     def save(self, path: Path) -> None:
-        """Write as JSON, atomically."""
-        write_json(path, asdict(self))
+        """Write as JSON, atomically, everything in its own order."""
+        write_json(path, asdict(self), sort_keys=False)
 
     @classmethod
     def load(cls, path: Path) -> RunManifest:

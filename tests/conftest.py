@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import numba
 import pytest
 from official_files import TINY_SLICES, tiny_challenge, write_mpd_zip
+
+from challenge import threads
+
+
+@pytest.fixture(autouse=True)
+def same_threads_afterwards() -> Iterator[None]:
+    """Keep ``--threads`` of one test from reaching the next."""
+    before = {name: os.environ.get(name) for name in threads.POOL_VARIABLES}
+    chosen, of_numba = threads._chosen.get(), numba.get_num_threads()
+    yield
+    threads._chosen.set(chosen)
+    numba.set_num_threads(of_numba)
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 @pytest.fixture

@@ -25,14 +25,6 @@ from challenge.machine import disk_free, memory
 HEAVY = ("torch", "numpy", "scipy", "sklearn", "numba", "lightgbm")
 
 
-@pytest.fixture(autouse=True)
-def same_threads_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep ``--threads`` of one test from reaching the next."""
-    for name in threads.POOL_VARIABLES:
-        monkeypatch.setenv(name, os.environ.get(name, "1"))
-    monkeypatch.setattr(threads, "_chosen", type(threads._chosen)("threads", default=None))
-
-
 def test_help_starts_without_heavy_packages() -> None:
     code = (
         "import sys\nfrom challenge.cli.app import build_app\n"
@@ -158,6 +150,17 @@ def test_threads_follow_the_container(monkeypatch: pytest.MonkeyPatch, tmp_path:
     threads.use_threads(5)
     assert threads.thread_count() == 5
     assert os.environ["OMP_NUM_THREADS"] == "5"
+
+
+def test_threads_reach_numba_once_it_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    import numba
+
+    monkeypatch.delenv("NUMBA_NUM_THREADS", raising=False)
+    threads.use_threads(1)
+    assert numba.get_num_threads() == 1
+    threads.use_threads(1000)
+    assert numba.get_num_threads() == numba.config.NUMBA_NUM_THREADS
+    assert "NUMBA_NUM_THREADS" not in os.environ
 
 
 def test_memory_follows_the_container(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

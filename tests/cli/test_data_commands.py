@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ import pytest
 from official_files import TINY_SLICES, playlist_record, write_mpd_folder, write_mpd_zip
 from typer.testing import CliRunner
 
-from challenge import threads
 from challenge.artifacts import file_hash
 from challenge.cli import describe as describe_command
 from challenge.cli.app import build_app
@@ -31,12 +29,9 @@ from challenge.types import Category
 
 @pytest.fixture(autouse=True)
 def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache of the test's own, wide tables, and ``--threads`` that reaches no other test."""
+    """A cache of the test's own, and wide tables."""
     monkeypatch.setenv("CHALLENGE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "200")
-    for name in threads.POOL_VARIABLES:
-        monkeypatch.setenv(name, os.environ.get(name, "1"))
-    monkeypatch.setattr(threads, "_chosen", type(threads._chosen)("threads", default=None))
 
 
 @pytest.fixture(scope="module")
