@@ -1,0 +1,280 @@
+"""``challenge run``, ``train``, ``fill`` and ``compare`` as a person calls them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tiny_runs import TINY_TOML, TinySample, make_tiny_sample
+from typer.testing import CliRunner, Result
+
+from challenge.cli.app import build_app
+from challenge.cli.run import seed_groups
+from challenge.config_file import load_toml
+from challenge.stages.config import RunConfig
+from challenge.submission.csv_format import read_submission
+
+QUICK = ["--sources", "neighbours,title,popularity", "--threads", "1"]
+Invoke = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> TinySample:
+    made = make_tiny_sample(tmp_path_factory.mktemp("sample"))
+    (made.mpd.parent / "tiny.toml").write_text(TINY_TOML)
+    return made
+
+
+@pytest.fixture
+def invoke(sample: TinySample, tmp_path: Path) -> Invoke:
+    """Run a command on the sample into ``tmp_path / "out"``; later options override earlier ones."""
+
+    def call(command: str, *options: str, **paths: Path) -> Result:
+        given = {"mpd": sample.mpd, "challenge": sample.challenge, "output": tmp_path / "out"} | paths
+        given |= {"cache": sample.cache}
+        arguments = [text for name, path in given.items() for text in (f"--{name}", str(path))]
+        return CliRunner().invoke(build_app(), [command, *arguments, *options])
+
+    return call
+
+
+def config_of(sample: TinySample) -> list[str]:
+    return ["--config", str(sample.mpd.parent / "tiny.toml")]
+
+
+def saved(tmp_path: Path) -> RunConfig:
+    return load_toml(tmp_path / "out" / "model" / "config.toml", RunConfig)
+
+
+# -- what it prints -------------------------------------------------------------------------------
+
+
+def test_run_makes_a_submission_and_tells_what_it_cost(
+    invoke: Invoke, sample: TinySample, tmp_path: Path
+) -> None:
+    result = invoke("run", *config_of(sample), *QUICK, "--answers", str(sample.answers))
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    path = tmp_path / "out" / "submission.csv.gz"
+    assert lines[-1].startswith(f"valid {path}: 50 playlists of 500 tracks, ")
+    assert "Which source put the tracks forward" in lines[0]
+    assert any(line.split()[:1] == ["neighbours"] for line in lines)
+    assert any(line.split()[:1] == ["validate"] for line in lines)
+    assert any("signature r_precision:leaderboard" in line for line in lines)
+    assert "rank: done, 50 playlists" in result.stderr
+    assert read_submission(path).team.name == "Tiny team"
+
+
+def test_json_is_all_there_is_on_stdout(invoke: Invoke, sample: TinySample, tmp_path: Path) -> None:
+    options = ["--ranking", "blend", "--quiet", "--json", "--team", "Flag team", "--seed", "3"]
+    result = invoke("run", *config_of(sample), *QUICK, *options)
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    facts = json.loads(result.stdout)
+    assert facts["submission"] == str(tmp_path / "out" / "submission.csv.gz")
+    assert facts["playlists"] == 50
+    assert facts["scorecard"] is None
+    assert facts["device"] == "none"
+    assert facts["stages"].keys() == {"prepare", "train", "fill", "validate"}
+    assert sum(sum(counts.values()) for counts in facts["sources"].values()) == 25_000
+    config = saved(tmp_path)
+    assert (config.team, config.email, config.seed) == ("Flag team", "tiny@example.org", 3)
+    assert (config.ranking, config.ranker.rounds) == ("blend", 10)
+    assert config.sources.names == ("neighbours", "title", "popularity")
+
+
+def test_train_and_fill_one_after_the_other(invoke: Invoke, sample: TinySample, tmp_path: Path) -> None:
+    trained = invoke("train", *config_of(sample), *QUICK)
+    assert trained.exit_code == 0, trained.output
+    assert f"Next: challenge fill --mpd {sample.mpd}" in trained.stdout
+    again = invoke("train", *config_of(sample), *QUICK, "--json", "--quiet")
+    facts = json.loads(again.stdout)
+    assert facts["device"] == "none"
+    assert facts["ranker"]["rows"] > 1000
+    filled = invoke("fill", "--threads", "1")
+    assert filled.exit_code == 0, filled.output
+    assert "Next: challenge validate" in filled.stdout
+    renamed = invoke("fill", "--threads", "1", "--team", "Other", "--json", "--quiet")
+    facts = json.loads(renamed.stdout)
+    assert facts["playlists"] == 50
+    assert read_submission(Path(facts["submission"])).team.name == "Other"
+
+
+def test_compare_prints_one_table(invoke: Invoke, sample: TinySample, tmp_path: Path) -> None:
+    common = ["--mpd", str(sample.mpd), "--cache", str(sample.cache), *config_of(sample), "--quiet"]
+    files = ["--challenge", str(sample.challenge), "--answers", str(sample.answers)]
+    options = [*common, *files, "--systems", "popularity, knn", "--epochs", "0", "--threads", "1"]
+    result = CliRunner().invoke(build_app(), ["compare", *options, "--by-category"])
+    assert result.exit_code == 0, result.output
+    rows = {line.split()[0]: line for line in result.stdout.splitlines() if line.strip()}
+    assert "R-precision" in result.stdout
+    assert "*" in rows["popularity"], "worse than the neighbours on 50 playlists"
+    assert "title first 100" in result.stdout.replace("_", " ")
+    assert "* differs from knn with p < .05, paired" in result.stdout
+    printed = CliRunner().invoke(build_app(), ["compare", *options, "--json"])
+    facts = json.loads(printed.stdout)
+    assert facts["best"] == "knn"
+    assert facts["systems"].keys() == {"popularity", "knn"}
+    assert facts["differences"]["popularity"]["all"]["ndcg"]["difference"]["mean"] > 0
+
+
+def test_places_are_summed_by_number_of_seeds() -> None:
+    sources = {
+        "title_only": {"title": 3},
+        "title_first_1": {"a": 1},
+        "first_5": {"a": 2, "b": 1},
+        "title_first_5": {"a": 4},
+    }
+    assert seed_groups(sources) == {
+        "title only": {"title": 3},
+        "1 seed": {"a": 1},
+        "5 seeds": {"a": 6, "b": 1},
+        "all": {"title": 3, "a": 7, "b": 1},
+    }
+    assert list(seed_groups(sources))[-1] == "all"
+    assert seed_groups({}) == {"all": {}}
+
+
+# -- what is wrong with what is given -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("mpd", "name the official zip"),
+        ("challenge", "name the official challenge_set.json"),
+        ("answers", "answers are a JSON object"),
+        ("config", ""),
+    ],
+)
+def test_paths_that_are_not_there(invoke: Invoke, tmp_path: Path, name: str, hint: str) -> None:
+    missing = tmp_path / "nowhere" / "file.zip"
+    result = invoke("run", "--quiet", *QUICK, **{name: missing})
+    assert result.exit_code == 3
+    assert result.stdout == ""
+    assert result.stderr.startswith(f"Error: {missing}: no such file")
+    assert hint in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_that_are_something_else(invoke: Invoke, sample: TinySample, tmp_path: Path) -> None:
+    nonsense = tmp_path / "nonsense"
+    nonsense.write_text("[1, 2")
+    for name in ("mpd", "challenge", "answers"):
+        result = invoke("run", "--quiet", *QUICK, **{name: nonsense})
+        assert result.exit_code == 3, name
+        assert result.stderr.startswith(f"Error: {nonsense}"), name
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    result = invoke("run", "--quiet", *QUICK, mpd=empty)
+    assert (result.exit_code, str(empty) in result.stderr) == (3, True)
+    blocked = invoke("run", *config_of(sample), "--quiet", *QUICK, output=nonsense)
+    assert blocked.exit_code == 3
+    assert str(nonsense) in blocked.stderr
+    assert nonsense.read_text() == "[1, 2"
+
+
+def test_nothing_was_trained(invoke: Invoke, tmp_path: Path) -> None:
+    result = invoke("fill", "--quiet")
+    assert result.exit_code == 3
+    assert f"Error: {tmp_path / 'out'}: holds no trained model" in result.stderr
+    assert "Hint: train first: challenge train --mpd" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("[lightgcn]\nembeding_size = 8", "unknown setting lightgcn.embeding_size"),
+        ("rankin = 'blend'", "unknown setting rankin"),
+        ("ranking = 'best'", "ranking is 'best'; expected one of 'learned', 'blend'"),
+        ("[ranker]\nqueries = 'many'", "ranker.queries is 'many'; expected a whole number"),
+        ("[lightgcn]\ntemperature = 0.0", "temperature is 0.0; it must be above 0"),
+        ("sources = 3", "sources is 3; expected a table"),
+        ("[sources]\nnames = ['knn']", "sources: found knn; expected some of neighbours"),
+        ("team = 'a,b'", "the team name 'a,b' has a comma"),
+        ("[", "not TOML"),
+    ],
+)
+def test_settings_that_do_not_fit(invoke: Invoke, tmp_path: Path, text: str, error: str) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(text)
+    result = invoke("run", "--quiet", config=config)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"Error: {config}")
+    assert error in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_misspelt_settings_get_a_suggestion(invoke: Invoke, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text("[lightgcn]\nembeding_size = 8")
+    assert "Hint: did you mean lightgcn.embedding_size?" in invoke("run", config=config).stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "error"),
+    [
+        ("--sources", "title,knn", "sources: found knn"),
+        ("--sources", "title,title", "found title more than once"),
+        ("--ranking", "best", "ranking is 'best'"),
+        ("--team", "a,b", "the team name"),
+        ("--email", "nobody", "not an email address"),
+        ("--layers", "0", "layers is 0"),
+        ("--storage", "int8", "storage is 'int8'"),
+    ],
+)
+def test_options_that_do_not_fit(invoke: Invoke, tmp_path: Path, option: str, value: str, error: str) -> None:
+    result = invoke("run", "--quiet", option, value)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: command line: ")
+    assert error in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+# -- stopping -------------------------------------------------------------------------------------
+
+
+def test_ctrl_c_keeps_what_was_finished_and_resume_goes_on(
+    invoke: Invoke, sample: TinySample, tmp_path: Path
+) -> None:
+    """LightGCN would train for ever here; the run is stopped in it, then resumed with few epochs."""
+    config, output = tmp_path / "endless.toml", tmp_path / "out"
+    config.write_text(TINY_TOML.replace("epochs = 1", "epochs = 1000000\npatience = 0"))
+    paths = [
+        "--mpd",
+        sample.mpd,
+        "--challenge",
+        sample.challenge,
+        "--output",
+        output,
+        "--cache",
+        sample.cache,
+    ]
+    options = ["--config", config, "--sources", "lightgcn", "--ranking", "blend", "--threads", "1"]
+    command = [sys.executable, "-m", "challenge", "run", *map(str, [*paths, *options])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stdout is not None
+        seen = ""
+        while "epoch 2: loss" not in seen and (line := process.stderr.readline()):
+            seen += line
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+        printed = process.stdout.read()
+    assert process.returncode == 130, seen + rest
+    assert "Stopped: what was finished is kept" in rest
+    assert printed == ""
+    left = sorted(str(path.relative_to(output)) for path in output.rglob("*") if path.is_file())
+    folder = "model/checkpoint/part-0"
+    assert left == [f"{folder}/checkpoint.json", f"{folder}/checkpoint.safetensors", "model/config.toml"]
+
+    config.write_text(config.read_text().replace("1000000", "2"))
+    resumed = invoke("run", *map(str, options), "--resume")
+    assert resumed.exit_code == 0, resumed.output
+    assert "Resumed after step" in resumed.stderr
+    assert len(read_submission(output / "submission.csv.gz").pid) == 50
