@@ -134,6 +134,22 @@ class BipartiteGraph:
             tokens=self.tokens,
         )
 
+    def with_columns(self, columns: Int64Array) -> BipartiteGraph:
+        """Return the graph of these columns (ascending) and all rows."""
+        n_tracks = int(np.searchsorted(columns, self.n_tracks))
+        return BipartiteGraph.from_matrix(
+            sp.csr_matrix(self.matrix()[:, columns]),
+            column_weight=self.column_weight[columns],
+            smoothing=self.smoothing,
+            n_playlists=self.n_playlists,
+            n_tracks=n_tracks,
+            tokens=[self.tokens[column - self.n_tracks] for column in columns[n_tracks:].tolist()],
+        )
+
+    def columns_of_degree(self, least: int) -> Int64Array:
+        """Columns with at least this many edges, ascending; int64."""
+        return np.flatnonzero(np.diff(self.column_indptr) >= least)
+
     def matrix(self) -> sp.csr_matrix:
         """The edges as a sparse R × C matrix of ones, int8."""
         shape = (self.n_rows, self.n_columns)
@@ -150,7 +166,7 @@ def build_graph(
     corpus: Corpus,
     *,
     tokens_of: Tokeniser | None = None,
-    token_weight: float = 1.0,
+    token_weight: float = 0.3,
     min_token_rows: int = 2,
     smoothing: float = 0.0,
 ) -> BipartiteGraph:

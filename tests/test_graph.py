@@ -71,6 +71,19 @@ def test_without_edges_leaves_nodes_and_recounts_degrees():
     assert (fewer.n_playlists, fewer.n_tracks, fewer.tokens) == (1, 2, ("t",))
 
 
+def test_with_columns_keeps_rows_and_renumbers_tracks_and_tokens():
+    graph = BipartiteGraph.from_matrix(
+        csr([[1, 1, 0, 1], [0, 1, 1, 1]]),
+        n_tracks=2,
+        tokens=["a", "b"],
+        column_weight=np.array([1, 1, 2, 3.0]),
+    )
+    assert graph.columns_of_degree(2).tolist() == [1, 3]
+    fewer = graph.with_columns(np.array([1, 3]))
+    assert fewer.matrix().toarray().tolist() == [[1, 1], [1, 1]]
+    assert (fewer.n_tracks, fewer.tokens, fewer.column_weight.tolist()) == (1, ("b",), [1, 3])
+
+
 def test_inverse_root_of_zero_is_zero():
     assert inverse_root(np.array([0.0, 4.0])).tolist() == [0.0, 0.5]
 

@@ -15,18 +15,24 @@ class LightGCNConfig:
     Attributes:
         embedding_size: dimensions of an embedding, D.
         layers: propagation layers; 0 is plain matrix factorisation.
-        layer_weights: weight of each layer from 0 to ``layers``; None for their mean, as in the paper.
+        own_layer: count layer 0, a node's own embedding, in the mean of the layers, as in the paper. Without
+            it a track is only what its playlists say of it, which keeps it from overfitting.
+        layer_weights: weight of each layer from 0 to ``layers`` instead of a mean.
         row_embeddings: learn an embedding for each row too, as in the paper; otherwise a row is what its
             columns send it, so that a playlist never seen has the same kind of embedding as a trained one.
         smoothing: added to degrees in the normalisation; 0 in the paper.
+        min_degree: columns with fewer edges are left out of training and get their embeddings by propagation.
         objective: ``softmax`` (sampled) or ``bpr``.
         similarity: ``cosine`` divided by ``temperature``, or ``dot``.
         temperature: see ``similarity``; smaller is sharper.
         bias: learn a bias for each column, started at the logarithm of its degree times ``bias_start``.
         bias_start: see ``bias``.
         masking: hide a random part of each batch row's edges from the propagation and predict just those.
-        min_kept: least share of a row's edges that stay when masking.
+        min_kept: least share of a row's edges that stay when masking, drawn uniformly for each row.
         max_kept: largest share.
+        short_share: share of the rows for which the number that stays is drawn log-uniformly instead.
+        blank: probability that none of a row's tracks stays, but its title.
+        token_masking: probability that a row's title is hidden.
         batch_size: rows of a batch (softmax) or edges of a batch (bpr).
         positives: most positive edges of one row in a batch (softmax).
         negatives: columns drawn as negatives and shared by the batch (softmax).
@@ -47,17 +53,22 @@ class LightGCNConfig:
 
     embedding_size: int = 64
     layers: int = 2
+    own_layer: bool = False
     layer_weights: tuple[float, ...] | None = None
     row_embeddings: bool = False
     smoothing: float = 30.0
+    min_degree: int = 2
     objective: Literal["softmax", "bpr"] = "softmax"
     similarity: Literal["cosine", "dot"] = "cosine"
-    temperature: float = 0.2
+    temperature: float = 0.1
     bias: bool = True
     bias_start: float = 1.0
     masking: bool = True
     min_kept: float = 0.1
     max_kept: float = 0.9
+    short_share: float = 0.5
+    blank: float = 0.05
+    token_masking: float = 0.3
     batch_size: int = 2048
     positives: int = 32
     negatives: int = 4096
@@ -112,15 +123,19 @@ class LightGCNConfig:
         """Weight of each layer, from 0 to ``layers``."""
         if self.layer_weights is not None:
             return tuple(self.layer_weights)
-        return (1.0 / (self.layers + 1),) * (self.layers + 1)
+        if self.own_layer or self.layers == 0:
+            return (1.0 / (self.layers + 1),) * (self.layers + 1)
+        return (0.0, *(1.0 / self.layers,) * self.layers)
 
 
 def paper_config(**changes: object) -> LightGCNConfig:
     """Settings of the LightGCN paper: BPR, row embeddings, no smoothing; ``changes`` override them."""
     settings: dict[str, object] = {
         "layers": 3,
+        "own_layer": True,
         "row_embeddings": True,
         "smoothing": 0.0,
+        "min_degree": 0,
         "objective": "bpr",
         "similarity": "dot",
         "bias": False,

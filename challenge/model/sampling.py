@@ -88,10 +88,10 @@ class Sampler:
         edges, local = self._edges_of(rows)
         hidden = np.empty(0, np.int64)
         if self._config.masking:
-            kept = rng.uniform(self._config.min_kept, self._config.max_kept, len(rows))
-            masked = rng.random(len(edges)) > kept[local]
+            masked = rng.random(len(edges)) >= self._kept_share(rows, rng)[local]
             edges, local = edges[masked], local[masked]
-            hidden = edges
+            tokenless = rows[rng.random(len(rows)) < self._config.token_masking]
+            hidden = np.sort(np.concatenate([edges, self._token_edges_of(tokenless)]))
         chosen = self._at_most_positives(local, len(rows), rng)
         positives = self._graph.row_indices[edges[chosen]].astype(np.int64)
         negatives = np.searchsorted(
@@ -115,6 +115,24 @@ class Sampler:
         local = np.repeat(np.arange(len(rows)), counts)
         starts = self._graph.row_indptr[rows] - (np.cumsum(counts) - counts)
         return np.arange(len(local)) + starts[local], local
+
+    def _kept_share(self, rows: Int64Array, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Share of each row's tracks that the propagation may see."""
+        config = self._config
+        share = rng.uniform(config.min_kept, config.max_kept, len(rows))
+        # One track of few as often as most of many: as unlike in number as the challenge's seeds are.
+        short = rng.random(len(rows)) < config.short_share
+        share[short] = self._track_counts[rows[short]] ** (rng.random(np.count_nonzero(short)) - 1.0)
+        share[rng.random(len(rows)) < config.blank] = 0.0
+        return share
+
+    def _token_edges_of(self, rows: Int64Array) -> Int64Array:
+        """Title token edges of ``rows``, ascending; they stand after the track edges."""
+        first = self._graph.row_indptr[rows] + self._track_counts[rows]
+        counts = self._graph.row_indptr[rows + 1] - first
+        offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        edges: Int64Array = np.repeat(first, counts) + offsets
+        return edges
 
     def _at_most_positives(self, local: Int64Array, n_rows: int, rng: np.random.Generator) -> Int64Array:
         """Keep each edge with the probability that leaves ``positives`` edges of its row on average."""

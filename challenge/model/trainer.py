@@ -8,7 +8,7 @@ from torch import Tensor
 
 from challenge.graph import BipartiteGraph
 from challenge.model.config import LightGCNConfig
-from challenge.model.embeddings import Embeddings
+from challenge.model.export import initial_bias
 from challenge.model.initialise import initial_embeddings
 from challenge.model.losses import bpr, sampled_softmax
 from challenge.model.propagation import Propagation
@@ -57,9 +57,8 @@ class Trainer:
         if config.row_embeddings:
             parameters["rows"] = rows
         if config.bias:
-            degree = np.diff(graph.column_indptr).astype(np.float32)
-            bias = config.bias_start * np.log(np.maximum(degree, 0.5))
-            parameters["bias"] = torch.from_numpy(bias.astype(np.float32)).to(self.device)
+            bias = initial_bias(np.diff(graph.column_indptr), config)
+            parameters["bias"] = torch.from_numpy(bias).to(self.device)
         return parameters
 
     def step(self, step: int, *, learning_rate: float) -> float:
@@ -144,37 +143,12 @@ class Trainer:
         bias = self._biases()[: self.graph.n_tracks]
         return mean_ndcg(rows, self._head.exported_columns(tracks, bias), self.graph, validation)
 
-    def embeddings(self, graph: BipartiteGraph) -> Embeddings:
-        """Embed all nodes of ``graph``: the one trained on, or the same nodes with more edges."""
-        full = graph.with_smoothing(self.config.smoothing)
-        propagation = self._new_propagation(full, maskable=False)
-        self._load_parameters()
-        propagation.apply_(self._rows, self._columns)
-        rows = self._head.exported_rows(self._rows)
-        columns = self._head.exported_columns(self._columns, self._biases())
-        cosine = self.config.similarity == "cosine"
-        return Embeddings(
-            rows=rows.cpu().numpy().copy(),
-            columns=columns.cpu().numpy().copy(),
-            messages=self._messages(full),
-            column_weight=full.column_weight,
-            smoothing=self.config.smoothing,
-            temperature=self.config.temperature if cosine else 0.0,
-        )
-
-    def _messages(self, graph: BipartiteGraph) -> np.ndarray:
-        """Sum over layers k of the weight of layer k + 1 times the columns' layer k, times their scale."""
-        self._load_parameters()
-        weights = self.config.readout[1:] or (0.0,)
-        Propagation(
-            graph,
-            embedding_size=self.config.embedding_size,
-            layer_weights=weights,
-            device=self.device,
-            storage=self.config.storage,
-        ).apply_(self._rows, self._columns)
-        scale = torch.from_numpy(graph.column_scale).to(self.device)[:, None]
-        return np.asarray((self._columns * scale).cpu().numpy())
+    def release(self) -> None:
+        """Give back all memory but the parameters; no step can follow."""
+        self._optimiser.state.clear()
+        for parameter in self.parameters.values():
+            parameter.grad = None
+        del self._propagation, self._rows, self._columns
 
     def _biases(self) -> Tensor:
         zeros = torch.zeros(self.graph.n_columns, device=self.device)

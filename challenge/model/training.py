@@ -20,6 +20,7 @@ from challenge.model.checkpoint import TrainingState, has_checkpoint, load_check
 from challenge.model.config import LightGCNConfig
 from challenge.model.device import choose_device, copy_bandwidth, wait_for
 from challenge.model.embeddings import Embeddings
+from challenge.model.export import embed
 from challenge.model.memory import GraphSize, available_memory, require_memory
 from challenge.model.trainer import Trainer
 from challenge.model.validation import Validation
@@ -93,15 +94,20 @@ def train(
     progress.message(f"LightGCN on {chosen} ({reason})")
     if chosen.type == "cpu":
         torch.set_num_threads(thread_count())
+    columns = graph.columns_of_degree(config.min_degree)
+    core = graph.with_columns(columns)
     report = TrainingReport(str(chosen), reason)
     report.memory_estimate = require_memory(
-        GraphSize.of(graph), config, available_memory(chosen.type), keep_best=validation is not None
+        GraphSize.of(core), config, available_memory(chosen.type), keep_best=validation is not None
     )
-    run = _Run(graph, config, validation, chosen, checkpoint_dir, report)
+    run = _Run(core, config, validation and validation.within(columns), chosen, checkpoint_dir, report)
     if resume and checkpoint_dir is not None and has_checkpoint(checkpoint_dir):
         run.resume()
     run.all_epochs()
-    return TrainingResult(run.trainer.embeddings(full_graph or graph), report)
+    run.trainer.release()
+    return TrainingResult(
+        embed(full_graph or graph, config, run.trainer.parameters, columns, device=chosen), report
+    )
 
 
 class _Run:
@@ -149,6 +155,7 @@ class _Run:
         self._summarise(self._state.step - first_step, time.monotonic() - start)
         for name, tensor in self._best.items():
             self.trainer.parameters[name].copy_(tensor)
+        self._best = {}
 
     def _stalled(self) -> bool:
         judged = [entry["epoch"] for entry in self._state.history if "ndcg" in entry]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -26,6 +26,13 @@ class Validation:
     rows: Int64Array
     relevant: Interactions
     length: int = LIST_LENGTH
+
+    def within(self, columns: Int64Array) -> Validation:
+        """Number hidden tracks by their places in ``columns`` (ascending); drop those not there."""
+        place = np.searchsorted(columns, self.relevant.track_index)
+        found = np.minimum(place, len(columns) - 1)
+        renumbered = replace(self.relevant, track_index=found.astype(np.int32))
+        return replace(self, relevant=renumbered.where(columns[found] == self.relevant.track_index))
 
 
 def hold_out(

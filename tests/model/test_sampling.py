@@ -49,15 +49,36 @@ def test_an_epoch_visits_each_row_once(graph):
 
 
 def test_masked_batches_predict_only_what_they_hide(graph):
-    batch = Sampler(graph, LightGCNConfig(batch_size=40)).batch(0)
+    batch = Sampler(graph, LightGCNConfig(batch_size=40, token_masking=0.5)).batch(0)
     row_of = np.searchsorted(graph.row_indptr, batch.hidden, side="right") - 1
     hidden = set(zip(row_of, graph.row_indices[batch.hidden], strict=True))
     predicted = set(zip(batch.rows[batch.row_of_positive], batch.positives, strict=True))
     assert predicted
     assert predicted <= hidden
     assert hidden <= edges(graph)
-    assert all(column < 26 for _, column in hidden)
+    assert any(column >= 26 for _, column in hidden)
     assert (np.diff(batch.hidden) > 0).all()
+
+
+def test_masks_leave_few_or_many_tracks_titles_only_and_titles_none():
+    graph = random_graph(400, 300, density=0.5, tokens=4)
+
+    def kept(**changes):
+        config = LightGCNConfig(
+            **{"batch_size": 400, "short_share": 0.0, "blank": 0.0, "token_masking": 0.0} | changes
+        )
+        batch = Sampler(graph, config).batch(0)
+        gone = np.zeros(graph.n_edges, bool)
+        gone[batch.hidden] = True
+        left = graph.without_edges(gone).matrix().toarray()
+        return left[:-1, :296].sum(1), left[:-1, 296:].sum()
+
+    counts, token_edges = kept()
+    assert token_edges == graph.matrix().toarray()[:, 296:].sum()
+    assert np.median(counts) == pytest.approx(148 / 2, rel=0.15)
+    assert np.median(kept(short_share=1.0)[0]) == pytest.approx(148**0.5, rel=0.3)
+    assert (kept(blank=1.0)[0] == 0).all()
+    assert kept(token_masking=1.0)[1] == 0
 
 
 def test_positives_of_a_row_are_thinned_out():

@@ -155,6 +155,28 @@ def test_embeddings_survive_the_disk(tmp_path):
     assert (loaded.smoothing, loaded.temperature) == (1.0, SMALL.temperature)
 
 
+def test_rare_columns_are_embedded_by_propagation_alone():
+    graph = random_graph(40, 60, density=0.06, tokens=2, smoothing=SMALL.smoothing)
+    config = replace(SMALL, min_degree=3, epochs=2)
+    columns = graph.columns_of_degree(3)
+    core = train(graph.with_columns(columns), replace(config, min_degree=0), device="cpu").embeddings
+    full = train(graph, config, device="cpu").embeddings
+    rare = np.setdiff1d(np.arange(60), columns)
+    assert 0 < len(rare) < 60
+    assert full.columns.shape == (60, 9)
+    # Trained biases are kept; those of rare columns lie as far from their start as the rarest trained.
+    np.testing.assert_array_equal(full.columns[columns, -1], core.columns[:, -1])
+    degree = np.diff(graph.column_indptr)
+    start = np.log(np.maximum(degree, 0.5))
+    rarest = columns[degree[columns] <= 3]
+    moved = np.mean(full.columns[rarest, -1] - start[rarest])
+    np.testing.assert_allclose(full.columns[rare, -1], start[rare] + moved, atol=1e-5)
+    # A rare column's message is its second layer's, for it has no layer 0 and rows have none either.
+    held = rare[degree[rare] > 0]
+    assert (np.abs(full.columns[held, :-1]).sum(1) > 0).all()
+    assert (full.columns[degree == 0, :-1] == 0).all()
+
+
 def test_randomised_svd_finds_the_leading_triplets():
     graph = random_graph(30, 25, smoothing=2.0)
     propagation = Propagation(graph, embedding_size=4, layer_weights=(0.5, 0.5))
@@ -215,6 +237,7 @@ def test_devices():
     ("changes", "name"),
     [
         ({"layers": 0}, "layers"),
+        ({"layers": 3, "layer_weights": (1.0, 1.0)}, "layer_weights"),
         ({"temperature": 0.0}, "temperature"),
         ({"layer_weights": (1.0,)}, "layer_weights"),
         ({"objective": "bpr"}, "objective"),
@@ -224,3 +247,9 @@ def test_devices():
 def test_impossible_settings_are_refused(changes, name):
     with pytest.raises(ConfigError, match=f"^{name} is"):
         LightGCNConfig(**changes)
+
+
+def test_readout_is_the_mean_of_the_layers():
+    assert LightGCNConfig(layers=2).readout == (0.0, 0.5, 0.5)
+    assert paper_config().readout == (0.25,) * 4
+    assert LightGCNConfig(layers=1, layer_weights=(0.3, 0.7)).readout == (0.3, 0.7)
