@@ -23,6 +23,7 @@ export MPD CHALLENGE TEAM EMAIL RUN GOWALLA PYTHON
 BIN := .venv/bin
 READY := .venv/.ready
 SAMPLE := data/sample
+SAMPLE_SETTINGS := $(addprefix --config ,$(wildcard configs/sample.toml))
 SAMPLE_READY := $(SAMPLE)/.made-$(SAMPLE_PLAYLISTS)-$(SAMPLE_SEED)
 
 ##@ Use
@@ -65,7 +66,7 @@ submission: TEAM := $(or $(TEAM),Sample team)
 submission: EMAIL := $(or $(EMAIL),sample@example.org)
 submission: $(READY) $(SAMPLE_READY) ## Make a validated submission: from a sample, or from MPD= CHALLENGE= TEAM= EMAIL= [RUN=]
 	$(BIN)/challenge run --mpd $(SAMPLE)/mpd.zip --challenge $(SAMPLE)/challenge_set.json \
-	  --output "submissions/$$RUN" --team "$$TEAM" --email "$$EMAIL" $(ARGS)
+	  --output "submissions/$$RUN" --team "$$TEAM" --email "$$EMAIL" $(SAMPLE_SETTINGS) $(ARGS)
 	$(BIN)/challenge validate "submissions/$$RUN/submission.csv.gz" --challenge $(SAMPLE)/challenge_set.json
 	$(BIN)/challenge score "submissions/$$RUN/submission.csv.gz" --answers $(SAMPLE)/answers.json
 else
@@ -116,6 +117,15 @@ check: format-check lint types layers test ## All checks and tests
 bench-ingest: $(READY) ## Reading the MPD against only inflating it (MPD=mpd.zip)
 	@test -n "$$MPD" || { echo >&2 "make: MPD= is missing; expected: make bench-ingest MPD=mpd.zip"; exit 2; }
 	$(BIN)/python benchmarks/ingest.py "$$MPD" $(ARGS)
+
+.PHONY: bench-gowalla
+bench-gowalla: $(READY) ## LightGCN against the paper's figures (GOWALLA=folder of train.npz and test.npz)
+	@test -n "$$GOWALLA" || { echo >&2 "make: GOWALLA= is missing; expected: make bench-gowalla GOWALLA=folder"; exit 2; }
+	$(BIN)/python benchmarks/gowalla.py "$$GOWALLA" $(ARGS)
+
+.PHONY: bench-propagation
+bench-propagation: $(READY) ## LightGCN's propagation against the bare kernel and torch-geometric
+	$(BIN)/python benchmarks/propagation.py $(ARGS)
 
 ##@ Tidy up
 

@@ -42,7 +42,7 @@ def test_every_target_has_its_line_of_help() -> None:
 
 def test_every_benchmark_has_a_target() -> None:
     scripts = {path.name for path in (ROOT / "benchmarks").glob("*.py") if not path.name.startswith("_")}
-    assert scripts == set(re.findall(r"benchmarks/(\w+\.py)", MAKEFILE))
+    assert scripts <= set(re.findall(r"benchmarks/(\w+\.py)", MAKEFILE))
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
