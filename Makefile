@@ -18,6 +18,9 @@ GOWALLA ?=
 ARGS ?=
 
 # Recipes take these from the environment, in quotes, so that paths and names may hold spaces.
+# Threads that spin while they wait slow each other down on a shared machine.
+export OMP_WAIT_POLICY ?= PASSIVE
+
 export MPD CHALLENGE TEAM EMAIL RUN GOWALLA PYTHON
 
 BIN := .venv/bin

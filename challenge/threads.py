@@ -53,6 +53,8 @@ def use_threads(count: int | None) -> None:
     person set in the environment stay unless ``count`` is given.
     """
     _chosen.set(count)
+    # Threads that spin while they wait slow each other down many times on a machine that others use too.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for name in POOL_VARIABLES:
         if name == _NUMBA_VARIABLE and "numba" in sys.modules:
             _limit_numba(count)
