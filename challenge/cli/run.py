@@ -132,7 +132,7 @@ def show_sources(sources: dict[str, dict[str, int]]) -> None:
         )
         for name in sorted(names, key=lambda name: -groups["all"][name])
     ]
-    show(make_table("Which source put the tracks forward", ("source", *groups), rows, left=1))
+    show(make_table("Which source put the tracks forward, by seeds given", ("source", *groups), rows, left=1))
 
 
 def seed_groups(sources: dict[str, dict[str, int]]) -> dict[str, Counter[str]]:
@@ -142,8 +142,7 @@ def seed_groups(sources: dict[str, dict[str, int]]) -> dict[str, Counter[str]]:
     groups: dict[str, Counter[str]] = {}
     for name, counts in sources.items():
         seeds = Category(name).seed_count
-        label = f"{seeds} seed{'s' if seeds > 1 else ''}" if seeds else "title only"
-        groups.setdefault(label, Counter()).update(counts)
+        groups.setdefault(str(seeds), Counter()).update(counts)
         groups.setdefault("all", Counter()).update(counts)
     groups["all"] = groups.pop("all", Counter())
     return groups

@@ -30,6 +30,11 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> TinySample:
     return made
 
 
+@pytest.fixture(autouse=True)
+def narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+
 @pytest.fixture
 def invoke(sample: TinySample, tmp_path: Path) -> Invoke:
     """Run a command on the sample into ``tmp_path / "out"``; later options override earlier ones."""
@@ -62,8 +67,8 @@ def test_run_makes_a_submission_and_tells_what_it_cost(
     lines = result.stdout.splitlines()
     path = tmp_path / "out" / "submission.csv.gz"
     assert lines[-1].startswith(f"valid {path}: 50 playlists of 500 tracks, ")
-    assert "Which source put the tracks forward" in lines[0]
-    assert any(line.split()[:1] == ["neighbours"] for line in lines)
+    assert lines[0].strip() == "Which source put the tracks forward, by seeds given"
+    assert any(line.split()[:2] == ["popularity", "fallback"] for line in lines), "whole names fit 80 columns"
     assert any(line.split()[:1] == ["validate"] for line in lines)
     assert any("signature r_precision:leaderboard" in line for line in lines)
     assert "rank: done, 50 playlists" in result.stderr
@@ -131,9 +136,9 @@ def test_places_are_summed_by_number_of_seeds() -> None:
         "title_first_5": {"a": 4},
     }
     assert seed_groups(sources) == {
-        "title only": {"title": 3},
-        "1 seed": {"a": 1},
-        "5 seeds": {"a": 6, "b": 1},
+        "0": {"title": 3},
+        "1": {"a": 1},
+        "5": {"a": 6, "b": 1},
         "all": {"title": 3, "a": 7, "b": 1},
     }
     assert list(seed_groups(sources))[-1] == "all"
