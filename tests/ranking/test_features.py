@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny_runs import one_thread
 from toy_world import (
     Question,
     ToyWorld,
@@ -53,6 +54,12 @@ from challenge.types import Category, FloatArray
 
 COUNTING = ("neighbours", "cooccurrence", "title", "continuation", "popularity")
 CONFIG = SourcesConfig(names=COUNTING, factors=FactorsConfig(embedding_size=2, iterations=2))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    with one_thread():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny_runs import one_thread
 
 from challenge.errors import MissingInputError
 from challenge.ranking.ranker import Ranker, RankerConfig, TrainingRows, sample_rows, train_ranker
@@ -24,6 +26,12 @@ def ruled_rows(queries: int = 60, each: int = 30, seed: int = 0) -> TrainingRows
     features[:, 3] = 1
     label = ((features[:, 0] > 0.5) == (features[:, 1] > 0.5)).astype(np.int8)
     return TrainingRows(features, label, np.full(queries, each, np.int64))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    with one_thread():
+        yield
 
 
 @pytest.fixture(scope="module")
