@@ -25,7 +25,7 @@ class FactorsConfig:
         seed: of the random start.
     """
 
-    embedding_size: int = 128
+    embedding_size: int = 256
     confidence: float = 20.0
     regularisation: float = 10.0
     iterations: int = 8

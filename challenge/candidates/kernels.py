@@ -118,27 +118,39 @@ def weighted_row_scores(
                 scores[query, row_track[k]] += entry_weight[i]
 
 
+_BLOCK = 64
+
+
 @nb.njit(parallel=True, cache=True, nogil=True)
 def best_of_rows(scores: FloatArray, limit: int, best: Int32Array) -> None:  # pragma: no cover - compiled
     """Indices of the ``limit`` greatest positive scores of each row, best first, ties by lower index.
 
-    Writes ``best``, int32, shape (B, limit); unused places hold -1.
+    Writes ``best``, int32, shape (B, limit); unused places hold -1. Of the greatest values of blocks, the
+    ``limit``-th greatest is a bound that the best scores reach, so that few scores are left to be sorted.
     """
+    n_columns = scores.shape[1]
+    n_blocks = (n_columns + _BLOCK - 1) // _BLOCK
     for query in nb.prange(scores.shape[0]):
         row = scores[query]
-        positive = np.flatnonzero(row > 0.0)
-        values = row[positive]
-        if len(positive) > limit:
-            threshold = np.partition(values, len(values) - limit)[len(values) - limit]
-            keep = values > threshold
-            missing = limit - keep.sum()
-            for i in range(len(values)):
-                if missing > 0 and values[i] == threshold:
-                    keep[i] = True
-                    missing -= 1
-            positive = positive[keep]
-            values = values[keep]
-        order = np.argsort(-values, kind="mergesort")
+        highest = np.zeros(n_blocks, np.float32)
+        for block in range(n_blocks):
+            top = np.float32(0.0)
+            for i in range(block * _BLOCK, min((block + 1) * _BLOCK, n_columns)):
+                top = max(top, row[i])
+            highest[block] = top
+        bound = np.float32(0.0)
+        if n_blocks > limit:
+            bound = np.partition(highest, n_blocks - limit)[n_blocks - limit]
+        found = np.empty(n_columns, np.int32)
+        count = 0
+        for block in range(n_blocks):
+            if highest[block] < bound or highest[block] <= 0.0:
+                continue
+            for i in range(block * _BLOCK, min((block + 1) * _BLOCK, n_columns)):
+                if row[i] >= bound and row[i] > 0.0:
+                    found[count] = i
+                    count += 1
+        order = np.argsort(-row[found[:count]], kind="mergesort")
         best[query, :] = -1
-        for i in range(len(order)):
-            best[query, i] = positive[order[i]]
+        for i in range(min(limit, count)):
+            best[query, i] = found[order[i]]

@@ -183,13 +183,17 @@ def _mean_of_known(values: FloatArray, index: CorpusIndex, seeds: Int32Array) ->
 
 
 def ranks_by_source(candidates: Candidates) -> FloatArray:
-    """Rank of each candidate within its query by each source, from 0, ties by track; float32, (N, S)."""
+    """Rank of each candidate in its query by each source, from 0, ties by track; float32, shape (N, S)."""
     query = candidates.query
     within = np.arange(len(query)) - candidates.start[query]
     ranks = np.empty(candidates.score.shape, np.float32)
     for source in range(candidates.score.shape[1]):
-        order = np.lexsort((-candidates.score[:, source], query))
-        ranks[order, source] = within
+        score = candidates.score[:, source]
+        ranks[np.lexsort((-score, query)), source] = within
+        # Where a source has no opinion there is no order: those candidates come together behind the others.
+        silent = score <= 0
+        opinions = np.bincount(query[~silent], minlength=len(candidates.start) - 1)
+        ranks[silent, source] = opinions[query[silent]]
     return ranks
 
 

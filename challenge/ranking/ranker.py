@@ -32,12 +32,12 @@ class RankerConfig:
         regularisation: L2 on leaf values.
     """
 
-    queries: int = 4000
-    folds: int = 2
+    queries: int = 6000
+    folds: int = 3
     negative_share: float = 0.25
-    rounds: int = 300
-    learning_rate: float = 0.06
-    leaves: int = 47
+    rounds: int = 500
+    learning_rate: float = 0.05
+    leaves: int = 63
     least_in_leaf: int = 150
     feature_share: float = 0.5
     row_share: float = 0.8

@@ -19,7 +19,7 @@ from challenge.types import LIST_LENGTH, FloatArray, Int32Array
 
 TILE_BYTES: Final = 1 << 30
 """Memory that the scores of one tile may take, all sources together."""
-LARGEST_TILE: Final = 128
+LARGEST_TILE: Final = 64
 
 Order: TypeAlias = Callable[[QueryTile, Candidates], FloatArray]
 """Scores the candidates of a tile for the final order; higher is better, float32, shape (N,)."""
