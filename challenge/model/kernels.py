@@ -22,6 +22,9 @@ _CHUNK_BYTES = 16 << 20
 and the page faults cost more than the sums (CPU)."""
 
 
+_WORTH_COMPILING = 500_000
+
+
 class Kernel(Protocol):
     """Gather and sum over one direction of a graph."""
 
@@ -121,3 +124,41 @@ class EmbeddingBagKernel:
 
 def _ranges(total: int, step: int) -> list[tuple[int, int]]:
     return [(start, min(start + step, total)) for start in range(0, total, step)]
+
+
+def prefers_compiled(n_edges: int, device: torch.device) -> bool:
+    """Whether the compiled kernel is the faster one: on a CPU, where edges repay two seconds of compiling.
+
+    The rule was set by ``benchmarks/propagation.py`` and is not measured at each start: the two kernels round
+    differently, and results must not hang on a clock.
+    """
+    return device.type == "cpu" and n_edges >= _WORTH_COMPILING
+
+
+def new_kernel(
+    indptr: Int64Array,
+    indices: Int32Array,
+    scale: FloatArray,
+    *,
+    compiled: bool,
+    embedding_size: int,
+    device: torch.device,
+    storage: torch.dtype,
+    maskable: bool,
+) -> Kernel:
+    """Make the kernel of one direction of a graph."""
+    if compiled:
+        from challenge.model.compiled import CompiledKernel
+
+        return CompiledKernel(
+            indptr, indices, scale, embedding_size=embedding_size, storage=storage, maskable=maskable
+        )
+    return EmbeddingBagKernel(
+        indptr,
+        indices,
+        scale,
+        embedding_size=embedding_size,
+        device=device,
+        storage=storage,
+        maskable=maskable,
+    )

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from challenge.graph import BipartiteGraph, inverse_root
-from challenge.model.kernels import EmbeddingBagKernel, Kernel
+from challenge.model.kernels import Kernel, new_kernel, prefers_compiled
 from challenge.types import FloatArray, Int32Array, Int64Array
 
 STORAGE = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -23,6 +23,7 @@ STORAGE = {"fp32": torch.float32, "bf16": torch.bfloat16}
 class Propagation:
     """The operator ``P`` of one graph on one device; letters R rows, C columns, D dimensions.
 
+    ``compiled`` chooses the kernel; None takes what :func:`challenge.model.kernels.prefers_compiled` says.
     Besides the caller's tensors it holds two buffers of (R + C) × D in the storage's dtype.
     """
 
@@ -35,17 +36,21 @@ class Propagation:
         device: torch.device | None = None,
         storage: str = "fp32",
         maskable: bool = False,
+        compiled: bool | None = None,
     ) -> None:
         self._graph = graph
         self._weights = layer_weights
         self.device = device = device or torch.device("cpu")
         self._dtype = dtype = STORAGE[storage]
 
+        compiled = prefers_compiled(graph.n_edges, device) if compiled is None else compiled
+
         def kernel(indptr: Int64Array, indices: Int32Array, scale: FloatArray) -> Kernel:
-            return EmbeddingBagKernel(
+            return new_kernel(
                 indptr,
                 indices,
                 scale,
+                compiled=compiled,
                 embedding_size=embedding_size,
                 device=device,
                 storage=dtype,

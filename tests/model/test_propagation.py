@@ -5,6 +5,7 @@ import pytest
 import torch
 from model.worlds import dense_propagation, random_graph
 
+from challenge.model.kernels import prefers_compiled
 from challenge.model.propagation import Propagation, mirror_edges
 
 
@@ -22,19 +23,21 @@ def apply(graph, rows, columns, weights, **options):
 
 @pytest.mark.parametrize("weights", [(1.0,), (0.5, 0.5), (0.25, 0.25, 0.25, 0.25), (0.0, 0.2, 0.5)])
 @pytest.mark.parametrize("options", [{}, {"tokens": 3}, {"tokens": 3, "smoothing": 5.0}])
-def test_equals_the_dense_formula(weights, options):
+@pytest.mark.parametrize("compiled", [False, True])
+def test_equals_the_dense_formula(weights, options, compiled):
     graph = random_graph(**options)
     rows, columns = start(graph)
     expected = dense_propagation(graph, rows, columns, weights)
-    for found, wanted in zip(apply(graph, rows, columns, weights), expected, strict=True):
+    for found, wanted in zip(apply(graph, rows, columns, weights, compiled=compiled), expected, strict=True):
         np.testing.assert_allclose(found, wanted, atol=2e-6)
 
 
-def test_bf16_storage_is_close_to_the_dense_formula():
+@pytest.mark.parametrize("compiled", [False, True])
+def test_bf16_storage_is_close_to_the_dense_formula(compiled):
     graph, weights = random_graph(), (0.25, 0.25, 0.25, 0.25)
     rows, columns = start(graph)
     expected = dense_propagation(graph, rows, columns, weights)
-    found = apply(graph, rows, columns, weights, storage="bf16")
+    found = apply(graph, rows, columns, weights, storage="bf16", compiled=compiled)
     for mine, wanted in zip(found, expected, strict=True):
         # bf16 keeps 8 bits; three layers round three times.
         np.testing.assert_allclose(mine, wanted, atol=3 * 2**-8 * np.abs(wanted).max())
@@ -57,7 +60,8 @@ def test_chunks_of_nodes_change_nothing(monkeypatch):
         np.testing.assert_array_equal(mine, wanted)
 
 
-def test_hidden_edges_take_no_part_and_come_back():
+@pytest.mark.parametrize("compiled", [False, True])
+def test_hidden_edges_take_no_part_and_come_back(compiled):
     graph, weights = random_graph(tokens=2, smoothing=3.0), (0.25,) * 4
     rows, columns = start(graph)
     hidden = np.array([0, 1, 5, 9, graph.n_edges - 1])
@@ -67,7 +71,9 @@ def test_hidden_edges_take_no_part_and_come_back():
     # The columns' degrees are counted with the hidden edges.
     fewer = type(fewer)(**{**vars(fewer), "column_scale": graph.column_scale})
     expected = dense_propagation(fewer, rows, columns, weights)
-    propagation = Propagation(graph, embedding_size=6, layer_weights=weights, maskable=True)
+    propagation = Propagation(
+        graph, embedding_size=6, layer_weights=weights, maskable=True, compiled=compiled
+    )
     propagation.hide(hidden)
     out = torch.tensor(rows, dtype=torch.float32), torch.tensor(columns, dtype=torch.float32)
     propagation.apply_(*out)
@@ -76,7 +82,7 @@ def test_hidden_edges_take_no_part_and_come_back():
     propagation.show_all()
     again = torch.tensor(rows, dtype=torch.float32), torch.tensor(columns, dtype=torch.float32)
     propagation.apply_(*again)
-    for found, wanted in zip(again, apply(graph, rows, columns, weights), strict=True):
+    for found, wanted in zip(again, apply(graph, rows, columns, weights, compiled=compiled), strict=True):
         np.testing.assert_array_equal(found.numpy(), wanted)
 
 
@@ -130,3 +136,28 @@ def test_agrees_with_torch_geometric(layers):
     wanted = reference.get_embedding(torch.cat([edges, edges.flip(0)], 1)).detach().numpy()
     found = np.vstack(apply(graph, rows, columns, (1 / (layers + 1),) * (layers + 1)))
     np.testing.assert_allclose(found, wanted, atol=2e-6)
+
+
+def test_compiled_rounding_to_bf16_is_that_of_torch():
+    from challenge.model.compiled import CompiledKernel
+
+    values = torch.randn(500, 8) * torch.logspace(-20, 20, 500)[:, None]
+    source = values.bfloat16()
+    kernel = CompiledKernel(
+        np.arange(501),
+        np.arange(500, dtype=np.int32),
+        np.full(500, 3.0, np.float32),
+        embedding_size=8,
+        storage=torch.bfloat16,
+        maskable=False,
+    )
+    total, following = torch.zeros(500, 8), torch.empty(500, 8, dtype=torch.bfloat16)
+    kernel.apply(source, total, following, 0.5)
+    torch.testing.assert_close(total, source.float() * 1.5)
+    torch.testing.assert_close(following, (source.float() * 9).bfloat16(), rtol=0, atol=0)
+
+
+def test_large_graphs_on_a_cpu_use_the_compiled_kernel():
+    assert prefers_compiled(10_000_000, torch.device("cpu"))
+    assert not prefers_compiled(1_000, torch.device("cpu"))
+    assert not prefers_compiled(10_000_000, torch.device("cuda"))
