@@ -41,6 +41,15 @@ def compare(
         int,
         typer.Option("--per-category", min=1, metavar="N", help="Playlists to hold out in each category."),
     ] = 1000,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model",
+            metavar="DIR",
+            help="Folder of a run on this challenge, whose models and settings to use instead of training.",
+            show_default=False,
+        ),
+    ] = None,
     config: ConfigOption = None,
     cache: CacheOption = None,
     seed: RunSeedOption = None,
@@ -59,7 +68,9 @@ def compare(
     """
     from challenge.stages.compare import compare as compare_systems
 
-    settings = load_config(config, seed=seed, device=device, epochs=epochs)
+    models = None if model is None else model / "model"
+    file = config if models is None else models / "config.toml"
+    settings = load_config(file, seed=seed, device=device, epochs=epochs)
     result = compare_systems(
         mpd,
         settings,
@@ -69,6 +80,7 @@ def compare(
         kind=kind.value,
         fold=fold,
         per_category=per_category,
+        models=models,
         cache=cache,
     )
     if json:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 from challenge.cli.console import show, show_json
 from challenge.cli.options import CacheOption, ChallengeOption, JsonFlag, MpdOption, OutputOption
 from challenge.cli.run import show_sources
@@ -33,4 +35,4 @@ def fill(
         return
     show_sources(filled.sources)
     show(f"Written {filled.submission}: {filled.n_playlists:,} playlists of 500 tracks")
-    show(f"Next: challenge validate {filled.submission} --challenge {challenge}")
+    show(f"Next: challenge validate {quote(str(filled.submission))} --challenge {quote(str(challenge))}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -75,4 +76,5 @@ def train(
         for name, cost in manifest.stages.items()
     ]
     show(make_table(f"Trained into {output / 'model'}", ("stage", "time", "peak memory"), rows, left=1))
-    show(f"Next: challenge fill --mpd {mpd} --challenge {challenge} --output {output}")
+    inputs = f"--mpd {quote(str(mpd))} --challenge {quote(str(challenge))}"
+    show(f"Next: challenge fill {inputs} --output {quote(str(output))}")

@@ -12,7 +12,7 @@ import numpy as np
 
 from challenge import progress
 from challenge.candidates.lightgcn import LightGCNEmbedder
-from challenge.candidates.sources import SourceSet, fit_sources
+from challenge.candidates.sources import SOURCES, SourcesConfig, SourceSet, fit_sources
 from challenge.data.challenge_set import read_challenge_set
 from challenge.data.corpus import Corpus
 from challenge.data.interactions import Interactions
@@ -30,6 +30,7 @@ from challenge.scoring.metrics import evaluate
 from challenge.scoring.resampling import PairedDifference
 from challenge.scoring.scorecard import PlaylistScores, Scorecard, compare_paired, make_scorecard
 from challenge.stages.config import RunConfig
+from challenge.stages.fill import saved_embedder
 from challenge.stages.train import RANKER_FILE, train_ranker_only
 from challenge.stages.world import open_world
 
@@ -70,6 +71,7 @@ def compare(
     kind: SplitKind = "tuning",
     fold: int = 0,
     per_category: int = 1000,
+    models: Path | None = None,
     cache: Path | None = None,
 ) -> Comparison:
     """Train and score the systems on a challenge with known answers, or on a split of the MPD.
@@ -83,6 +85,7 @@ def compare(
         kind: the split to draw where no answers are given.
         fold: number of the tuning split.
         per_category: playlists to hold out in each category.
+        models: folder of models that a run trained for this challenge, instead of training them anew.
         cache: where prepared data is kept.
 
     Raises:
@@ -108,31 +111,53 @@ def compare(
         )
         corpus, holdout = split.corpus(), split.holdout
         truth = answers_of(corpus, holdout)
-    return compare_on(corpus, holdout, truth, config, systems)
+    return compare_on(corpus, holdout, truth, config, systems, models=models)
 
 
 def compare_on(
-    corpus: Corpus, holdout: Interactions, truth: Answers, config: RunConfig, systems: Sequence[str]
+    corpus: Corpus,
+    holdout: Interactions,
+    truth: Answers,
+    config: RunConfig,
+    systems: Sequence[str],
+    *,
+    models: Path | None = None,
 ) -> Comparison:
-    """Train and score the systems on one corpus whose queries' held-out tracks are known."""
+    """Score the systems on one corpus whose queries' held-out tracks are known.
+
+    They are trained here unless ``models`` names a folder of models trained on this very corpus.
+    """
     with TemporaryDirectory(prefix="challenge-") as folder:
-        embedder = LightGCNEmbedder(
-            replace(config.lightgcn, seed=config.seed),
-            depth=config.sources.lightgcn_depth,
-            device=config.device,
-        )
-        if "full" in systems:
-            train_ranker_only(corpus, config, Path(folder), embedder)
-        sources = fit_sources(corpus, config.sources, embedder=embedder)
+        if models is None:
+            models, embedder = Path(folder), _new_embedder(config)
+            if "full" in systems:
+                train_ranker_only(corpus, config, models, embedder)
+            sources = fit_sources(corpus, _needed(config, systems), embedder=embedder)
+        else:
+            sources = fit_sources(corpus, _needed(config, systems), embedder=saved_embedder(config, models))
         scores = {}
         for name in systems:
             progress.message(f"system {name}")
             chosen = only(sources, SYSTEMS[name])
-            lists = fill(chosen, rank_queries(chosen, _order(name, chosen, config, Path(folder))))
+            lists = fill(chosen, rank_queries(chosen, _order(name, chosen, config, models)))
             values = evaluate(lists.track, holdout, corpus.catalog.track_artist, Forms())
             labels = tuple(category.value for category in corpus.queries.categories)
             scores[name] = PlaylistScores(corpus.queries.pid, labels, values)
     return _compared(scores, make_signature(Forms(), truth, seed=config.seed), config.seed)
+
+
+def _new_embedder(config: RunConfig) -> LightGCNEmbedder:
+    settings = replace(config.lightgcn, seed=config.seed)
+    return LightGCNEmbedder(settings, depth=config.sources.lightgcn_depth, device=config.device)
+
+
+def _needed(config: RunConfig, systems: Sequence[str]) -> SourcesConfig:
+    """Leave out the sources that none of the systems asks."""
+    asked = [SYSTEMS[name] for name in systems]
+    if not all(asked):
+        return config.sources
+    wanted = {source for names in asked for source in names}
+    return replace(config.sources, names=tuple(name for name in SOURCES if name in wanted))
 
 
 def _compared(scores: dict[str, PlaylistScores], signature: str, seed: int) -> Comparison:

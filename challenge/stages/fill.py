@@ -49,7 +49,7 @@ def recommend(corpus: Corpus, config: RunConfig, folder: Path) -> FilledLists:
     Raises:
         MissingInputError: a model is missing, or a playlist has too few tracks to choose from.
     """
-    sources = fit_sources(corpus, config.sources, embedder=_saved_embedder(config, folder))
+    sources = fit_sources(corpus, config.sources, embedder=saved_embedder(config, folder))
     return fill(sources, rank_queries(sources, _order(sources, config, folder)))
 
 
@@ -77,8 +77,12 @@ def _order(sources: SourceSet, config: RunConfig, folder: Path) -> Order:
     return learned_order(sources, Ranker.load(path))
 
 
-def _saved_embedder(config: RunConfig, folder: Path) -> Embedder | None:
-    """Give LightGCN's saved embeddings in place of a training."""
+def saved_embedder(config: RunConfig, folder: Path) -> Embedder | None:
+    """Give LightGCN's saved embeddings in place of a training; None where it is not among the sources.
+
+    Raises:
+        MissingInputError: none are saved in ``folder``.
+    """
     if "lightgcn" not in config.sources.names:
         return None
     path = folder / EMBEDDINGS_DIR
