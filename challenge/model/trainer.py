@@ -11,6 +11,7 @@ from challenge.model.config import LightGCNConfig
 from challenge.model.export import initial_bias
 from challenge.model.initialise import initial_embeddings
 from challenge.model.losses import bpr, sampled_softmax
+from challenge.model.parallel import Group
 from challenge.model.propagation import Propagation
 from challenge.model.sampling import Batch, Sampler
 from challenge.model.scoring_head import ScoringHead
@@ -20,15 +21,25 @@ from challenge.model.validation import Validation, mean_ndcg
 class Trainer:
     """Parameters of LightGCN on one graph and device, and what one step does to them.
 
+    Of D dimensions a process holds D / n where n train together, and these stand for D below.
+
     Attributes:
         parameters: ``columns`` (C, D), with row embeddings ``rows`` (R, D), with biases ``bias`` (C,); fp32.
         sampler: where batches come from.
     """
 
-    def __init__(self, graph: BipartiteGraph, config: LightGCNConfig, device: torch.device) -> None:
+    def __init__(
+        self,
+        graph: BipartiteGraph,
+        config: LightGCNConfig,
+        device: torch.device,
+        group: Group | None = None,
+    ) -> None:
         self.graph = graph.with_smoothing(config.smoothing)
         self.config = config
         self.device = device
+        self._group = group or Group()
+        self._width = self._group.width(config.embedding_size)
         self.sampler = Sampler(self.graph, config)
         self._head = ScoringHead(config)
         self._propagation = self._new_propagation(self.graph, maskable=config.masking)
@@ -36,14 +47,13 @@ class Trainer:
         self._optimiser = torch.optim.Adam(
             list(self.parameters.values()), lr=config.learning_rate, betas=(0.9, 0.99), eps=1e-10, fused=True
         )
-        shape = config.embedding_size
-        self._rows = torch.zeros(graph.n_rows, shape, device=device)
-        self._columns = torch.zeros(graph.n_columns, shape, device=device)
+        self._rows = torch.zeros(graph.n_rows, self._width, device=device)
+        self._columns = torch.zeros(graph.n_columns, self._width, device=device)
 
     def _new_propagation(self, graph: BipartiteGraph, *, maskable: bool) -> Propagation:
         return Propagation(
             graph,
-            embedding_size=self.config.embedding_size,
+            embedding_size=self._width,
             layer_weights=self.config.readout,
             device=self.device,
             storage=self.config.storage,
@@ -52,10 +62,11 @@ class Trainer:
 
     def _initial_parameters(self) -> dict[str, Tensor]:
         graph, config = self.graph, self.config
+        # The sketch is wider than an embedding in any case, so every process computes all of it.
         rows, columns = initial_embeddings(self._propagation, config, graph.n_rows, graph.n_columns)
-        parameters = {"columns": columns}
+        parameters = {"columns": self._group.own(columns)}
         if config.row_embeddings:
-            parameters["rows"] = rows
+            parameters["rows"] = self._group.own(rows)
         if config.bias:
             bias = initial_bias(np.diff(graph.column_indptr), config)
             parameters["bias"] = torch.from_numpy(bias).to(self.device)
@@ -87,32 +98,43 @@ class Trainer:
         """Replace the outputs by the loss's gradients there; only rows of the batch have any."""
         distinct, place = np.unique(np.concatenate([batch.positives, batch.negatives]), return_inverse=True)
         at_rows, at_columns = self._tensor(batch.rows), self._tensor(distinct)
-        rows = self._rows[at_rows].requires_grad_()
-        columns = self._columns[at_columns].requires_grad_()
+        rows = self._group.whole(self._rows[at_rows]).requires_grad_()
+        columns = self._group.whole(self._columns[at_columns]).requires_grad_()
         bias = self.parameters["bias"][at_columns].requires_grad_() if self.config.bias else None
         loss = self._loss(batch, rows, columns, bias, self._tensor(place))
         loss.backward()  # type: ignore[no-untyped-call]
-        self._rows.zero_().index_copy_(0, at_rows, _gradient(rows))
-        self._columns.zero_().index_copy_(0, at_columns, _gradient(columns))
+        self._rows.zero_().index_copy_(0, at_rows, self._own_gradient(rows))
+        self._columns.zero_().index_copy_(0, at_columns, self._own_gradient(columns))
+        value = self._group.total(loss.detach().clone()).item()
         if bias is None:
-            return loss.item(), None
+            return value, None
         bias_gradient = torch.zeros_like(self.parameters["bias"])
-        return loss.item(), bias_gradient.index_copy_(0, at_columns, _gradient(bias))
+        return value, bias_gradient.index_copy_(0, at_columns, self._group.total(_gradient(bias)))
+
+    def _own_gradient(self, leaf: Tensor) -> Tensor:
+        return self._group.own(self._group.total(_gradient(leaf)))
 
     def _loss(
         self, batch: Batch, rows: Tensor, columns: Tensor, bias: Tensor | None, place: Tensor
     ) -> Tensor:
+        """This process's part of the batch's loss: that of every n-th row."""
         at_positive, at_negative = place[: len(batch.positives)], place[len(batch.positives) :]
         of_row = self._tensor(batch.row_of_positive)
+        rank, size = self._group.rank, self._group.size
+        mine = of_row % size == rank
+        at_positive, of_row = at_positive[mine], of_row[mine]
+        share = len(of_row) / max(1, len(batch.positives))
+        if share == 0:  # a mean over nothing would not be a number
+            return (rows.sum() + columns.sum() + (0.0 if bias is None else bias.sum())) * 0.0
         rows, columns = self._head.rows(rows), self._head.columns(columns)
         positive = (rows[of_row] * columns[at_positive]).sum(1)
         if self.config.objective == "bpr":
-            return bpr(positive, (rows[of_row] * columns[at_negative]).sum(1))
-        negative = rows @ columns[at_negative].T
+            return share * bpr(positive, (rows[of_row] * columns[at_negative[mine]]).sum(1))
+        negative = rows[rank::size] @ columns[at_negative].T
         if bias is not None:
             positive, negative = positive + bias[at_positive], negative + bias[at_negative]
         log_expected = torch.from_numpy(self.sampler.log_expected(batch.negatives)).to(self.device)
-        return sampled_softmax(positive, negative, of_row, log_expected)
+        return share * sampled_softmax(positive, negative, of_row // size, log_expected)
 
     def _penalise(self, batch: Batch) -> None:
         """Add the gradient of l2 / 2 times the mean square norm of the batch's layer-0 embeddings."""
@@ -138,8 +160,8 @@ class Trainer:
         """Mean NDCG on held-out tracks."""
         self._load_parameters()
         self._propagation.apply_(self._rows, self._columns)
-        rows = self._head.exported_rows(self._rows[self._tensor(validation.rows)])
-        tracks = self._columns[: self.graph.n_tracks]
+        rows = self._head.exported_rows(self._group.whole(self._rows[self._tensor(validation.rows)]))
+        tracks = self._group.whole(self._columns[: self.graph.n_tracks])
         bias = self._biases()[: self.graph.n_tracks]
         return mean_ndcg(rows, self._head.exported_columns(tracks, bias), self.graph, validation)
 
@@ -158,22 +180,30 @@ class Trainer:
         return torch.from_numpy(indices).to(self.device)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Parameters and Adam's moments, by name, as views."""
+        """Parameters and Adam's moments of all dimensions, by name; views where one process trains."""
         found = dict(self.parameters)
         for name, parameter in self.parameters.items():
             for key, value in self._optimiser.state.get(parameter, {}).items():
                 found[f"adam.{name}.{key}"] = value
-        return found
+        return {name: self.whole(value) for name, value in found.items()}
+
+    def whole(self, tensor: Tensor) -> Tensor:
+        """All dimensions of a tensor of embeddings; others, such as biases, as they are."""
+        return self._group.whole(tensor) if tensor.dim() == 2 else tensor
+
+    def own(self, tensor: Tensor) -> Tensor:
+        """Inverse of :meth:`whole`."""
+        return self._group.own(tensor) if tensor.dim() == 2 else tensor
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Take over what :meth:`tensors` gave."""
         for name, parameter in self.parameters.items():
-            parameter.copy_(tensors[name])
+            parameter.copy_(self.own(tensors[name]))
             prefix = f"adam.{name}."
             state = {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
             if state:
                 self._optimiser.state[parameter] = {
-                    key: value.to(self.device) for key, value in state.items()
+                    key: self.own(value.to(self.device)) for key, value in state.items()
                 }
 
 

@@ -22,6 +22,7 @@ from challenge.model.device import choose_device, copy_bandwidth, wait_for
 from challenge.model.embeddings import Embeddings
 from challenge.model.export import embed
 from challenge.model.memory import GraphSize, available_memory, require_memory
+from challenge.model.parallel import Group, join_group
 from challenge.model.trainer import Trainer
 from challenge.model.validation import Validation
 from challenge.threads import thread_count
@@ -83,7 +84,8 @@ def train(
 
     With a validation the parameters of the best epoch are kept and training stops after ``patience``
     validations without gain. With a folder for checkpoints, ``resume`` goes on from the last one; on the
-    same device the result is the same as without interruption.
+    same device the result is the same as without interruption. Under ``torchrun`` the processes train
+    together, and all return the same.
 
     Raises:
         ConfigError: an unknown device.
@@ -100,14 +102,14 @@ def train(
     report.memory_estimate = require_memory(
         GraphSize.of(core), config, available_memory(chosen.type), keep_best=validation is not None
     )
-    run = _Run(core, config, validation and validation.within(columns), chosen, checkpoint_dir, report)
+    watched = validation and validation.within(columns)
+    run = _Run(core, config, watched, chosen, checkpoint_dir, report, join_group(chosen))
     if resume and checkpoint_dir is not None and has_checkpoint(checkpoint_dir):
         run.resume()
     run.all_epochs()
     run.trainer.release()
-    return TrainingResult(
-        embed(full_graph or graph, config, run.trainer.parameters, columns, device=chosen), report
-    )
+    parameters = {name: run.trainer.whole(tensor) for name, tensor in run.trainer.parameters.items()}
+    return TrainingResult(embed(full_graph or graph, config, parameters, columns, device=chosen), report)
 
 
 class _Run:
@@ -121,8 +123,10 @@ class _Run:
         device: torch.device,
         checkpoint_dir: Path | None,
         report: TrainingReport,
+        group: Group,
     ) -> None:
-        self.trainer = Trainer(graph, config, device)
+        self.trainer = Trainer(graph, config, device, group)
+        self._group = group
         self._config = config
         self._validation = validation
         self._folder = checkpoint_dir
@@ -136,7 +140,8 @@ class _Run:
         assert self._folder is not None
         tensors, self._state = load_checkpoint(self._folder, fingerprint=self._state.fingerprint)
         device = self.trainer.device
-        self._best = {k[5:]: t.to(device) for k, t in tensors.items() if k.startswith("best.")}
+        best = {k[5:]: t.to(device) for k, t in tensors.items() if k.startswith("best.")}
+        self._best = {name: self.trainer.own(tensor) for name, tensor in best.items()}
         self.trainer.restore({k: t for k, t in tensors.items() if not k.startswith("best.")})
         progress.message(f"Resumed after step {self._state.step}")
 
@@ -149,7 +154,7 @@ class _Run:
         with progress.task("Training LightGCN", total - self._state.step, unit="step") as advance:
             while self._state.step < total and not self._stalled():
                 self._epoch(advance)
-                if 0 < self._config.max_seconds <= time.monotonic() - start:
+                if self._group.any(0 < self._config.max_seconds <= time.monotonic() - start):
                     self._report.stopped = f"max_seconds ({self._config.max_seconds:g}) passed"
                     break
         self._summarise(self._state.step - first_step, time.monotonic() - start)
@@ -207,13 +212,16 @@ class _Run:
         return self._config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * self._state.step / total))
 
     def _checkpoint_if_due(self) -> None:
-        if time.monotonic() - self._last_checkpoint >= 60 * self._config.checkpoint_minutes:
+        late = time.monotonic() - self._last_checkpoint >= 60 * self._config.checkpoint_minutes
+        if self._folder is not None and self._group.any(late):
             self._checkpoint()
 
     def _checkpoint(self) -> None:
         if self._folder is not None:
-            best = {f"best.{name}": tensor for name, tensor in self._best.items()}
-            save_checkpoint(self._folder, self.trainer.tensors() | best, self._state)
+            best = {f"best.{name}": self.trainer.whole(tensor) for name, tensor in self._best.items()}
+            tensors = self.trainer.tensors() | best
+            if self._group.rank == 0:
+                save_checkpoint(self._folder, tensors, self._state)
         self._last_checkpoint = time.monotonic()
 
     def _summarise(self, steps: int, seconds: float) -> None:
