@@ -12,6 +12,7 @@ import numpy as np
 
 from challenge import progress
 from challenge.candidates.lightgcn import LightGCNEmbedder
+from challenge.candidates.popularity import PopularityGenerator
 from challenge.candidates.sources import SOURCES, SourcesConfig, SourceSet, fit_sources
 from challenge.data.challenge_set import read_challenge_set
 from challenge.data.corpus import Corpus
@@ -33,6 +34,7 @@ from challenge.stages.config import RunConfig
 from challenge.stages.fill import saved_embedder
 from challenge.stages.train import RANKER_FILE, train_ranker_only
 from challenge.stages.world import open_world
+from challenge.types import LIST_LENGTH
 
 SYSTEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "popularity": ("popularity",),
@@ -178,8 +180,10 @@ def only(sources: SourceSet, names: Sequence[str]) -> SourceSet:
     missing = set(names).difference(sources.names)
     if missing:
         raise ConfigError(f"sources: {', '.join(sorted(missing))} not in use; add to sources.names")
-    kept = tuple(generator for generator in sources.generators if not names or generator.name in names)
-    return replace(sources, generators=kept)
+    kept = [generator for generator in sources.generators if not names or generator.name in names]
+    if len(kept) == 1 and isinstance(kept[0], PopularityGenerator):
+        kept = [replace(kept[0], depth=LIST_LENGTH)]  # nothing but popularity, so no title helps out
+    return replace(sources, generators=tuple(kept))
 
 
 def _order(name: str, sources: SourceSet, config: RunConfig, folder: Path) -> Order:
