@@ -13,7 +13,7 @@ import numpy as np
 from challenge import progress
 from challenge.candidates.lightgcn import LightGCNEmbedder
 from challenge.candidates.popularity import PopularityGenerator
-from challenge.candidates.sources import SOURCES, SourcesConfig, SourceSet, fit_sources
+from challenge.candidates.sources import SourcesConfig, SourceSet, fit_sources
 from challenge.data.challenge_set import read_challenge_set
 from challenge.data.corpus import Corpus
 from challenge.data.interactions import Interactions
@@ -159,7 +159,14 @@ def _needed(config: RunConfig, systems: Sequence[str]) -> SourcesConfig:
     if not all(asked):
         return config.sources
     wanted = {source for names in asked for source in names}
-    return replace(config.sources, names=tuple(name for name in SOURCES if name in wanted))
+    _require_in_use(wanted, config.sources.names)
+    return replace(config.sources, names=tuple(name for name in config.sources.names if name in wanted))
+
+
+def _require_in_use(wanted: set[str], names: Sequence[str]) -> None:
+    missing = wanted.difference(names)
+    if missing:
+        raise ConfigError(f"sources: {', '.join(sorted(missing))} not in use; add to sources.names")
 
 
 def _compared(scores: dict[str, PlaylistScores], signature: str, seed: int) -> Comparison:
@@ -177,9 +184,7 @@ def only(sources: SourceSet, names: Sequence[str]) -> SourceSet:
     Raises:
         ConfigError: a named source is not in the set.
     """
-    missing = set(names).difference(sources.names)
-    if missing:
-        raise ConfigError(f"sources: {', '.join(sorted(missing))} not in use; add to sources.names")
+    _require_in_use(set(names), sources.names)
     kept = [generator for generator in sources.generators if not names or generator.name in names]
     if len(kept) == 1 and isinstance(kept[0], PopularityGenerator):
         kept = [replace(kept[0], depth=LIST_LENGTH)]  # nothing but popularity, so no title helps out
