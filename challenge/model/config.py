@@ -33,7 +33,8 @@ class LightGCNConfig:
         short_share: share of the rows for which the number that stays is drawn log-uniformly instead.
         blank: probability that none of a row's tracks stays, but its title.
         token_masking: probability that a row's title is hidden.
-        batch_size: rows of a batch (softmax) or edges of a batch (bpr).
+        batch_size: rows of a batch (softmax) or edges of a batch (bpr); 0 is an eighth of the rows, between
+            256 and 65,536.
         positives: most positive edges of one row in a batch (softmax).
         negatives: columns drawn as negatives and shared by the batch (softmax).
         negative_power: negatives are drawn in proportion to degree to this power; 0 is uniform.
@@ -69,21 +70,21 @@ class LightGCNConfig:
     short_share: float = 0.5
     blank: float = 0.05
     token_masking: float = 0.3
-    batch_size: int = 2048
+    batch_size: int = 0
     positives: int = 32
     negatives: int = 4096
     negative_power: float = 0.5
     learning_rate: float = 0.002
     schedule: Literal["constant", "cosine"] = "constant"
     l2: float = 0.0
-    epochs: int = 15
+    epochs: int = 20
     patience: int = 3
     validate_every: int = 1
     initialisation: Literal["spectral", "normal"] = "spectral"
     initial_scale: float = 0.01
     storage: Literal["fp32", "bf16"] = "fp32"
     checkpoint_minutes: float = 10.0
-    max_seconds: float = 0.0
+    max_seconds: float = 2400.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -95,7 +96,7 @@ class LightGCNConfig:
         _require(self.embedding_size >= 1, "embedding_size", self.embedding_size, "at least 1")
         _require(self.layers >= 0, "layers", self.layers, "0 or more")
         _require(self.temperature > 0, "temperature", self.temperature, "above 0")
-        _require(self.batch_size >= 1, "batch_size", self.batch_size, "at least 1")
+        _require(self.batch_size >= 0, "batch_size", self.batch_size, "at least 1, or 0 to have it chosen")
         _require(self.negatives >= 1, "negatives", self.negatives, "at least 1")
         _require(self.positives >= 1, "positives", self.positives, "at least 1")
         _require(self.epochs >= 0, "epochs", self.epochs, "0 or more")
@@ -117,6 +118,10 @@ class LightGCNConfig:
             self.objective,
             "softmax where masking or bias is on",
         )
+
+    def rows_per_batch(self, n_rows: int) -> int:
+        """Size of a batch for a graph with this many rows to train on."""
+        return self.batch_size or min(65_536, max(256, -(-n_rows // 8)))
 
     @property
     def readout(self) -> tuple[float, ...]:
@@ -146,6 +151,7 @@ def paper_config(**changes: object) -> LightGCNConfig:
         "learning_rate": 1e-3,
         "batch_size": 2048,
         "epochs": 1000,
+        "max_seconds": 0.0,
     }
     return LightGCNConfig(**(settings | changes))  # type: ignore[arg-type]
 

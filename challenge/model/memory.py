@@ -11,6 +11,8 @@ from challenge.model.config import LightGCNConfig
 
 _FIXED = 300_000_000
 """Bytes of the libraries themselves."""
+ROWS_AT_ONCE = 4096
+"""Rows of a batch whose logits are held at once."""
 _SMALLER: tuple[dict[str, object], ...] = (
     {"storage": "bf16"},
     {"embedding_size": 64},
@@ -50,15 +52,18 @@ def estimate_memory(size: GraphSize, config: LightGCNConfig, *, keep_best: bool 
     # The randomised SVD holds a sketch, its product and their orthogonal successors before any moment exists.
     start = nodes * (config.embedding_size + 16) * 4 * 3 if config.initialisation == "spectral" else 0
     edges = size.edges * (28 if config.masking else 20)
-    return max(states + buffers, start + buffers) + edges + _batch_bytes(config) + _FIXED
+    return max(states + buffers, start + buffers) + edges + _batch_bytes(size, config) + _FIXED
 
 
-def _batch_bytes(config: LightGCNConfig) -> int:
+def _batch_bytes(size: GraphSize, config: LightGCNConfig) -> int:
+    rows = config.rows_per_batch(size.rows)
     if config.objective == "bpr":
-        return config.batch_size * config.embedding_size * 4 * 12
-    positives = config.batch_size * config.positives
-    logits = config.batch_size * config.negatives * 4 * 4
-    return logits + (positives + config.negatives) * config.embedding_size * 4 * 6
+        return rows * config.embedding_size * 4 * 12
+    judged = min(rows, ROWS_AT_ONCE)
+    logits = judged * config.negatives * 4 * 4
+    vectors = (judged * config.positives + config.negatives) * config.embedding_size * 4 * 6
+    # The gradients of all parts of a batch are held until its end.
+    return logits + vectors + rows * (config.positives + 1) * config.embedding_size * 4
 
 
 def require_memory(size: GraphSize, config: LightGCNConfig, available: int, *, keep_best: bool = True) -> int:

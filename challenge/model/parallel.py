@@ -1,8 +1,9 @@
 """Training by several processes: each holds some dimensions of all embeddings and judges some rows.
 
-Propagation treats every dimension by itself, so a process that holds D / n of the D dimensions propagates them
-without hearing from the others, in an n-th of the time and memory. Only the batch's outputs are exchanged: they
-are gathered whole, each process takes the loss of its share of the batch's rows, and gradients are added up.
+Propagation treats every dimension by itself, so a process that holds D / n of the D dimensions propagates
+them without hearing from the others, in an n-th of the time and memory. Only the batch's outputs are
+exchanged: they are gathered whole, each process takes the loss of its share of the batch's rows, and
+gradients are added up.
 
 Under ``torchrun`` the processes find each other by themselves; NCCL on GPUs, gloo on CPUs.
 """

@@ -10,6 +10,7 @@ Source: He et al., LightGCN, SIGIR 2020, equations 7, 8 and 11.
 from __future__ import annotations
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from torch import Tensor
 
@@ -135,6 +136,10 @@ class Propagation:
 
 def mirror_edges(graph: BipartiteGraph) -> Int64Array:
     """Return the place in ``column_indices`` of each edge of ``row_indices``, int64, shape (E,)."""
+    # Turning a matrix of edge numbers is a counting sort: far faster than sorting 66 million columns.
+    numbers = np.arange(graph.n_edges, dtype=np.int64)
+    shape = (graph.n_rows, graph.n_columns)
+    turned = sp.csr_matrix((numbers, graph.row_indices, graph.row_indptr), shape=shape).tocsc()
     place = np.empty(graph.n_edges, np.int64)
-    place[np.argsort(graph.row_indices, kind="stable")] = np.arange(graph.n_edges)
+    place[turned.data] = numbers
     return place

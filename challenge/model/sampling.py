@@ -6,6 +6,7 @@ training sees the very batches that an uninterrupted one would have seen.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,18 @@ class Batch:
     negatives: Int64Array
     hidden: Int64Array
 
+    def parts(self, n_rows: int) -> Iterator[Batch]:
+        """Cut the batch into batches of at most ``n_rows`` rows each, with the same negatives."""
+        if len(self.rows) <= n_rows or len(self.negatives) == len(self.positives):
+            yield self
+            return
+        for start in range(0, len(self.rows), n_rows):
+            mine = (self.row_of_positive >= start) & (self.row_of_positive < start + n_rows)
+            if mine.any():
+                rows = self.rows[start : start + n_rows]
+                places = self.row_of_positive[mine] - start
+                yield Batch(rows, places, self.positives[mine], self.negatives, self.hidden)
+
 
 class Sampler:
     """Draws the batches of one graph under one configuration."""
@@ -45,6 +58,7 @@ class Sampler:
         self._config = config
         self._track_counts = track_edge_counts(graph)
         self._rows = np.flatnonzero(self._track_counts >= (2 if config.masking else 1))
+        self.batch_size = config.rows_per_batch(len(self._rows))
         degrees = np.diff(graph.column_indptr)[: graph.n_tracks]
         self._probability = np.where(degrees > 0, degrees.astype(np.float64) ** config.negative_power, 0.0)
         self._probability /= max(self._probability.sum(), 1e-300)
@@ -56,7 +70,7 @@ class Sampler:
         """Batches in a pass over all rows (softmax) or as many edges as there are (bpr)."""
         bpr = self._config.objective == "bpr"
         amount = int(self._track_counts.sum()) if bpr else len(self._rows)
-        return max(1, -(-amount // self._config.batch_size))
+        return max(1, -(-amount // self.batch_size))
 
     def batch(self, step: int) -> Batch:
         """Draw the batch of one step, counted from 0 over all epochs."""
@@ -71,7 +85,7 @@ class Sampler:
     def _pairs(self, rng: np.random.Generator) -> Batch:
         """Rows drawn uniformly, one of their edges each, and a uniform negative that is no edge."""
         graph = self._graph
-        drawn = self._rows[rng.integers(0, len(self._rows), self._config.batch_size)]
+        drawn = self._rows[rng.integers(0, len(self._rows), self.batch_size)]
         place = (rng.random(len(drawn)) * self._track_counts[drawn]).astype(np.int64)
         positives = graph.row_indices[graph.row_indptr[drawn] + place].astype(np.int64)
         negatives = rng.integers(0, graph.n_tracks, len(drawn))
@@ -106,7 +120,7 @@ class Sampler:
         if self._permutation[0] != epoch:
             rng = np.random.default_rng((self._config.seed, _EPOCH, epoch))
             self._permutation = (epoch, rng.permutation(self._rows))
-        size = self._config.batch_size
+        size = self.batch_size
         return np.sort(self._permutation[1][place * size : (place + 1) * size])
 
     def _edges_of(self, rows: Int64Array) -> tuple[Int64Array, Int64Array]:

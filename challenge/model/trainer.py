@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -11,11 +13,23 @@ from challenge.model.config import LightGCNConfig
 from challenge.model.export import initial_bias
 from challenge.model.initialise import initial_embeddings
 from challenge.model.losses import bpr, sampled_softmax
+from challenge.model.memory import ROWS_AT_ONCE
 from challenge.model.parallel import Group
 from challenge.model.propagation import Propagation
 from challenge.model.sampling import Batch, Sampler
 from challenge.model.scoring_head import ScoringHead
 from challenge.model.validation import Validation, mean_ndcg
+
+
+class _Gradients(NamedTuple):
+    """Gradients at the outputs of some rows and columns, and the loss."""
+
+    at_rows: Tensor
+    at_columns: Tensor
+    rows: Tensor
+    columns: Tensor
+    bias: Tensor | None
+    loss: float
 
 
 class Trainer:
@@ -95,21 +109,39 @@ class Trainer:
             self._rows.zero_()
 
     def _gradients_at_output(self, batch: Batch) -> tuple[float, Tensor | None]:
-        """Replace the outputs by the loss's gradients there; only rows of the batch have any."""
+        """Replace the outputs by the loss's gradients there; only rows of the batch have any.
+
+        Logits exist for some rows at a time, so that a batch may be large where propagation is dear.
+        """
+        parts = [self._part(part, len(batch.positives)) for part in batch.parts(ROWS_AT_ONCE)]
+        self._rows.zero_()
+        self._columns.zero_()
+        bias = torch.zeros_like(self.parameters["bias"]) if self.config.bias else None
+        for part in parts:
+            self._rows.index_copy_(0, part.at_rows, part.rows)
+            self._columns.index_add_(0, part.at_columns, part.columns)
+            if bias is not None and part.bias is not None:
+                bias.index_add_(0, part.at_columns, part.bias)
+        return sum(part.loss for part in parts), bias
+
+    def _part(self, batch: Batch, of_positives: int) -> _Gradients:
+        """Loss and gradients of a part of a batch with ``of_positives`` positives in all."""
         distinct, place = np.unique(np.concatenate([batch.positives, batch.negatives]), return_inverse=True)
         at_rows, at_columns = self._tensor(batch.rows), self._tensor(distinct)
         rows = self._group.whole(self._rows[at_rows]).requires_grad_()
         columns = self._group.whole(self._columns[at_columns]).requires_grad_()
         bias = self.parameters["bias"][at_columns].requires_grad_() if self.config.bias else None
-        loss = self._loss(batch, rows, columns, bias, self._tensor(place))
+        share = len(batch.positives) / max(1, of_positives)
+        loss = share * self._loss(batch, rows, columns, bias, self._tensor(place))
         loss.backward()  # type: ignore[no-untyped-call]
-        self._rows.zero_().index_copy_(0, at_rows, self._own_gradient(rows))
-        self._columns.zero_().index_copy_(0, at_columns, self._own_gradient(columns))
-        value = self._group.total(loss.detach().clone()).item()
-        if bias is None:
-            return value, None
-        bias_gradient = torch.zeros_like(self.parameters["bias"])
-        return value, bias_gradient.index_copy_(0, at_columns, self._group.total(_gradient(bias)))
+        return _Gradients(
+            at_rows,
+            at_columns,
+            self._own_gradient(rows),
+            self._own_gradient(columns),
+            None if bias is None else self._group.total(_gradient(bias)),
+            self._group.total(loss.detach().clone()).item(),
+        )
 
     def _own_gradient(self, leaf: Tensor) -> Tensor:
         return self._group.own(self._group.total(_gradient(leaf)))

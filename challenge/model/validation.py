@@ -10,6 +10,7 @@ from torch import Tensor
 
 from challenge.data.interactions import Interactions
 from challenge.graph import BipartiteGraph
+from challenge.model.sampling import track_edge_counts
 from challenge.types import LIST_LENGTH, Int64Array
 
 
@@ -43,8 +44,7 @@ def hold_out(
     A track that would be left without any row stays where it is.
     """
     rng = np.random.default_rng(seed)
-    matrix = graph.matrix()[:, : graph.n_tracks].tocsr()
-    counts = np.diff(matrix.indptr)[: graph.n_playlists]
+    counts = track_edge_counts(graph)[: graph.n_playlists]
     eligible = np.flatnonzero(counts >= 2)
     rows = np.sort(rng.choice(eligible, min(n_rows, len(eligible)), replace=False))
     left = np.diff(graph.column_indptr).copy()

@@ -105,3 +105,10 @@ def test_a_step_can_be_drawn_again(graph):
     one.batch(0)
     for name in ("rows", "positives", "negatives", "hidden"):
         np.testing.assert_array_equal(getattr(one.batch(9), name), getattr(other.batch(9), name))
+
+
+def test_batches_grow_with_the_rows():
+    automatic = LightGCNConfig()
+    sizes = [automatic.rows_per_batch(rows) for rows in (100, 16_000, 1_000_000)]
+    assert sizes == [256, 2000, 65_536]
+    assert LightGCNConfig(batch_size=7).rows_per_batch(1_000_000) == 7

@@ -79,6 +79,16 @@ def test_first_step_moves_parameters_as_adam_on_the_dense_gradient():
         np.testing.assert_allclose(moved, -0.01 * np.sign(leaf.grad.numpy()), atol=1e-5)
 
 
+def test_parts_of_a_batch_give_the_whole_batchs_step(monkeypatch):
+    graph = random_graph(40, 30, tokens=4)
+    whole, parted = (Trainer(graph, SMALL, torch.device("cpu")) for _ in range(2))
+    loss = whole.step(0, learning_rate=0.01)
+    monkeypatch.setattr("challenge.model.trainer.ROWS_AT_ONCE", 3)
+    assert parted.step(0, learning_rate=0.01) == pytest.approx(loss, rel=1e-5)
+    for name, parameter in whole.parameters.items():
+        torch.testing.assert_close(parted.parameters[name].grad, parameter.grad, atol=1e-7, rtol=1e-4)
+
+
 def test_gradients_do_not_add_up_over_steps():
     graph = random_graph(12, 10)
     config = paper_config(embedding_size=3, batch_size=20, l2=0.0)
