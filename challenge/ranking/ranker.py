@@ -21,7 +21,8 @@ class RankerConfig:
 
     Attributes:
         queries: look-alike queries to train on.
-        folds: parts they are divided into; the sources are built anew for each.
+        folds: parts they are divided into; the sources are built anew for each. With 0 few look-alikes beside
+            many training playlists join the challenge, so that sources are built once; three parts otherwise.
         negative_share: share of candidates that are no hits which is kept for training.
         rounds: trees.
         learning_rate: shrinkage of each tree.
@@ -33,7 +34,7 @@ class RankerConfig:
     """
 
     queries: int = 6000
-    folds: int = 3
+    folds: int = 0
     negative_share: float = 0.25
     rounds: int = 500
     learning_rate: float = 0.05
@@ -149,7 +150,7 @@ def train_ranker(rows: TrainingRows, names: Sequence[str], config: RankerConfig,
     return Ranker(lgb.train(parameters, data, config.rounds), names)
 
 
-def iterate_tiles(total: int, size: int) -> Iterator[tuple[int, int]]:
-    """Cut ``total`` queries into consecutive tiles of ``size``."""
-    for start in range(0, total, size):
-        yield start, min(start + size, total)
+def iterate_tiles(first: int, end: int, size: int) -> Iterator[tuple[int, int]]:
+    """Cut the queries from ``first`` to before ``end`` into consecutive tiles of ``size``."""
+    for start in range(first, end, size):
+        yield start, min(start + size, end)

@@ -228,8 +228,8 @@ def test_sources_other_than_the_title_get_along_without_it(world: ToyWorld) -> N
 
 @given(st.integers(0, 40), st.integers(1, 50))
 def test_tiles_cover_everything_once(total: int, size: int) -> None:
-    covered = [query for start, stop in iterate_tiles(total, size) for query in range(start, stop)]
-    assert covered == list(range(total))
+    covered = [query for start, stop in iterate_tiles(3, 3 + total, size) for query in range(start, stop)]
+    assert covered == list(range(3, 3 + total))
 
 
 def test_tile_size_keeps_to_its_memory(fitted: SourceSet, monkeypatch: pytest.MonkeyPatch) -> None:
