@@ -26,7 +26,7 @@ from challenge.errors import MissingInputError
 
 LARGEST_SHARE: Final = 0.5
 """Of the playlists that can be held out, at most this share becomes look-alikes."""
-JOINT_SHARE: Final = 0.02
+JOINT_SHARE: Final = 0.1
 """Look-alikes up to this share of the training playlists join the challenge: so little is not missed."""
 FOLDS: Final = 3
 
@@ -68,7 +68,7 @@ def draw_lookalikes(corpus: Corpus, count: int, *, folds: int = 0, seed: int = 0
     """Draw about ``count`` look-alikes of the corpus's queries.
 
     ``folds`` is the number of parts to divide them into; with 0 they join the challenge where they are at
-    most 2 % of the training playlists, and are divided into three otherwise.
+    most a tenth of the training playlists, and are divided into three otherwise.
 
     Raises:
         MissingInputError: no training playlist can be cut like a query.
