@@ -15,12 +15,11 @@ from hypothesis import strategies as st
 from toy_world import Question, catalog_of, playlists_of, queries_of, random_corpus
 
 from challenge.candidates import least_squares
-from challenge.candidates.base import QueryTile, query_tile
+from challenge.candidates.base import QueryTile, best_tracks, query_tile
 from challenge.candidates.cooccurrence import Cooccurrence
 from challenge.candidates.factors import FactorsConfig, Side, factorise, solve_side
 from challenge.candidates.index import CorpusIndex, build_index, distinct
 from challenge.candidates.kernels import weighted_row_scores
-from challenge.candidates.merge import best_tracks
 from challenge.candidates.neighbours import PlaylistNeighbours
 from challenge.data.corpus import Corpus
 from challenge.data.interactions import Interactions
