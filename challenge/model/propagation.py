@@ -9,6 +9,9 @@ Source: He et al., LightGCN, SIGIR 2020, equations 7, 8 and 11.
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import NamedTuple
+
 import numpy as np
 import scipy.sparse as sp
 import torch
@@ -19,6 +22,34 @@ from challenge.model.kernels import Kernel, new_kernel, prefers_compiled
 from challenge.types import FloatArray, Int32Array, Int64Array
 
 STORAGE = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+class Passes(NamedTuple):
+    """Directions in which one layer is computed."""
+
+    to_rows: bool
+    to_columns: bool
+
+
+def needed_passes(
+    layer_weights: tuple[float, ...], *, rows_are_zero: bool = False, columns_only: bool = False
+) -> list[Passes]:
+    """Return for layers 1, 2, … which directions bring anything but zero that anything wanted depends on.
+
+    Rows without embeddings of their own start from zero, so that the sums of an odd layer reach rows alone
+    and those of an even layer columns alone: half the work of a forward pass.
+    """
+    filled = [Passes(not rows_are_zero, True)]
+    for _ in layer_weights[1:]:
+        filled.append(Passes(filled[-1].to_columns, filled[-1].to_rows))
+    passes: list[Passes] = []
+    later = Passes(False, False)
+    for weight, nonzero in zip(layer_weights[:0:-1], filled[:0:-1], strict=True):
+        rows = (weight != 0 and not columns_only) or later.to_columns
+        columns = weight != 0 or later.to_rows
+        later = Passes(rows and nonzero.to_rows, columns and nonzero.to_columns)
+        passes.append(later)
+    return passes[::-1]
 
 
 class Propagation:
@@ -72,20 +103,32 @@ class Propagation:
         self._mirror = mirror_edges(graph) if maskable else np.empty(0, np.int64)
         self._hidden = np.empty(0, np.int64)
 
-    def apply_(self, rows: Tensor, columns: Tensor) -> None:
-        """Replace ``rows`` (R, D) and ``columns`` (C, D), both fp32, by ``P`` applied to them."""
-        if self._buffers:
+    def apply_(
+        self, rows: Tensor, columns: Tensor, *, rows_are_zero: bool = False, columns_only: bool = False
+    ) -> None:
+        """Replace ``rows`` (R, D) and ``columns`` (C, D), both fp32, by ``P`` applied to them.
+
+        What is zero because the rows are, and what only the rows of the result would need where
+        ``columns_only`` are wanted, is left out; with ``columns_only`` the rows' values are of no use after.
+        """
+        passes = needed_passes(self._weights, rows_are_zero=rows_are_zero, columns_only=columns_only)
+        if passes and passes[0].to_columns:
             torch.mul(rows, self._row_scale, out=self._buffers[0][0])
+        if passes and passes[0].to_rows:
             torch.mul(columns, self._column_scale, out=self._buffers[0][1])
         rows.mul_(self._weights[0])
         columns.mul_(self._weights[0])
-        last = len(self._weights) - 1
-        for layer, weight in enumerate(self._weights[1:], start=1):
+        for layer, (this, following) in enumerate(pairwise([*passes, Passes(False, False)]), start=1):
             row_source, column_source = self._buffers[(layer - 1) % 2]
-            # The last layer is followed by none, and a single layer has no second pair of buffers.
-            row_next, column_next = (None, None) if layer == last else self._buffers[layer % 2]
-            self._to_rows.apply(column_source, rows, row_next, weight)
-            self._to_columns.apply(row_source, columns, column_next, weight)
+            # Nothing reads the buffers behind the last layer, and a single layer has but one pair.
+            row_next, column_next = self._buffers[layer % 2 if len(self._buffers) > 1 else 0]
+            weight = self._weights[layer]
+            if this.to_rows:
+                self._to_rows.apply(column_source, rows, row_next if following.to_columns else None, weight)
+            if this.to_columns:
+                self._to_columns.apply(
+                    row_source, columns, column_next if following.to_rows else None, weight
+                )
 
     def rows_from(self, columns: Tensor) -> Tensor:
         """Multiply the normalised R × C adjacency by ``columns`` (C, any width); a new fp32 tensor."""

@@ -15,7 +15,7 @@ from challenge.model.initialise import initial_embeddings
 from challenge.model.losses import bpr, sampled_softmax
 from challenge.model.memory import ROWS_AT_ONCE
 from challenge.model.parallel import Group
-from challenge.model.propagation import Propagation
+from challenge.model.propagation import Propagation, needed_passes
 from challenge.model.sampling import Batch, Sampler
 from challenge.model.scoring_head import ScoringHead
 from challenge.model.validation import Validation, mean_ndcg
@@ -91,22 +91,31 @@ class Trainer:
         batch = self.sampler.batch(step)
         if self.config.masking:
             self._propagation.hide(batch.hidden)
-        self._load_parameters()
-        self._propagation.apply_(self._rows, self._columns)
+        self._forward()
         loss, bias_gradient = self._gradients_at_output(batch)
-        self._propagation.apply_(self._rows, self._columns)
+        self._propagation.apply_(self._rows, self._columns, columns_only="rows" not in self.parameters)
         if self.config.masking:
             self._propagation.show_all()
         self._penalise(batch)
         self._update(learning_rate, bias_gradient)
         return loss
 
-    def _load_parameters(self) -> None:
+    def _forward(self) -> None:
+        """Put the outputs of all nodes into the buffers of rows and columns."""
         self._columns.copy_(self.parameters["columns"])
         if "rows" in self.parameters:
             self._rows.copy_(self.parameters["rows"])
         else:
             self._rows.zero_()
+        self._propagation.apply_(self._rows, self._columns, rows_are_zero="rows" not in self.parameters)
+
+    @property
+    def passes_per_step(self) -> int:
+        """How often a step reads all edges: forward and backward, once for each direction of a layer."""
+        own = "rows" in self.parameters
+        forward = needed_passes(self.config.readout, rows_are_zero=not own)
+        backward = needed_passes(self.config.readout, columns_only=not own)
+        return sum(map(sum, [*forward, *backward]))
 
     def _gradients_at_output(self, batch: Batch) -> tuple[float, Tensor | None]:
         """Replace the outputs by the loss's gradients there; only rows of the batch have any.
@@ -190,8 +199,7 @@ class Trainer:
 
     def evaluate(self, validation: Validation) -> float:
         """Mean NDCG on held-out tracks."""
-        self._load_parameters()
-        self._propagation.apply_(self._rows, self._columns)
+        self._forward()
         rows = self._head.exported_rows(self._group.whole(self._rows[self._tensor(validation.rows)]))
         tracks = self._group.whole(self._columns[: self.graph.n_tracks])
         bias = self._biases()[: self.graph.n_tracks]

@@ -43,7 +43,7 @@ class TrainingReport:
         steps: steps of this process.
         seconds: of this process.
         seconds_per_step: mean.
-        edges_per_second: edges summed over all layers, both directions, forward and backward.
+        edges_per_second: edges summed in all passes of a step, forward and backward.
         bandwidth_share: bytes that propagation must read, uncached, over what a copy moves in the same time;
             above 1 where caches serve.
         memory_estimate: bytes reckoned before the start.
@@ -230,7 +230,7 @@ class _Run:
         report.steps, report.seconds = steps, seconds
         training = sum(entry.get("seconds", 0.0) for entry in self._state.history)
         report.seconds_per_step = training / max(1, self._state.step)
-        edges = 4.0 * config.layers * graph.n_edges  # two directions, forward and backward
+        edges = float(self.trainer.passes_per_step * graph.n_edges)
         width = config.embedding_size * (4 if config.storage == "fp32" else 2) + 4
         if steps and report.seconds_per_step > 0:
             report.edges_per_second = edges / report.seconds_per_step

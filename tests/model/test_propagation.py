@@ -6,7 +6,7 @@ import torch
 from model.worlds import dense_propagation, random_graph
 
 from challenge.model.kernels import prefers_compiled
-from challenge.model.propagation import Propagation, mirror_edges
+from challenge.model.propagation import Propagation, mirror_edges, needed_passes
 
 
 def start(graph, size=6, seed=1):
@@ -161,3 +161,31 @@ def test_large_graphs_on_a_cpu_use_the_compiled_kernel():
     assert prefers_compiled(10_000_000, torch.device("cpu"))
     assert not prefers_compiled(1_000, torch.device("cpu"))
     assert not prefers_compiled(10_000_000, torch.device("cuda"))
+
+
+@pytest.mark.parametrize(
+    "weights", [(0.0, 1.0), (0.5, 0.5), (0.0, 0.5, 0.5), (0.2, 0.0, 0.3, 0.1), (0.1, 0.9, 0.0)]
+)
+def test_passes_left_out_change_nothing(weights):
+    graph = random_graph(tokens=3, smoothing=2.0)
+    rows, columns = start(graph)
+    propagation = Propagation(graph, embedding_size=6, layer_weights=weights)
+
+    def run(rows, columns, **options):
+        out = torch.tensor(rows, dtype=torch.float32), torch.tensor(columns, dtype=torch.float32)
+        propagation.apply_(*out, **options)
+        return [tensor.numpy() for tensor in out]
+
+    nothing = np.zeros_like(rows)
+    for found, wanted in zip(run(nothing, columns, rows_are_zero=True), run(nothing, columns), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_array_equal(run(rows, columns, columns_only=True)[1], run(rows, columns)[1])
+
+
+def test_two_layers_without_row_embeddings_take_five_passes_of_eight():
+    weights = (0.0, 0.5, 0.5)
+    assert needed_passes(weights, rows_are_zero=True) == [(True, False), (False, True)]
+    assert needed_passes(weights, columns_only=True) == [(True, True), (False, True)]
+    assert needed_passes(weights) == [(True, True), (True, True)]
+    # A last layer that does not count is not computed, nor what only it would read.
+    assert needed_passes((0.5, 0.5, 0.0), columns_only=True) == [(False, True), (False, False)]
