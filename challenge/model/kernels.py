@@ -35,16 +35,19 @@ class Kernel(Protocol):
         """
         ...
 
-    def hide(self, edges: Int64Array) -> None:
-        """Leave these edges, counted in this direction's order, out of all sums until :meth:`show`."""
+    def hide(self, edges: Tensor) -> None:
+        """Leave these edges, counted in this direction's order, out of all sums until :meth:`show`.
+
+        Indices are int64 (int32 will do on a GPU), here and below, and lie on the kernel's device.
+        """
         ...
 
-    def show(self, edges: Int64Array) -> None:
+    def show(self, edges: Tensor) -> None:
         """Count these edges again."""
         ...
 
-    def rescale(self, nodes: Int64Array, scale: FloatArray) -> None:
-        """Replace the scales of some nodes of this side."""
+    def rescale(self, nodes: Tensor, scale: Tensor) -> None:
+        """Replace the scales, fp32, of some nodes of this side."""
         ...
 
 
@@ -101,25 +104,23 @@ class EmbeddingBagKernel:
             if following is not None:
                 torch.mul(sums, self._square[start:stop], out=following[start:stop])
 
-    def hide(self, edges: Int64Array) -> None:
+    def hide(self, edges: Tensor) -> None:
         """See :class:`Kernel`."""
         self._set(edges, 0.0)
 
-    def show(self, edges: Int64Array) -> None:
+    def show(self, edges: Tensor) -> None:
         """See :class:`Kernel`."""
         self._set(edges, 1.0)
 
-    def _set(self, edges: Int64Array, value: float) -> None:
+    def _set(self, edges: Tensor, value: float) -> None:
         if self._weights is None:
             raise ValueError("the kernel was built without masking")
-        self._weights[torch.from_numpy(edges).to(self._weights.device)] = value
+        self._weights[edges] = value
 
-    def rescale(self, nodes: Int64Array, scale: FloatArray) -> None:
+    def rescale(self, nodes: Tensor, scale: Tensor) -> None:
         """See :class:`Kernel`."""
-        place = torch.from_numpy(nodes).to(self._scale.device)
-        values = torch.from_numpy(scale).to(self._scale.device)[:, None]
-        self._scale[place] = values
-        self._square[place] = values * values
+        self._scale[nodes] = scale[:, None]
+        self._square[nodes] = (scale * scale)[:, None]
 
 
 def _ranges(total: int, step: int) -> list[tuple[int, int]]:

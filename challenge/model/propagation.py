@@ -12,12 +12,11 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import NamedTuple
 
-import numpy as np
-import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from challenge.graph import BipartiteGraph, inverse_root
+from challenge.graph import BipartiteGraph
+from challenge.model.hiding import Hiding
 from challenge.model.kernels import Kernel, new_kernel, prefers_compiled
 from challenge.types import FloatArray, Int32Array, Int64Array
 
@@ -70,7 +69,6 @@ class Propagation:
         maskable: bool = False,
         compiled: bool | None = None,
     ) -> None:
-        self._graph = graph
         self._weights = layer_weights
         self.device = device = device or torch.device("cpu")
         self._dtype = dtype = STORAGE[storage]
@@ -100,8 +98,8 @@ class Propagation:
             )
             for _ in range(min(2, len(layer_weights) - 1))
         ]
-        self._mirror = mirror_edges(graph) if maskable else np.empty(0, np.int64)
-        self._hidden = np.empty(0, np.int64)
+        self._hiding = Hiding(graph, device) if maskable else None
+        self._hidden: tuple[Tensor, Tensor] | None = None
 
     def apply_(
         self, rows: Tensor, columns: Tensor, *, rows_are_zero: bool = False, columns_only: bool = False
@@ -142,47 +140,30 @@ class Propagation:
         self._to_columns.apply((rows * self._row_scale).to(self._dtype), result, None, 1.0)
         return result
 
-    def hide(self, edges: Int64Array) -> None:
+    def hide(self, edges: Tensor, rows: Tensor | None = None) -> None:
         """Leave these edges (places in ``graph.row_indices``, ascending) out until :meth:`show_all`.
 
         Degrees of the rows are counted without them; those of the columns stay, being large where it matters.
+        ``rows`` are those that the edges belong to, and maybe more, ascending and distinct; without them they
+        are looked up. Both are int64 and lie on the propagation's device.
         """
-        self._hidden = edges
+        assert self._hiding is not None, "the propagation was built without masking"
+        rows = self._hiding.rows_of(edges) if rows is None else rows
+        self._hidden = (edges, rows)
         self._to_rows.hide(edges)
-        self._to_columns.hide(self._mirror[edges])
-        self._rescale(edges, hidden=True)
+        self._to_columns.hide(self._hiding.mirror[edges])
+        self._rescale(*self._hiding.scales(edges, rows))
 
     def show_all(self) -> None:
         """Count all edges again."""
-        self._to_rows.show(self._hidden)
-        self._to_columns.show(self._mirror[self._hidden])
-        self._rescale(self._hidden, hidden=False)
-        self._hidden = np.empty(0, np.int64)
-
-    def _rescale(self, edges: Int64Array, *, hidden: bool) -> None:
-        graph = self._graph
-        rows, first = np.unique(np.searchsorted(graph.row_indptr, edges, side="right") - 1, return_index=True)
-        if len(rows) == 0:
+        if self._hiding is None or self._hidden is None:
             return
-        scale = graph.row_scale[rows]
-        if hidden:
-            lost = np.add.reduceat(graph.column_weight[graph.row_indices[edges]], first)
-            positive = scale > 0
-            denominator = np.where(positive, 1.0 / np.where(positive, scale, 1.0) ** 2, 0.0)
-            left = np.diff(graph.row_indptr)[rows] > np.diff(np.append(first, len(edges)))
-            scale = inverse_root(np.where(left, denominator - lost, 0.0))
+        edges, rows = self._hidden
+        self._to_rows.show(edges)
+        self._to_columns.show(self._hiding.mirror[edges])
+        self._rescale(rows, self._hiding.row_scale[rows])
+        self._hidden = None
+
+    def _rescale(self, rows: Tensor, scale: Tensor) -> None:
         self._to_rows.rescale(rows, scale)
-        self._row_scale[torch.from_numpy(rows).to(self._row_scale.device)] = torch.from_numpy(scale)[
-            :, None
-        ].to(self._row_scale.device)
-
-
-def mirror_edges(graph: BipartiteGraph) -> Int64Array:
-    """Return the place in ``column_indices`` of each edge of ``row_indices``, int64, shape (E,)."""
-    # Turning a matrix of edge numbers is a counting sort: far faster than sorting 66 million columns.
-    numbers = np.arange(graph.n_edges, dtype=np.int64)
-    shape = (graph.n_rows, graph.n_columns)
-    turned = sp.csr_matrix((numbers, graph.row_indices, graph.row_indptr), shape=shape).tocsc()
-    place = np.empty(graph.n_edges, np.int64)
-    place[turned.data] = numbers
-    return place
+        self._row_scale[rows] = scale[:, None]

@@ -174,14 +174,15 @@ class _Run:
         steps = self.trainer.sampler.steps_per_epoch
         begin = time.monotonic()
         epoch = self._state.step // steps + 1
-        losses = []
+        losses: list[Tensor] = []
         while self._state.step < epoch * steps:
             losses.append(self.trainer.step(self._state.step, learning_rate=self._learning_rate()))
             self._state.step += 1
-            advance(1, note=f"loss {losses[-1]:.4f}")
+            advance(1, note=self._note(losses))
             self._checkpoint_if_due()
+        loss = float(np.mean(torch.stack(losses).cpu().numpy()))
         wait_for(self.trainer.device)
-        entry = {"epoch": epoch, "loss": float(np.mean(losses)), "seconds": time.monotonic() - begin}
+        entry = {"epoch": epoch, "loss": loss, "seconds": time.monotonic() - begin}
         if self._validation is not None and epoch % self._config.validate_every == 0:
             self._judge(entry)
         else:
@@ -191,6 +192,11 @@ class _Run:
             f"epoch {epoch}: loss {entry['loss']:.4f}{score}, {entry['seconds'] / len(losses):.2f} s a step"
         )
         self._checkpoint()
+
+    def _note(self, losses: list[Tensor]) -> str:
+        # To read the last loss is to wait for it: a GPU would stand still until the next step is queued.
+        behind = 0 if self.trainer.device.type == "cpu" else 2
+        return f"loss {losses[-1 - behind].item():.4f}" if len(losses) > behind else ""
 
     def _judge(self, entry: dict[str, Any]) -> None:
         """Validate, keep the parameters if they are the best so far, and write the entry down."""

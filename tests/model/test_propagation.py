@@ -5,8 +5,9 @@ import pytest
 import torch
 from model.worlds import dense_propagation, random_graph
 
+from challenge.model.hiding import Hiding, mirror_edges
 from challenge.model.kernels import prefers_compiled
-from challenge.model.propagation import Propagation, mirror_edges, needed_passes
+from challenge.model.propagation import Propagation, needed_passes
 
 
 def start(graph, size=6, seed=1):
@@ -74,7 +75,7 @@ def test_hidden_edges_take_no_part_and_come_back(compiled):
     propagation = Propagation(
         graph, embedding_size=6, layer_weights=weights, maskable=True, compiled=compiled
     )
-    propagation.hide(hidden)
+    propagation.hide(torch.from_numpy(hidden))
     out = torch.tensor(rows, dtype=torch.float32), torch.tensor(columns, dtype=torch.float32)
     propagation.apply_(*out)
     for found, wanted in zip(out, expected, strict=True):
@@ -189,3 +190,21 @@ def test_two_layers_without_row_embeddings_take_five_passes_of_eight():
     assert needed_passes(weights) == [(True, True), (True, True)]
     # A last layer that does not count is not computed, nor what only it would read.
     assert needed_passes((0.5, 0.5, 0.0), columns_only=True) == [(False, True), (False, False)]
+
+
+def test_scales_without_hidden_edges_are_the_same_as_a_gpu_computes_them():
+    graph = random_graph(40, 30, tokens=4, smoothing=3.0)
+    hiding = Hiding(graph, torch.device("cpu"))
+    rng = np.random.default_rng(5)
+    gone = rng.random(graph.n_edges) < 0.4
+    gone[graph.row_indptr[7] : graph.row_indptr[8]] = True  # a row that loses all
+    gone[graph.row_indptr[9] : graph.row_indptr[10]] = False  # and one that loses none
+    edges, rows = torch.from_numpy(np.flatnonzero(gone)), torch.arange(graph.n_rows)
+    wanted = graph.without_edges(gone).row_scale
+    found_rows, found = hiding.scales(edges, rows)
+    np.testing.assert_allclose(found, wanted[found_rows], rtol=1e-6)
+    assert set(np.setdiff1d(rows, found_rows)) >= {9, graph.n_rows - 1}
+    np.testing.assert_allclose(hiding._scales_on_device(edges, rows), wanted, rtol=1e-6)
+    assert hiding._scales_on_device(edges, rows)[7] == 0
+    assert hiding._scales_on_device(edges[:0], rows).equal(hiding.row_scale)
+    np.testing.assert_array_equal(hiding.rows_of(edges), found_rows)
