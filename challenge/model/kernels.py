@@ -8,7 +8,8 @@ If ``y`` is ``s * z`` for the layer's embeddings ``z``, then ``s_i * g_i`` is th
 
 from __future__ import annotations
 
-from typing import Protocol
+from importlib.util import find_spec
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -23,6 +24,8 @@ and the page faults cost more than the sums (CPU)."""
 
 
 _WORTH_COMPILING = 500_000
+
+KernelName = Literal["compiled", "embedding_bag", "triton"]
 
 
 class Kernel(Protocol):
@@ -127,33 +130,50 @@ def _ranges(total: int, step: int) -> list[tuple[int, int]]:
     return [(start, min(start + step, total)) for start in range(0, total, step)]
 
 
-def prefers_compiled(n_edges: int, device: torch.device) -> bool:
-    """Whether the compiled kernel is the faster one: on a CPU, where edges repay two seconds of compiling.
+def choose_kernel(
+    n_edges: int, device: torch.device, *, embedding_size: int, storage: torch.dtype
+) -> tuple[KernelName, str]:
+    """Return the kernel to use on a device, and the reason in words.
 
-    The rule was set by ``benchmarks/propagation.py`` and is not measured at each start: the two kernels round
-    differently, and results must not hang on a clock.
+    The rules were set by ``benchmarks/`` and nothing is timed at each start: the kernels round differently,
+    and results must not hang on a clock. On a GPU the Triton kernel has to agree with a plain sum first.
     """
-    return device.type == "cpu" and n_edges >= _WORTH_COMPILING
+    if device.type == "cpu":
+        if n_edges >= _WORTH_COMPILING:
+            return "compiled", "the fastest on a CPU"
+        return "embedding_bag", "too few edges to repay compiling"
+    if device.type != "cuda" or find_spec("triton") is None:
+        return "embedding_bag", "triton is not installed"
+    from challenge.model.triton_kernel import self_check
+
+    failure = self_check(embedding_size, storage, device)
+    if failure is not None:
+        return "embedding_bag", f"Triton's failed its check: {failure}"
+    return "triton", "agrees with a plain sum here"
 
 
 def new_kernel(
+    name: KernelName,
     indptr: Int64Array,
     indices: Int32Array,
     scale: FloatArray,
     *,
-    compiled: bool,
     embedding_size: int,
     device: torch.device,
     storage: torch.dtype,
     maskable: bool,
 ) -> Kernel:
-    """Make the kernel of one direction of a graph."""
-    if compiled:
+    """Make the kernel ``name`` of one direction of a graph."""
+    if name == "compiled":
         from challenge.model.compiled import CompiledKernel
 
         return CompiledKernel(
             indptr, indices, scale, embedding_size=embedding_size, storage=storage, maskable=maskable
         )
+    if name == "triton":
+        from challenge.model.triton_kernel import TritonKernel
+
+        return TritonKernel(indptr, indices, scale, device=device)
     return EmbeddingBagKernel(
         indptr,
         indices,

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from challenge.graph import BipartiteGraph
 from challenge.model.hiding import Hiding
-from challenge.model.kernels import Kernel, new_kernel, prefers_compiled
+from challenge.model.kernels import Kernel, KernelName, choose_kernel, new_kernel
 from challenge.types import FloatArray, Int32Array, Int64Array
 
 STORAGE = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -54,7 +54,7 @@ def needed_passes(
 class Propagation:
     """The operator ``P`` of one graph on one device; letters R rows, C columns, D dimensions.
 
-    ``compiled`` chooses the kernel; None takes what :func:`challenge.model.kernels.prefers_compiled` says.
+    ``kernel`` None takes what :func:`challenge.model.kernels.choose_kernel` says; ``kernel_reason`` tells.
     Besides the caller's tensors it holds two buffers of (R + C) × D in the storage's dtype.
     """
 
@@ -67,28 +67,32 @@ class Propagation:
         device: torch.device | None = None,
         storage: str = "fp32",
         maskable: bool = False,
-        compiled: bool | None = None,
+        kernel: KernelName | None = None,
     ) -> None:
         self._weights = layer_weights
         self.device = device = device or torch.device("cpu")
         self._dtype = dtype = STORAGE[storage]
 
-        compiled = prefers_compiled(graph.n_edges, device) if compiled is None else compiled
+        self.kernel, self.kernel_reason = (
+            (kernel, "as asked")
+            if kernel is not None
+            else choose_kernel(graph.n_edges, device, embedding_size=embedding_size, storage=dtype)
+        )
 
-        def kernel(indptr: Int64Array, indices: Int32Array, scale: FloatArray) -> Kernel:
+        def one_way(indptr: Int64Array, indices: Int32Array, scale: FloatArray) -> Kernel:
             return new_kernel(
+                self.kernel,
                 indptr,
                 indices,
                 scale,
-                compiled=compiled,
                 embedding_size=embedding_size,
                 device=device,
                 storage=dtype,
                 maskable=maskable,
             )
 
-        self._to_rows = kernel(graph.row_indptr, graph.row_indices, graph.row_scale)
-        self._to_columns = kernel(graph.column_indptr, graph.column_indices, graph.column_scale)
+        self._to_rows = one_way(graph.row_indptr, graph.row_indices, graph.row_scale)
+        self._to_columns = one_way(graph.column_indptr, graph.column_indices, graph.column_scale)
         self._row_scale = torch.from_numpy(graph.row_scale.copy()).to(device)[:, None]
         self._column_scale = torch.from_numpy(graph.column_scale.copy()).to(device)[:, None]
         self._buffers = [

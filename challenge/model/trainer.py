@@ -120,6 +120,11 @@ class Trainer:
         self._propagation.apply_(self._rows, self._columns, rows_are_zero="rows" not in self.parameters)
 
     @property
+    def kernel(self) -> str:
+        """Which kernel propagates, and why."""
+        return f"{self._propagation.kernel} ({self._propagation.kernel_reason})"
+
+    @property
     def passes_per_step(self) -> int:
         """How often a step reads all edges: forward and backward, once for each direction of a layer."""
         own = "rows" in self.parameters

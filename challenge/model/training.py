@@ -37,6 +37,7 @@ class TrainingReport:
     Attributes:
         device: where it ran.
         device_reason: why there.
+        kernel: which gathers and sums, and why.
         epochs: one entry an epoch: ``epoch``, ``loss``, ``seconds``, and ``ndcg`` where validated.
         best_epoch: whose parameters were kept; 0 for the initial ones.
         stopped: why it ended.
@@ -51,6 +52,7 @@ class TrainingReport:
 
     device: str
     device_reason: str
+    kernel: str = ""
     epochs: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int = 0
     stopped: str = "all epochs done"
@@ -104,6 +106,8 @@ def train(
     )
     watched = validation and validation.within(columns)
     run = _Run(core, config, watched, chosen, checkpoint_dir, report, join_group(chosen))
+    report.kernel = run.trainer.kernel
+    progress.message(f"Propagation by {report.kernel}")
     if resume and checkpoint_dir is not None and has_checkpoint(checkpoint_dir):
         run.resume()
     run.all_epochs()
