@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import torch
 import triton
@@ -41,24 +40,24 @@ class Tuning:
 
 
 @triton.jit(do_not_specialize=["n"])
-def _gather_sum(
-    begin_of: Any,
-    count_of: Any,
-    node_of: Any,
-    indices: Any,
-    source: Any,
-    scale: Any,
-    total: Any,
-    following: Any,
-    n: Any,
-    factor: Any,
+def _gather_sum(  # type: ignore[no-untyped-def]  # Triton would read annotations as its own
+    begin_of,
+    count_of,
+    node_of,
+    indices,
+    source,
+    scale,
+    total,
+    following,
+    n,
+    factor,
     GATHER: tl.constexpr,  # noqa: N803 - constants of the compiled code
     FINISH: tl.constexpr,  # noqa: N803
     FOLLOWED: tl.constexpr,  # noqa: N803
     SIZE: tl.constexpr,  # noqa: N803
     WIDTH: tl.constexpr,  # noqa: N803
     NODES: tl.constexpr,  # noqa: N803
-) -> None:
+):
     """Sum rows of ``source`` for NODES of ``n`` runs of edges; SIZE numbers a row, WIDTH the next power of 2.
 
     GATHER: an edge's row is ``indices[edge]``, and hidden where that is negative; otherwise it is the edge.
