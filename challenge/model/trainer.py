@@ -93,6 +93,10 @@ class Trainer:
             parameters["bias"] = torch.from_numpy(bias).to(self.device)
         return parameters
 
+    def batch(self, step: int) -> TensorBatch:
+        """Draw the batch of a step, on the device."""
+        return self._batches.get(step).whole
+
     def step(self, step: int, *, learning_rate: float) -> Tensor:
         """Draw batch ``step``, move the parameters once, and return the loss, float64, on the device.
 
