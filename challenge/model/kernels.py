@@ -144,7 +144,7 @@ def choose_kernel(
         return "embedding_bag", "too few edges to repay compiling"
     if device.type != "cuda" or find_spec("triton") is None:
         return "embedding_bag", "triton is not installed"
-    from challenge.model.triton_kernel import self_check
+    from challenge.model.triton_check import self_check
 
     failure = self_check(embedding_size, storage, device)
     if failure is not None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from challenge.graph import BipartiteGraph
+from challenge.model.batch_loss import BatchLoss
 from challenge.model.batch_source import prepared_batches
-from challenge.model.batches import Part, PreparedBatch, TensorBatch
+from challenge.model.batches import PreparedBatch, TensorBatch
 from challenge.model.config import LightGCNConfig
 from challenge.model.export import initial_bias
 from challenge.model.initialise import initial_embeddings
-from challenge.model.losses import bpr, sampled_softmax
 from challenge.model.memory import ROWS_AT_ONCE
 from challenge.model.parallel import Group
 from challenge.model.propagation import Propagation, needed_passes
@@ -22,16 +20,8 @@ from challenge.model.sampling import Sampler
 from challenge.model.scoring_head import ScoringHead
 from challenge.model.validation import Validation, mean_ndcg
 
-
-class _Gradients(NamedTuple):
-    """Gradients at the outputs of some rows and columns, and the loss."""
-
-    at_rows: Tensor
-    at_columns: Tensor
-    rows: Tensor
-    columns: Tensor
-    bias: Tensor | None
-    loss: Tensor
+_ROOMY = 16 << 30
+"""Bytes of a GPU on which 2 GB more for the logits of a batch do not matter."""
 
 
 class Trainer:
@@ -59,6 +49,7 @@ class Trainer:
         self.sampler = Sampler(self.graph, config)
         self._batches = prepared_batches(self.sampler, device, self._rows_at_once)
         self._head = ScoringHead(config)
+        self._loss = BatchLoss(config, self._group)
         self._propagation = self._new_propagation(self.graph, maskable=config.masking)
         self.parameters = self._initial_parameters()
         self._optimiser = torch.optim.Adam(
@@ -68,8 +59,9 @@ class Trainer:
         self._columns = torch.zeros(graph.n_columns, self._width, device=device)
 
     def _rows_at_once(self) -> int:
-        # A GPU needs large matrices to be busy, and has the memory for them.
-        return ROWS_AT_ONCE if self.device.type == "cpu" else 4 * ROWS_AT_ONCE
+        """Rows of a batch judged at once: a GPU needs large matrices to be busy, where it has room."""
+        roomy = self.device.type == "cuda" and torch.cuda.mem_get_info(self.device)[1] >= _ROOMY
+        return 4 * ROWS_AT_ONCE if roomy else ROWS_AT_ONCE
 
     def _new_propagation(self, graph: BipartiteGraph, *, maskable: bool) -> Propagation:
         return Propagation(
@@ -141,7 +133,11 @@ class Trainer:
 
         Logits exist for some rows at a time, so that a batch may be large where propagation is dear.
         """
-        parts = [self._part(part, len(batch.whole.positives)) for part in batch.parts]
+        of_positives, biases = len(batch.whole.positives), self.parameters.get("bias")
+        parts = [
+            self._loss.gradients(part, of_positives, self._rows, self._columns, biases)
+            for part in batch.parts
+        ]
         self._rows.zero_()
         self._columns.zero_()
         bias = torch.zeros_like(self.parameters["bias"]) if self.config.bias else None
@@ -152,51 +148,6 @@ class Trainer:
                 bias.index_add_(0, part.at_columns, part.bias)
         loss = torch.zeros((), dtype=torch.float64, device=self.device)
         return sum((part.loss for part in parts), loss), bias
-
-    def _part(self, part: Part, of_positives: int) -> _Gradients:
-        """Loss and gradients of a part of a batch with ``of_positives`` positives in all."""
-        batch = part.batch
-        rows = self._group.whole(self._rows[batch.rows]).requires_grad_()
-        columns = self._group.whole(self._columns[part.distinct]).requires_grad_()
-        bias = self.parameters["bias"][part.distinct].requires_grad_() if self.config.bias else None
-        share = len(batch.positives) / max(1, of_positives)
-        loss = share * self._loss(batch, rows, columns, bias, part.place)
-        loss.backward()  # type: ignore[no-untyped-call]
-        return _Gradients(
-            batch.rows,
-            part.distinct,
-            self._own_gradient(rows),
-            self._own_gradient(columns),
-            None if bias is None else self._group.total(_gradient(bias)),
-            self._group.total(loss.detach().clone()),
-        )
-
-    def _own_gradient(self, leaf: Tensor) -> Tensor:
-        return self._group.own(self._group.total(_gradient(leaf)))
-
-    def _loss(
-        self, batch: TensorBatch, rows: Tensor, columns: Tensor, bias: Tensor | None, place: Tensor
-    ) -> Tensor:
-        """This process's part of the batch's loss: that of every n-th row."""
-        at_positive, at_negative = place[: len(batch.positives)], place[len(batch.positives) :]
-        of_row = batch.row_of_positive
-        rank, size = self._group.rank, self._group.size
-        bpr_negative = at_negative
-        if size > 1:
-            mine = of_row % size == rank
-            at_positive, of_row = at_positive[mine], of_row[mine]
-            bpr_negative = at_negative[mine] if self.config.objective == "bpr" else at_negative
-        share = len(of_row) / max(1, len(batch.positives))
-        if share == 0:  # a mean over nothing would not be a number
-            return (rows.sum() + columns.sum() + (0.0 if bias is None else bias.sum())) * 0.0
-        rows, columns = self._head.rows(rows), self._head.columns(columns)
-        positive = (rows[of_row] * columns[at_positive]).sum(1)
-        if self.config.objective == "bpr":
-            return share * bpr(positive, (rows[of_row] * columns[bpr_negative]).sum(1))
-        negative = rows[rank::size] @ columns[at_negative].T
-        if bias is not None:
-            positive, negative = positive + bias[at_positive], negative + bias[at_negative]
-        return share * sampled_softmax(positive, negative, of_row // size, batch.log_expected)
 
     def _penalise(self, batch: TensorBatch) -> None:
         """Add the gradient of l2 / 2 times the mean square norm of the batch's layer-0 embeddings."""
@@ -274,8 +225,3 @@ def _add_at(target: Tensor, index: Tensor, values: Tensor, weight: float) -> Non
         target.index_add_(0, index, values, alpha=weight)
     else:  # index_add_ would add in whatever order the GPU's threads come
         target.index_put_((index,), weight * values, accumulate=True)
-
-
-def _gradient(tensor: Tensor) -> Tensor:
-    """Gradient of a leaf; zeros where it took no part in the loss."""
-    return torch.zeros_like(tensor) if tensor.grad is None else tensor.grad

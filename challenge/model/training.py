@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 import torch
 from torch import Tensor
 
 from challenge import progress
 from challenge.graph import BipartiteGraph
-from challenge.model.checkpoint import TrainingState, has_checkpoint, load_checkpoint, save_checkpoint
+from challenge.model import checkpoint as checkpoints
 from challenge.model.config import LightGCNConfig
-from challenge.model.device import choose_device, copy_bandwidth, wait_for
+from challenge.model.device import choose_device, copy_bandwidth, prepare_device, wait_for
 from challenge.model.embeddings import Embeddings
 from challenge.model.export import embed
 from challenge.model.memory import GraphSize, available_memory, require_memory
 from challenge.model.parallel import Group, join_group
 from challenge.model.trainer import Trainer
 from challenge.model.validation import Validation
-from challenge.threads import thread_count
 
-_UNSEEN_BY_FINGERPRINT = ("max_seconds", "checkpoint_minutes", "patience")
+_STEPS_BETWEEN_NOTES = 8
+"""Steps on a GPU between two looks at the loss."""
 
 
 @dataclass
@@ -96,8 +93,7 @@ def train(
     """
     chosen, reason = choose_device(device)
     progress.message(f"LightGCN on {chosen} ({reason})")
-    if chosen.type == "cpu":
-        torch.set_num_threads(thread_count())
+    prepare_device(chosen)
     columns = graph.columns_of_degree(config.min_degree)
     core = graph.with_columns(columns)
     report = TrainingReport(str(chosen), reason)
@@ -108,7 +104,7 @@ def train(
     run = _Run(core, config, watched, chosen, checkpoint_dir, report, join_group(chosen))
     report.kernel = run.trainer.kernel
     progress.message(f"Propagation by {report.kernel}")
-    if resume and checkpoint_dir is not None and has_checkpoint(checkpoint_dir):
+    if resume and checkpoint_dir is not None and checkpoints.has_checkpoint(checkpoint_dir):
         run.resume()
     run.all_epochs()
     run.trainer.release()
@@ -135,14 +131,15 @@ class _Run:
         self._validation = validation
         self._folder = checkpoint_dir
         self._report = report
-        self._state = TrainingState(fingerprint(graph, config))
+        self._state = checkpoints.TrainingState(checkpoints.fingerprint(graph, config))
         self._best: dict[str, Tensor] = {}
+        self._shown = ""
         self._last_checkpoint = time.monotonic()
 
     def resume(self) -> None:
         """Go on from the checkpoint in the folder."""
         assert self._folder is not None
-        tensors, self._state = load_checkpoint(self._folder, fingerprint=self._state.fingerprint)
+        tensors, self._state = checkpoints.load_checkpoint(self._folder, fingerprint=self._state.fingerprint)
         device = self.trainer.device
         best = {k[5:]: t.to(device) for k, t in tensors.items() if k.startswith("best.")}
         self._best = {name: self.trainer.own(tensor) for name, tensor in best.items()}
@@ -198,9 +195,10 @@ class _Run:
         self._checkpoint()
 
     def _note(self, losses: list[Tensor]) -> str:
-        # To read the last loss is to wait for it: a GPU would stand still until the next step is queued.
-        behind = 0 if self.trainer.device.type == "cpu" else 2
-        return f"loss {losses[-1 - behind].item():.4f}" if len(losses) > behind else ""
+        # To read a loss is to wait for all that is queued, and a GPU then stands still until more is.
+        if self.trainer.device.type == "cpu" or len(losses) % _STEPS_BETWEEN_NOTES == 0:
+            self._shown = f"loss {losses[-1].item():.4f}"
+        return self._shown
 
     def _judge(self, entry: dict[str, Any]) -> None:
         """Validate, keep the parameters if they are the best so far, and write the entry down."""
@@ -216,10 +214,8 @@ class _Run:
                     self._best[name] = tensor.detach().clone()
 
     def _learning_rate(self) -> float:
-        if self._config.schedule == "constant":
-            return self._config.learning_rate
         total = max(1, self._config.epochs * self.trainer.sampler.steps_per_epoch)
-        return self._config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * self._state.step / total))
+        return self._config.learning_rate_at(self._state.step, total)
 
     def _checkpoint_if_due(self) -> None:
         late = time.monotonic() - self._last_checkpoint >= 60 * self._config.checkpoint_minutes
@@ -231,7 +227,7 @@ class _Run:
             best = {f"best.{name}": self.trainer.whole(tensor) for name, tensor in self._best.items()}
             tensors = self.trainer.tensors() | best
             if self._group.rank == 0:
-                save_checkpoint(self._folder, tensors, self._state)
+                checkpoints.save_checkpoint(self._folder, tensors, self._state)
         self._last_checkpoint = time.monotonic()
 
     def _summarise(self, steps: int, seconds: float) -> None:
@@ -250,14 +246,3 @@ class _Run:
                 f"{report.edges_per_second / 1e6:,.0f} M edges/s, "
                 f"{report.bandwidth_share:.0%} of the memory bandwidth"
             )
-
-
-def fingerprint(graph: BipartiteGraph, config: LightGCNConfig) -> str:
-    """Hash of all that training depends on: the edges and the settings, but for those that only end it."""
-    settings = {k: v for k, v in asdict(config).items() if k not in _UNSEEN_BY_FINGERPRINT}
-    if config.schedule == "constant":
-        del settings["epochs"]
-    digest = hashlib.sha256(orjson.dumps(settings, option=orjson.OPT_SORT_KEYS))
-    for array in (graph.row_indptr, graph.row_indices, graph.column_weight):
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()

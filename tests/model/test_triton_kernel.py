@@ -17,7 +17,8 @@ if not ON_GPU and np.lib.NumpyVersion(np.__version__) >= "2.4.0":
 from challenge.model import kernels
 from challenge.model.kernels import EmbeddingBagKernel
 from challenge.model.propagation import Propagation
-from challenge.model.triton_kernel import TritonKernel, Tuning, self_check
+from challenge.model.triton_check import self_check
+from challenge.model.triton_kernel import TritonKernel, Tuning
 
 DEVICE = torch.device("cuda" if ON_GPU else "cpu")
 
@@ -109,7 +110,7 @@ def test_checks_itself(storage, monkeypatch):
     self_check.cache_clear()
     assert "TypeError" in self_check(8, storage, DEVICE)
     cuda = torch.device("cuda")
-    monkeypatch.setattr("challenge.model.triton_kernel.self_check", lambda *_: "total is off by 3")
+    monkeypatch.setattr("challenge.model.triton_check.self_check", lambda *_: "total is off by 3")
     name, reason = kernels.choose_kernel(100, cuda, embedding_size=8, storage=storage)
     assert name == "embedding_bag"
     assert reason == "Triton's failed its check: total is off by 3"
