@@ -84,7 +84,7 @@ class Bench:
             yield Row(f"of it, drawing a batch (host, one thread), {storage}", self._draw_seconds(trainer))
 
     def _seconds_a_step(self, trainer: Trainer, warm_up: int = 3) -> float:
-        steps = max(2, 2 * self._rounds)
+        steps = 6 * self._rounds  # more than are drawn ahead
         for step in range(warm_up + steps):
             if step == warm_up:
                 wait_for(self._device)
@@ -103,6 +103,8 @@ class Bench:
         start = time.perf_counter()
         held_graph, validation = hold_out(self._graph, n_rows=min(500, self._graph.n_rows // 4))
         yield Row("holding out the validation", time.perf_counter() - start)
+        if self._device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self._device)
         start = time.perf_counter()
         result = train(
             held_graph, self._config, validation=validation, full_graph=self._graph, device=str(self._device)

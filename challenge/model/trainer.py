@@ -47,6 +47,7 @@ class Trainer:
         self._group = group or Group()
         self._width = self._group.width(config.embedding_size)
         self.sampler = Sampler(self.graph, config)
+        self._roomy = device.type == "cuda" and torch.cuda.mem_get_info(device)[1] >= _ROOMY
         self._batches = prepared_batches(self.sampler, device, self._rows_at_once)
         self._head = ScoringHead(config)
         self._loss = BatchLoss(config, self._group)
@@ -60,8 +61,7 @@ class Trainer:
 
     def _rows_at_once(self) -> int:
         """Rows of a batch judged at once: a GPU needs large matrices to be busy, where it has room."""
-        roomy = self.device.type == "cuda" and torch.cuda.mem_get_info(self.device)[1] >= _ROOMY
-        return 4 * ROWS_AT_ONCE if roomy else ROWS_AT_ONCE
+        return 4 * ROWS_AT_ONCE if self._roomy else ROWS_AT_ONCE
 
     def _new_propagation(self, graph: BipartiteGraph, *, maskable: bool) -> Propagation:
         return Propagation(
