@@ -12,6 +12,7 @@ from challenge.model.config import LightGCNConfig, paper_config
 from challenge.model.device_sampling import DeviceSampler
 from challenge.model.prefetch import Prefetcher
 from challenge.model.sampling import Sampler
+from challenge.model.trainer import Trainer
 
 CPU = torch.device("cpu")
 
@@ -94,3 +95,28 @@ def test_draws_of_several_threads_are_those_of_one():
         np.testing.assert_array_equal(found.positives, wanted.positives)
         np.testing.assert_array_equal(found.hidden, wanted.hidden)
     prefetcher.close()
+
+
+@pytest.mark.parametrize("name", ["whole", "in parts"])
+def test_a_step_the_way_of_a_gpu_is_that_of_a_cpu(name, monkeypatch):
+    graph = random_graph(80, 50, tokens=5)
+    config = LightGCNConfig(embedding_size=8, batch_size=30, negatives=20, positives=4, smoothing=1.0)
+    if name == "in parts":
+        monkeypatch.setattr("challenge.model.trainer.ROWS_AT_ONCE", 7)
+    plain = Trainer(graph, config, CPU)
+
+    def drawn_ahead(sampler, device, rows_at_once):
+        on_device = DeviceSampler(sampler, device)
+        return Prefetcher(lambda step: PreparedBatch.of(on_device.batch(step), rows_at_once()), ahead=3)
+
+    monkeypatch.setattr("challenge.model.trainer.prepared_batches", drawn_ahead)
+    ahead = Trainer(graph, config, CPU)
+    hiding = ahead._propagation._hiding
+    monkeypatch.setattr(hiding, "scales", lambda edges, rows: (rows, hiding._scales_on_device(edges, rows)))
+    # Scales of rows differ in the last bit, and Adam carries that on.
+    for step in range(5):
+        found, wanted = (trainer.step(step, learning_rate=0.01) for trainer in (ahead, plain))
+        torch.testing.assert_close(found, wanted, rtol=1e-6, atol=0.0)
+        for key, parameter in plain.parameters.items():
+            torch.testing.assert_close(ahead.parameters[key].grad, parameter.grad, atol=1e-5, rtol=1e-3)
+    ahead.release()
