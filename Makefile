@@ -130,6 +130,10 @@ bench-gowalla: $(READY) ## LightGCN against the paper's figures (GOWALLA=folder 
 bench-propagation: $(READY) ## LightGCN's propagation against the bare kernel and torch-geometric
 	$(BIN)/python benchmarks/propagation.py $(ARGS)
 
+.PHONY: bench-gpu
+bench-gpu: $(READY) ## A GPU on the whole MPD's size: kernels, a step, training, filling (ARGS="--scale 0.1")
+	$(BIN)/python benchmarks/gpu.py $(ARGS)
+
 ##@ Tidy up
 
 .PHONY: clean

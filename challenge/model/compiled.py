@@ -159,14 +159,14 @@ class CompiledKernel:
     def _array(self, tensor: Tensor) -> np.ndarray:
         return np.asarray(tensor.view(torch.uint16).numpy() if self._half else tensor.numpy())
 
-    def hide(self, edges: Int64Array) -> None:
+    def hide(self, edges: Tensor) -> None:
         """See :class:`challenge.model.kernels.Kernel`."""
-        self._keep[edges] = 0
+        self._keep[edges.numpy()] = 0
 
-    def show(self, edges: Int64Array) -> None:
+    def show(self, edges: Tensor) -> None:
         """See :class:`challenge.model.kernels.Kernel`."""
-        self._keep[edges] = 1
+        self._keep[edges.numpy()] = 1
 
-    def rescale(self, nodes: Int64Array, scale: FloatArray) -> None:
+    def rescale(self, nodes: Tensor, scale: Tensor) -> None:
         """See :class:`challenge.model.kernels.Kernel`."""
-        self._scale[nodes] = scale
+        self._scale[nodes.numpy()] = scale.numpy()
