@@ -27,7 +27,7 @@ class Cooccurrence:
         track_damping: exponent of the track's popularity.
         length_damping: exponent of the playlist's length.
         shrinkage: added to the seed's popularity.
-        max_holders: of a more popular seed this many playlists are sampled.
+        max_holders: of a more popular seed an even sample of at most this many playlists is read.
         depth: candidates for each query.
         name: what features call it.
     """

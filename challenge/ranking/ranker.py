@@ -11,6 +11,7 @@ import numpy as np
 
 from challenge.artifacts import write_text
 from challenge.errors import MissingInputError
+from challenge.ranking.trees import flatten
 from challenge.threads import thread_count
 from challenge.types import FloatArray, Int32Array, Int64Array
 
@@ -89,14 +90,12 @@ class Ranker:
 
     def __init__(self, model: Any, names: Sequence[str]) -> None:
         self._model = model
+        self._trees = flatten(model.dump_model())
         self.names = tuple(names)
 
     def scores(self, features: FloatArray) -> FloatArray:
         """Score each candidate, float32, shape (N,)."""
-        if len(features) == 0:
-            return np.zeros(0, np.float32)  # LightGBM takes no empty table
-        predicted = self._model.predict(features, raw_score=True, num_threads=thread_count())
-        return np.asarray(predicted, np.float32)
+        return self._trees.scores(features).astype(np.float32)
 
     def importance(self) -> dict[str, float]:
         """Share of the total gain by feature, greatest first."""

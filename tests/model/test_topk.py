@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from challenge.candidates.merge import best_tracks
+from challenge.candidates.base import best_tracks
 from challenge.model.topk import best_by_product
 
 
