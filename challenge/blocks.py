@@ -29,8 +29,9 @@ def even_blocks(indptr: Int64Array) -> Int64Array:
 def each_block(work: Callable[[int, int], None], total: int, size: int) -> None:
     """Call ``work(start, stop)`` for blocks of ``size`` out of ``total``, in threads.
 
-    Matrix products inside use one thread each. A product that is itself divided among threads waits for the last of them. Where other programs hold some
-    of the processors that takes many times as long as the product: see docs/experiments.md.
+    Matrix products inside use one thread each. A product that is itself divided among threads waits for the
+    last of them, which takes many times as long as the product where other programs hold some of the
+    processors: see docs/experiments.md.
     """
     blocks = [(start, min(start + size, total)) for start in range(0, total, size)]
     with _libraries().limit(limits=1, user_api="blas"):
