@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import orjson
 
-from challenge.cost import StageCost, measure
+from challenge.cost import StageCost, ledger, measure
 from challenge.errors import FormatError, MissingInputError, ResourceError
 
 __all__ = [
@@ -203,6 +203,7 @@ class RunManifest:
         versions: of Python and packages.
         device: what computed, such as "cpu" or "cuda (NVIDIA H100)".
         stages: cost of each stage, in the order of running.
+        parts: the same for the larger parts of each stage.
         results: facts of the outcome worth keeping, such as counts and scores.
     """
 
@@ -212,12 +213,21 @@ class RunManifest:
     versions: dict[str, str] = field(default_factory=package_versions)
     device: str = "cpu"
     stages: dict[str, StageCost] = field(default_factory=dict)
+    parts: dict[str, dict[str, StageCost]] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
+
+    def costs(self, *, least_share: float = 0.02) -> Iterator[tuple[str, StageCost, bool]]:
+        """Each stage, then those of its parts that take a ``least_share`` of it: name, cost, whether a part."""
+        for stage, cost in self.stages.items():
+            yield stage, cost, False
+            for name, own in self.parts.get(stage, {}).items():
+                if own.seconds >= least_share * cost.seconds:
+                    yield name, own, True
 
     @contextmanager
     def stage(self, name: str) -> Iterator[StageCost]:
         """Measure the block and record it as ``name``, also when it fails."""
-        with measure() as cost:
+        with measure() as cost, ledger() as self.parts[name]:
             self.stages[name] = cost
             yield cost
 
@@ -238,4 +248,8 @@ class RunManifest:
             raise FormatError(f"{path}: expected a JSON object, found {type(raw).__name__}")
         known = {key: value for key, value in raw.items() if key in cls.__dataclass_fields__}
         known["stages"] = {name: StageCost(**cost) for name, cost in known.get("stages", {}).items()}
+        known["parts"] = {
+            stage: {name: StageCost(**cost) for name, cost in parts.items()}
+            for stage, parts in known.get("parts", {}).items()
+        }
         return cls(**known)

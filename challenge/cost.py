@@ -1,4 +1,4 @@
-"""What a stage costs: seconds and peak memory."""
+"""What a stage and its parts cost: seconds and peak memory."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import psutil
@@ -20,6 +21,34 @@ class StageCost:
 
     seconds: float = 0.0
     peak_bytes: int = 0
+
+
+_ledger: ContextVar[dict[str, StageCost] | None] = ContextVar("ledger", default=None)
+
+
+@contextmanager
+def ledger() -> Iterator[dict[str, StageCost]]:
+    """Collect the costs of all :func:`part` inside the block, by name."""
+    costs: dict[str, StageCost] = {}
+    token = _ledger.set(costs)
+    try:
+        yield costs
+    finally:
+        _ledger.reset(token)
+
+
+@contextmanager
+def part(name: str) -> Iterator[None]:
+    """Add the cost of the block to the ledger, where one is kept; repeated parts add up."""
+    costs = _ledger.get()
+    if costs is None:
+        yield
+        return
+    with measure() as cost:
+        yield
+    total = costs.setdefault(name, StageCost())
+    total.seconds += cost.seconds
+    total.peak_bytes = max(total.peak_bytes, cost.peak_bytes)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from challenge.candidates.neighbours import PlaylistNeighbours
 from challenge.candidates.popularity import Popularity
 from challenge.candidates.title_names import TitleNames
 from challenge.candidates.titles import TitleGenerator, TitleNeighbours, group_titles
+from challenge.cost import part
 from challenge.data.corpus import Corpus
 from challenge.data.titles import title_tokens
 from challenge.errors import ConfigError
@@ -38,6 +39,8 @@ SOURCES: Final = (
     "continuation",
     "popularity",
 )
+
+_NEED_GRAPH: Final = frozenset({"factors", "latent_neighbours", "lightgcn"})
 
 Embedder: TypeAlias = Callable[[BipartiteGraph], EmbeddingGenerator]
 """Trains embeddings on the graph of a corpus, queries included."""
@@ -114,9 +117,12 @@ class SourceSet:
 
 def fit_sources(corpus: Corpus, config: SourcesConfig, *, embedder: Embedder | None = None) -> SourceSet:
     """Fit the configured sources; LightGCN by ``embedder``, and left out where there is none."""
-    index = build_index(corpus)
-    title = config.title.fit(index, corpus.queries, group_titles(corpus.playlists))
-    graph = cache(lambda: build_graph(corpus, tokens_of=title_tokens))
+    with part("index and graph"):
+        index = build_index(corpus)
+        title = config.title.fit(index, corpus.queries, group_titles(corpus.playlists))
+        graph = cache(lambda: build_graph(corpus, tokens_of=title_tokens))
+        if _NEED_GRAPH.intersection(config.names):
+            graph()
     factors = cache(lambda: _fit_factors(graph(), config))
     fitted: dict[str, Callable[[], CandidateGenerator]] = {
         "neighbours": lambda: config.neighbours.fit(index, corpus.queries),
@@ -131,8 +137,12 @@ def fit_sources(corpus: Corpus, config: SourcesConfig, *, embedder: Embedder | N
     }
     if embedder is not None:
         fitted["lightgcn"] = lambda: embedder(graph())
-    generators = tuple(fitted[name]() for name in config.names if name in fitted)
-    return SourceSet(corpus, index, generators, title)
+    generators = []
+    for name in config.names:
+        if name in fitted:
+            with part(name.replace("_", " ")):
+                generators.append(fitted[name]())
+    return SourceSet(corpus, index, tuple(generators), title)
 
 
 @dataclass(frozen=True, eq=False)

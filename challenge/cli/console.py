@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
+    from challenge.artifacts import RunManifest
+
 
 def stdout_console() -> Console:
     """The console for results; 110 columns wide where stdout is no terminal."""
@@ -75,6 +77,15 @@ def make_table(
         # Titles and paths may hold square brackets, which are no markup here.
         table.add_row(*(cell if isinstance(cell, Text) else Text(_cell(cell)) for cell in row))
     return table
+
+
+def cost_table(title: str, manifest: RunManifest) -> Table:
+    """Time and peak memory of each stage of a run and of its larger parts."""
+    rows = [
+        (f"  {name}" if is_part else name, seconds_text(cost.seconds), size_text(cost.peak_bytes))
+        for name, cost, is_part in manifest.costs()
+    ]
+    return make_table(title, ("stage", "time", "peak memory"), rows, left=1)
 
 
 def _cell(value: object) -> str:

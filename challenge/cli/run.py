@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from challenge.cli.console import make_table, seconds_text, show, show_json, size_text
+from challenge.cli.console import cost_table, make_table, show, show_json, size_text
 from challenge.cli.options import (
     CacheOption,
     ChallengeOption,
@@ -100,17 +100,17 @@ def summary(result: RunResult) -> dict[str, object]:
         "sources": result.fill.sources,
         "device": result.manifest.device,
         "stages": {name: vars(cost) for name, cost in result.manifest.stages.items()},
+        "parts": {
+            stage: {name: vars(cost) for name, cost in parts.items()}
+            for stage, parts in result.manifest.parts.items()
+        },
         "scorecard": result.scorecard.to_dict() if result.scorecard else None,
     }
 
 
 def _show(result: RunResult) -> None:
     show_sources(result.fill.sources)
-    stages = [
-        (name, seconds_text(cost.seconds), size_text(cost.peak_bytes))
-        for name, cost in result.manifest.stages.items()
-    ]
-    show(make_table("What it cost", ("stage", "time", "peak memory"), stages, left=1))
+    show(cost_table("What it cost", result.manifest))
     if result.scorecard is not None:
         from challenge.cli.score import show_card
 

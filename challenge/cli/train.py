@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from challenge.cli.console import make_table, seconds_text, show, show_json, size_text
+from challenge.cli.console import cost_table, show, show_json
 from challenge.cli.options import (
     CacheOption,
     ChallengeOption,
@@ -71,10 +71,6 @@ def train(
     if json:
         show_json({"output": str(output), "device": manifest.device, **manifest.results})
         return
-    rows = [
-        (name, seconds_text(cost.seconds), size_text(cost.peak_bytes))
-        for name, cost in manifest.stages.items()
-    ]
-    show(make_table(f"Trained into {output / 'model'}", ("stage", "time", "peak memory"), rows, left=1))
+    show(cost_table(f"Trained into {output / 'model'}", manifest))
     inputs = f"--mpd {quote(str(mpd))} --challenge {quote(str(challenge))}"
     show(f"Next: challenge fill {inputs} --output {quote(str(output))}")

@@ -12,6 +12,7 @@ from challenge import progress
 from challenge.candidates.base import QueryTile, query_tile
 from challenge.candidates.merge import Candidates, merge_candidates
 from challenge.candidates.sources import SourceSet
+from challenge.cost import part
 from challenge.data.interactions import Interactions
 from challenge.ranking.features import QueryFacts, feature_names, make_features, query_facts, ranks_by_source
 from challenge.ranking.ranker import Ranker, RankerConfig, TrainingRows, iterate_tiles, sample_rows
@@ -42,7 +43,7 @@ def training_rows(
     """Describe and label the candidates of look-alikes: queries from ``first`` on, one a row of holdout."""
     facts, rng, parts = facts_of(sources), np.random.default_rng([seed, 11]), []
     total = len(holdout)
-    with progress.task("describe look-alikes", total, unit="queries") as advance:
+    with part("look-alikes"), progress.task("describe look-alikes", total, unit="queries") as advance:
         for start, stop in iterate_tiles(first, first + total, tile_size(sources)):
             tile = query_tile(sources.index, start, stop)
             candidates = merge_candidates(tile, sources.generators)
@@ -112,7 +113,7 @@ def rank_queries(
     track = np.full((total, LIST_LENGTH), -1, np.int32)
     source = np.full((total, LIST_LENGTH), -1, np.int8)
     found = 0
-    with progress.task("rank", total, unit="playlists") as advance:
+    with part("rank"), progress.task("rank", total, unit="playlists") as advance:
         for start, stop in iterate_tiles(0, total, tile_size(sources)):
             tile = query_tile(sources.index, start, stop)
             candidates = merge_candidates(tile, sources.generators)

@@ -112,11 +112,14 @@ def _charts(facts: RunFacts) -> dict[str, str]:
     return charts
 
 
-def _stages(manifest: Mapping[str, Any]) -> list[tuple[str, float, float]]:
-    """Name, seconds and peak GB of each stage."""
-    stages = manifest.get("stages") or {}
+def _stages(manifest: Mapping[str, Any]) -> list[tuple[str, float, float, bool]]:
+    """Name, seconds and peak GB of each stage and its parts, and whether it is a part."""
+    rows = []
+    for stage, cost in (manifest.get("stages") or {}).items():
+        rows.append((stage, cost, False))
+        rows += [(name, own, True) for name, own in (manifest.get("parts") or {}).get(stage, {}).items()]
     return [
-        (name, cost.get("seconds", 0.0), cost.get("peak_bytes", 0) / 1e9) for name, cost in stages.items()
+        (name, cost.get("seconds", 0.0), cost.get("peak_bytes", 0) / 1e9, part) for name, cost, part in rows
     ]
 
 

@@ -11,6 +11,7 @@ from challenge.artifacts import write_text
 from challenge.candidates.lightgcn import LightGCNEmbedder
 from challenge.candidates.sources import SourceSet, fit_sources
 from challenge.config_file import dump_toml
+from challenge.cost import part
 from challenge.data.corpus import Corpus
 from challenge.ranking.features import feature_names
 from challenge.ranking.lookalike import Lookalikes, draw_lookalikes
@@ -124,7 +125,7 @@ def fit_and_learn(
         seed = config.seed + number
         parts.append(training_rows(sources, fold.holdout, config.ranker, seed=seed, first=fold.first))
     rows = TrainingRows.concatenate(parts)
-    with progress.task(f"learn to rank {len(rows.label):,} candidates"):
+    with part("learn to rank"), progress.task(f"learn to rank {len(rows.label):,} candidates"):
         ranker = train_ranker(rows, feature_names(sources.names), config.ranker, seed=config.seed)
     ranker.save(folder / RANKER_FILE)
     facts = {
