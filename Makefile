@@ -139,6 +139,10 @@ bench-ablation: $(READY) ## What each source and group of features is worth (MPD
 	done
 	$(BIN)/python benchmarks/ablation.py "$$MPD" "$$CHALLENGE" "$$ANSWERS" $(ARGS)
 
+.PHONY: bench-gpu
+bench-gpu: $(READY) ## A GPU on the whole MPD's size: kernels, a step, training, filling (ARGS="--scale 0.1")
+	$(BIN)/python benchmarks/gpu.py $(ARGS)
+
 ##@ Tidy up
 
 .PHONY: clean

@@ -56,7 +56,7 @@ class DescribedTile:
 
 @dataclass(frozen=True, eq=False)
 class DescribedQueries:
-    """All queries of a corpus.
+    """Neighbouring queries of a corpus.
 
     Attributes:
         index: the corpus's statistics.
@@ -71,17 +71,20 @@ class DescribedQueries:
     tiles: tuple[DescribedTile, ...]
 
     def __len__(self) -> int:
-        return len(self.facts.table)
+        return sum(len(tile.tile) for tile in self.tiles)
 
 
 def describe(
-    sources: SourceSet, holdout: Interactions, config: RankerConfig, *, seed: int
+    sources: SourceSet, holdout: Interactions, config: RankerConfig, *, seed: int, first: int = 0
 ) -> DescribedQueries:
-    """Ask all sources for candidates and label them; draws what to learn from as ``training_rows`` does."""
-    rng, total, tiles = np.random.default_rng([seed, 11]), len(sources.corpus.queries), []
+    """Ask all sources for candidates of the queries from ``first`` on, one a row of ``holdout``.
+
+    What the ranker learns from is drawn as in ``training_rows``.
+    """
+    rng, total, tiles = np.random.default_rng([seed, 11]), len(holdout), []
     depths = [generator.depth for generator in sources.generators]
     with progress.task("describe queries", total, unit="queries") as advance:
-        for start, stop in iterate_tiles(total, tile_size(sources)):
+        for start, stop in iterate_tiles(first, first + total, tile_size(sources)):
             tile = query_tile(sources.index, start, stop)
             candidates = merge_candidates(tile, sources.generators)
             tiles.append(
@@ -90,7 +93,7 @@ def describe(
                     candidates,
                     pair_features(sources.index, tile, candidates),
                     proposals(candidates, depths),
-                    label_candidates(candidates, holdout, start),
+                    label_candidates(candidates, holdout, start - first),
                     rng.random(len(candidates.track)) < config.negative_share,
                 )
             )
@@ -116,7 +119,7 @@ def kept_features(queries: DescribedQueries, tile: DescribedTile, removal: Remov
     table = make_features(queries.index, tile.tile, tile.candidates, queries.facts, sources, pairs=tile.pairs)
     place = {name: column for column, name in enumerate(feature_names(sources))}
     columns = [place[name] for name in removal.kept_features(queries.names)]
-    return table if len(columns) == table.shape[1] else table[:, columns]
+    return table if len(columns) == table.shape[1] else np.take(table, columns, axis=1)
 
 
 def kept_rows(queries: DescribedQueries, removal: Removal) -> TrainingRows:
@@ -134,7 +137,10 @@ def kept_rows(queries: DescribedQueries, removal: Removal) -> TrainingRows:
 
 
 def rank_without(queries: DescribedQueries, removal: Removal, ranker: Ranker) -> RankedLists:
-    """Rank what is left; ties go to the lower track index. All places name source 0."""
+    """Rank what is left for the first queries of a corpus; ties go to the lower track index.
+
+    All places name source 0.
+    """
     track = np.full((len(queries), LIST_LENGTH), -1, np.int32)
     for whole in queries.tiles:
         tile = kept_tile(queries, whole, removal)

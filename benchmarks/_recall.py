@@ -60,7 +60,7 @@ def fused_places(candidates: Candidates) -> Int64Array:
 
 
 def find(queries: DescribedQueries) -> Found:
-    """Collect the held-out tracks among the candidates."""
+    """Collect the held-out tracks among the candidates of the first queries of a corpus."""
     query, place, proposed = [], [], []
     for tile in queries.tiles:
         hit = tile.label > 0

@@ -3,8 +3,8 @@
 Run: python benchmarks/ablation.py MPD CHALLENGE ANSWERS [--queries N] [--rounds N] [--leaves N]
      [--learning-rate X] [--only NAME ...] [--threads N] [--seed N] [--cache FOLDER] [--markdown FILE]
 
-MPD, CHALLENGE and ANSWERS are the files of a split (``challenge split``). All sources are fitted once, to
-each fold of look-alikes and to the challenge's playlists, and their candidates are kept in memory with their
+MPD, CHALLENGE and ANSWERS are the files of a split (``challenge split``). All sources are fitted once, as in
+a run, to the look-alikes and to the challenge's playlists, and their candidates are kept in memory with their
 pair features. Then, for each removal, the features are made anew, the ranker is trained anew, and its lists
 are scored. A source is removed as if it had never been configured: its scores and ranks, its part in the
 fused ranks, and the candidates that nobody else proposes. What titles say of a query, and the filling of
@@ -32,7 +32,6 @@ from _removals import Removal, all_removals
 
 from challenge import progress
 from challenge.artifacts import write_text
-from challenge.candidates.lightgcn import LightGCNEmbedder
 from challenge.candidates.sources import SourceSet, fit_sources
 from challenge.data.corpus import Corpus
 from challenge.data.interactions import Interactions
@@ -45,6 +44,7 @@ from challenge.scoring.metrics import evaluate
 from challenge.scoring.scorecard import PlaylistScores, compare_paired, in_order
 from challenge.stages.compare import holdout_of_answers
 from challenge.stages.config import RunConfig
+from challenge.stages.train import new_embedder
 from challenge.stages.world import open_world
 from challenge.threads import thread_count, use_threads
 
@@ -54,12 +54,14 @@ class Described:
     """Everything that the removals share.
 
     Attributes:
+        corpus: training playlists and the challenge's.
         lookalikes: queries to learn from, by fold.
-        sources: the sources fitted to the challenge's playlists.
+        sources: the sources that answer the challenge.
         queries: the challenge's playlists.
         holdout: their held-out tracks.
     """
 
+    corpus: Corpus
     lookalikes: tuple[DescribedQueries, ...]
     sources: SourceSet
     queries: DescribedQueries
@@ -68,7 +70,7 @@ class Described:
     @property
     def categories(self) -> tuple[str, ...]:
         """Category of each of the challenge's playlists."""
-        return tuple(category.value for category in self.sources.corpus.queries.categories)
+        return tuple(category.value for category in self.corpus.queries.categories)
 
     def recalls(self) -> list[Recall]:
         """What the sources find, by category."""
@@ -78,22 +80,23 @@ class Described:
 
 def describe_all(corpus: Corpus, holdout: Interactions, config: RunConfig) -> Described:
     """Fit all sources to the folds of look-alikes and to the corpus, and keep what they propose."""
-    settings, lookalikes = replace(config.lightgcn, seed=config.seed), []
-    embedder = LightGCNEmbedder(settings, depth=config.sources.lightgcn_depth, device=config.device)
-    folds = draw_lookalikes(corpus, config.ranker.queries, folds=config.ranker.folds, seed=config.seed)
-    for part, fold in enumerate(folds):
-        progress.message(f"look-alikes, part {part + 1} of {len(folds)}: {len(fold.corpus.queries):,}")
+    embedder, described = new_embedder(config), []
+    drawn = draw_lookalikes(corpus, config.ranker.queries, folds=config.ranker.folds, seed=config.seed)
+    for part, fold in enumerate(drawn.folds):
+        progress.message(f"look-alikes, part {part + 1} of {len(drawn.folds)}: {len(fold.holdout):,}")
         sources = fit_sources(fold.corpus, config.sources, embedder=embedder)
-        lookalikes.append(describe(sources, fold.holdout, config.ranker, seed=config.seed + part))
+        seed = config.seed + part
+        described.append(describe(sources, fold.holdout, config.ranker, seed=seed, first=fold.first))
     progress.message(f"the challenge's {len(corpus.queries):,} playlists")
-    sources = fit_sources(corpus, config.sources, embedder=embedder)
+    if not drawn.joint:
+        sources = fit_sources(drawn.answering, config.sources, embedder=embedder)
     queries = describe(sources, holdout, config.ranker, seed=config.seed)
-    return Described(tuple(lookalikes), sources, queries, holdout)
+    return Described(corpus, tuple(described), sources, queries, holdout)
 
 
 def score_without(described: Described, removal: Removal, config: RunConfig) -> PlaylistScores:
     """Train without what is removed, and score the lists."""
-    queries, corpus = described.queries, described.sources.corpus
+    queries, corpus = described.queries, described.corpus
     rows = TrainingRows.concatenate([kept_rows(fold, removal) for fold in described.lookalikes])
     names = removal.kept_features(queries.names)
     ranker = train_ranker(rows, names, config.ranker, seed=config.seed + removal.other_seed)

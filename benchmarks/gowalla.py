@@ -1,19 +1,26 @@
 """LightGCN on Gowalla: quality against the paper's, and time against the authors' recipe in plain torch.
 
-Run: python benchmarks/gowalla.py FOLDER [--threads N] [--recipe-epochs N] [--recipe-batches N]
+Run: python benchmarks/gowalla.py FOLDER [--threads N] [--recipe-batches N] [--markdown FILE]
 
 FOLDER holds ``train.npz`` and ``test.npz`` (scipy CSR, users × items), the split of the LightGCN paper. The
 number of epochs is chosen on a tenth of the training pairs; then training starts afresh on all of them, and
 the test pairs are looked at once, at the end. Both trainings count as our time. The recipe is timed on whole
-batches (sampling, propagation, backward, Adam) in the same process and extrapolated: batches an epoch times
-the 1,000 epochs that its authors train. What it reaches is the paper's figure; it is not run to the end.
+batches (sampling, propagation, backward, Adam) in the same process and extrapolated from the fastest:
+batches an epoch times the epochs that its authors train. What it reaches is what its authors publish; it is
+not run to the end. Other work on the machine thus lengthens our time, but hardly the recipe's.
+
+Ours propagates as the paper does, with three layers, 64 dimensions and an embedding for every user and item.
+It differs in how it learns (sampled softmax on cosines instead of BPR) and reads out: without layer 0, deeper
+layers weighing more, and with a learned bias for each item.
 """
 
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,20 +37,29 @@ from challenge.threads import thread_count, use_threads
 
 LENGTH = 20
 PAPER = (0.1830, 0.1554)
+RECIPE = {5: (0.1071, 0.0894), 1000: (0.1824, 0.1547)}
+"""Recall@20 and NDCG@20 after so many epochs, as published with the authors' code for torch."""
+
 OURS = LightGCNConfig(
     embedding_size=64,
     layers=3,
+    layer_weights=(0.0, 0.2, 0.3, 0.5),
     row_embeddings=True,
-    own_layer=False,
     smoothing=0.0,
     min_degree=0,
     masking=False,
-    bias=False,
-    temperature=0.1,
-    batch_size=4096,
-    epochs=60,
-    validate_every=3,
-    patience=3,
+    bias=True,
+    temperature=0.12,
+    batch_size=512,
+    positives=1000,
+    negatives=2048,
+    negative_power=1.0,
+    learning_rate=0.005,
+    schedule="cosine",
+    epochs=16,
+    validate_every=4,
+    patience=0,  # the rate falls to 0 at the end: what comes before tells little
+    max_seconds=0.0,
 )
 
 
@@ -92,18 +108,32 @@ def judge(
     return float(np.mean(recalls)), float(np.mean(ndcgs))
 
 
-def train_ours(pairs: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray, int, float]:
-    """Choose the number of epochs on a tenth of the pairs, train on all; vectors, epochs and seconds."""
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """Vectors of users and items, and how they came about; seconds are those of both trainings."""
+
+    rows: np.ndarray
+    columns: np.ndarray
+    epochs: int
+    validation: tuple[float, float]
+    seconds: float
+
+
+def train_ours(pairs: sp.csr_matrix) -> Trained:
+    """Choose the number of epochs on a tenth of the pairs, then train on all of them."""
     start = time.perf_counter()
     fewer, held = split_pairs(pairs, 0.1, seed=0)
     validation = as_validation(held, 5000, seed=1)
     trial = train(BipartiteGraph.from_matrix(fewer), OURS, validation=validation)
     epochs = max(1, trial.report.best_epoch)
-    print(
-        "validation NDCG@20:", {e["epoch"]: round(e["ndcg"], 4) for e in trial.report.epochs if "ndcg" in e}
+    figures = {entry["epoch"]: round(entry["ndcg"], 4) for entry in trial.report.epochs if "ndcg" in entry}
+    print("validation NDCG@20 by epoch:", figures)
+    watched = sp.csr_matrix(held[validation.rows])
+    on_validation = judge(
+        trial.embeddings.rows[validation.rows], trial.embeddings.columns, fewer[validation.rows], watched
     )
-    final = train(BipartiteGraph.from_matrix(pairs), replace(OURS, epochs=epochs, patience=0)).embeddings
-    return final.rows, final.columns, epochs, time.perf_counter() - start
+    final = train(BipartiteGraph.from_matrix(pairs), replace(OURS, epochs=epochs)).embeddings
+    return Trained(final.rows, final.columns, epochs, on_validation, time.perf_counter() - start)
 
 
 def seconds_per_recipe_epoch(pairs: sp.csr_matrix, batches: int, size: int = 2048) -> float:
@@ -115,10 +145,9 @@ def seconds_per_recipe_epoch(pairs: sp.csr_matrix, batches: int, size: int = 204
     optimiser = torch.optim.Adam(embedding.parameters(), lr=1e-3)
     rng = np.random.default_rng(0)
     active = np.flatnonzero(np.diff(pairs.indptr))
-    begin = 0.0
-    for batch in range(batches + 2):  # two to warm up
-        if batch == 2:
-            begin = time.perf_counter()
+    seconds = []
+    for _ in range(batches):
+        begin = time.perf_counter()
         user = rng.choice(active, size)
         place = (rng.random(size) * np.diff(pairs.indptr)[user]).astype(np.int64)
         chosen = [
@@ -137,7 +166,8 @@ def seconds_per_recipe_epoch(pairs: sp.csr_matrix, batches: int, size: int = 204
         optimiser.zero_grad()
         (loss + penalty).backward()
         optimiser.step()
-    return (time.perf_counter() - begin) / batches * -(-pairs.nnz // size)
+        seconds.append(time.perf_counter() - begin)
+    return min(seconds) * -(-pairs.nnz // size)
 
 
 def _symmetric(pairs: sp.csr_matrix) -> torch.Tensor:
@@ -151,23 +181,43 @@ def _symmetric(pairs: sp.csr_matrix) -> torch.Tensor:
 def report(options: argparse.Namespace) -> str:
     """Train, judge and time; a Markdown table."""
     pairs = sp.csr_matrix(sp.load_npz(options.folder / "train.npz"))
-    rows, columns, epochs, seconds = train_ours(pairs)
-    recall, ndcg = judge(rows, columns, pairs, sp.csr_matrix(sp.load_npz(options.folder / "test.npz")))
+    ours = train_ours(pairs)
+    test = judge(ours.rows, ours.columns, pairs, sp.csr_matrix(sp.load_npz(options.folder / "test.npz")))
     epoch = seconds_per_recipe_epoch(pairs, options.recipe_batches)
-    recipe = epoch * options.recipe_epochs
+    return table(ours, test, epoch, max(RECIPE) * epoch / ours.seconds)
+
+
+def table(ours: Trained, test: tuple[float, float], epoch: float, ratio: float) -> str:
+    """All figures; ``epoch`` is seconds for one of the recipe, ``ratio`` its time over ours."""
+    recipe = [
+        f"| authors' recipe, plain torch | {recall:.4f} | {ndcg:.4f} | {epochs} | "
+        f"{epochs * epoch:,.0f} s, from {epoch:.1f} s an epoch |"
+        for epochs, (recall, ndcg) in RECIPE.items()
+    ]
     return "\n".join(
         [
-            "| | Recall@20 | NDCG@20 | epochs | time |",
+            "| on the test pairs | Recall@20 | NDCG@20 | epochs | time |",
             "|---|---|---|---|---|",
             f"| LightGCN paper | {PAPER[0]:.4f} | {PAPER[1]:.4f} | 1000 | |",
-            f"| authors' recipe, plain torch | | | {options.recipe_epochs} | "
-            f"{epoch:.0f} s an epoch, so {recipe / 3600:.1f} h |",
-            f"| ours, choice of epochs included | {recall:.4f} | {ndcg:.4f} | {epochs} | {seconds:.0f} s |",
+            *recipe,
+            f"| ours, choice of epochs included | {test[0]:.4f} | {test[1]:.4f} | {ours.epochs} | "
+            f"{ours.seconds:,.0f} s |",
             "",
-            f"{recipe / seconds:.0f} times less time than {options.recipe_epochs} epochs of the recipe; "
-            f"it would have done {seconds / epoch:.1f} epochs in ours. {thread_count()} threads.",
+            f"On the validation pairs (5,000 users) ours had {ours.validation[0]:.4f} and "
+            f"{ours.validation[1]:.4f}. It took {ratio:.0f} times less time than {max(RECIPE)} epochs of the "
+            f"recipe, which would have done {ours.seconds / epoch:.1f} epochs in ours. "
+            f"Figures of the paper and the recipe are their authors'; times were measured here, the "
+            f"recipe's by the fastest of its batches, on "
+            f"{thread_count()} thread{'s' if thread_count() > 1 else ''}.",
         ]
     )
+
+
+def described(options: argparse.Namespace, results: str) -> str:
+    """The page to keep: what was run and when, and the results."""
+    words = ["FOLDER" if Path(word) == options.folder else word for word in sys.argv[1:]]
+    command = shlex.join(["python", "benchmarks/gowalla.py", *words])
+    return f"# Gowalla\n\n`{command}`, {time.strftime('%Y-%m-%d')}\n\n{results}\n"
 
 
 def main() -> None:
@@ -177,16 +227,15 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--threads", type=int)
-    parser.add_argument("--recipe-epochs", type=int, default=1000)
     parser.add_argument("--recipe-batches", type=int, default=20)
-    parser.add_argument("--markdown", type=Path, help="write the table here too")
+    parser.add_argument("--markdown", type=Path, help="write a page with the table here")
     options = parser.parse_args()
     use_threads(options.threads)
     torch.set_num_threads(thread_count())
-    table = report(options)
-    print(table)
+    results = report(options)
+    print(results)
     if options.markdown:
-        write_text(options.markdown, table + "\n")
+        write_text(options.markdown, described(options, results))
 
 
 if __name__ == "__main__":

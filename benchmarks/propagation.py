@@ -16,6 +16,7 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from torch.nn.functional import embedding_bag
 from challenge.artifacts import write_text
 from challenge.graph import BipartiteGraph
 from challenge.model.device import choose_device, wait_for
+from challenge.model.kernels import KernelName
 from challenge.model.propagation import Propagation
 from challenge.threads import thread_count, use_threads
 
@@ -59,7 +61,7 @@ def least_seconds(
 
 
 def our_layers(
-    graph: BipartiteGraph, size: int, device: torch.device, *, storage: str, compiled: bool
+    graph: BipartiteGraph, size: int, device: torch.device, *, storage: str, kernel: KernelName
 ) -> Callable[[], object]:
     """A whole propagation: all layers, both directions, normalised, with the readout."""
     propagation = Propagation(
@@ -68,11 +70,18 @@ def our_layers(
         layer_weights=(0.25,) * (LAYERS + 1),
         device=device,
         storage=storage,
-        compiled=compiled,
+        kernel=kernel,
     )
     rows = torch.randn(graph.n_rows, size, device=device)
     columns = torch.randn(graph.n_columns, size, device=device)
     return lambda: propagation.apply_(rows, columns)
+
+
+def kernels_of(device: torch.device) -> tuple[KernelName, ...]:
+    """Kernels that run on the device."""
+    if device.type == "cpu":
+        return ("embedding_bag", "compiled")
+    return ("embedding_bag",) if find_spec("triton") is None else ("embedding_bag", "triton")
 
 
 def bare_bags(
@@ -137,9 +146,9 @@ def measure(options: argparse.Namespace, device: torch.device) -> str:
         "torch CSR product, fp32": sparse_products(graph, size, device),
     }
     for storage in ("fp32", "bf16"):
-        for compiled in (False, True) if device.type == "cpu" else (False,):
-            name = f"our layer of three, {'compiled' if compiled else 'embedding_bag'}, {storage}"
-            cases[name] = our_layers(graph, size, device, storage=storage, compiled=compiled)
+        for kernel in kernels_of(device):
+            name = f"our layer of three, {kernel}, {storage}"
+            cases[name] = our_layers(graph, size, device, storage=storage, kernel=kernel)
     if not options.without_geometric:
         cases["torch-geometric LGConv, edge_index"] = geometric_layer(graph, size, device)
     seconds = least_seconds(cases, device, options.rounds)

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from challenge.candidates.index import CorpusIndex
+from challenge.candidates.kernels import best_of_rows
 from challenge.types import FloatArray, Int32Array, Int64Array
 
 
@@ -50,8 +51,47 @@ def query_tile(index: CorpusIndex, start: int, stop: int) -> QueryTile:
     )
 
 
+class Answer(Protocol):
+    """What a source says of the queries of a tile."""
+
+    @property
+    def best(self) -> Int32Array:
+        """Its best tracks of each query, seeds left out, best first, then -1; int32, shape (B, depth)."""
+        ...
+
+    def score_of(self, query: Int32Array, track: Int32Array) -> FloatArray:
+        """Scores of N pairs of a query, counted inside the tile, and a track; float32, shape (N,)."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class DenseAnswer:
+    """The answer of a source that has scored all tracks, float32, shape (B, T)."""
+
+    best: Int32Array
+    scores: FloatArray
+
+    def score_of(self, query: Int32Array, track: Int32Array) -> FloatArray:
+        """See :class:`Answer`."""
+        found: FloatArray = self.scores[query, track]
+        return found
+
+
+def dense_answer(scores: FloatArray, tile: QueryTile, depth: int) -> DenseAnswer:
+    """Choose the ``depth`` best of all scores, float32, shape (B, T); seeds are set to 0 in place."""
+    scores[tile.seed_query, tile.seed_track] = 0.0
+    return DenseAnswer(best_tracks(scores, depth), scores)
+
+
+def best_tracks(scores: FloatArray, limit: int) -> Int32Array:
+    """The ``limit`` best positive entries of each row, best first, -1 where there are fewer; int32."""
+    best = np.empty((scores.shape[0], min(limit, scores.shape[1])), np.int32)
+    best_of_rows(scores, best.shape[1], best)
+    return best
+
+
 class CandidateGenerator(Protocol):
-    """Scores every track for every query of a tile; higher is better, 0 or less is "no opinion"."""
+    """Scores tracks for the queries of a tile; higher is better, 0 or less is "no opinion"."""
 
     @property
     def name(self) -> str:
@@ -65,4 +105,8 @@ class CandidateGenerator(Protocol):
 
     def scores(self, tile: QueryTile) -> FloatArray:
         """Scores of all tracks, float32, shape (B, T); seeds may be scored too."""
+        ...
+
+    def answer(self, tile: QueryTile) -> Answer:
+        """Its best tracks, and its score of any other."""
         ...

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from challenge.candidates.base import QueryTile
+from challenge.candidates.base import DenseAnswer, QueryTile, dense_answer
 from challenge.candidates.index import CorpusIndex
 from challenge.data.corpus import Queries
 from challenge.types import FloatArray, Int32Array, Int64Array
@@ -67,6 +67,10 @@ class ContinuationGenerator:
             if len(seeds):
                 self._add(scores[query], seeds)
         return scores
+
+    def answer(self, tile: QueryTile) -> DenseAnswer:
+        """See :class:`challenge.candidates.base.CandidateGenerator`."""
+        return dense_answer(self.scores(tile), tile, self.depth)
 
     def _add(self, scores: FloatArray, seeds: Int32Array) -> None:
         index = self.index

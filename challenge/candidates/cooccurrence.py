@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from challenge.candidates.base import QueryTile
+from challenge.candidates.base import DenseAnswer, QueryTile, dense_answer
 from challenge.candidates.index import CorpusIndex
 from challenge.candidates.kernels import cooccurrence_scores
 from challenge.data.corpus import Queries
@@ -27,7 +27,7 @@ class Cooccurrence:
         track_damping: exponent of the track's popularity.
         length_damping: exponent of the playlist's length.
         shrinkage: added to the seed's popularity.
-        max_holders: of a more popular seed this many playlists are sampled.
+        max_holders: of a more popular seed an even sample of at most this many playlists is read.
         depth: candidates for each query.
         name: what features call it.
     """
@@ -89,3 +89,7 @@ class CooccurrenceGenerator:
         )
         scores *= self.track_scale
         return scores
+
+    def answer(self, tile: QueryTile) -> DenseAnswer:
+        """See :class:`challenge.candidates.base.CandidateGenerator`."""
+        return dense_answer(self.scores(tile), tile, self.depth)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from challenge.candidates.base import QueryTile
+from challenge.candidates.exact_search import pair_products, search
 from challenge.errors import InvariantError
-from challenge.types import FloatArray
+from challenge.types import FloatArray, Int32Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,4 +49,49 @@ class EmbeddingGenerator:
             np.exp(scores, out=scores)
             scores /= scores.sum(axis=1, keepdims=True)
         scores[~self.answers[rows]] = 0.0
+        return scores
+
+    def answer(self, tile: QueryTile) -> EmbeddingAnswer:
+        """See :class:`challenge.candidates.base.CandidateGenerator`; no table of all scores is made."""
+        rows = slice(tile.start, tile.stop)
+        seeds = np.diff(tile.seed_start)
+        room = self.depth + int(seeds.max(initial=0))
+        found = search(self.query_embedding[rows], self.track_embedding, room, softmax=self.logits)
+        known = self.answers[rows] & (found.highest > -np.inf)
+        wanted = known[:, None] & (found.item >= 0)
+        if not self.logits:
+            wanted &= found.score > 0
+        best = np.full((len(tile), min(self.depth, len(self.track_embedding))), -1, np.int32)
+        for query, row in enumerate(best):
+            tracks = found.item[query, wanted[query]]
+            own = tile.seed_track[tile.seed_start[query] : tile.seed_start[query + 1]]
+            left = tracks[~np.isin(tracks, own)][: len(row)]
+            row[: len(left)] = left
+        return EmbeddingAnswer(best, self, rows, found.highest, found.total)
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddingAnswer:
+    """The best tracks by inner product; other products are made when they are asked for.
+
+    Attributes:
+        rows: the queries of the tile.
+        highest: the greatest logit of each query, float32, shape (B,).
+        total: sum of exp(logit - highest) over all tracks, float64, shape (B,).
+    """
+
+    best: Int32Array
+    generator: EmbeddingGenerator
+    rows: slice
+    highest: FloatArray
+    total: np.ndarray
+
+    def score_of(self, query: Int32Array, track: Int32Array) -> FloatArray:
+        """See :class:`challenge.candidates.base.Answer`."""
+        source = self.generator
+        scores = np.empty(len(query), np.float32)
+        pair_products(source.query_embedding[self.rows], source.track_embedding, query, track, scores)
+        if source.logits:
+            scores = np.exp(scores - self.highest[query]) / self.total[query].astype(np.float32)
+        scores[~source.answers[self.rows][query]] = 0.0
         return scores

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-import numba as nb
 import numpy as np
+import scipy.linalg
 import scipy.sparse as sp
 
 from challenge import progress
-from challenge.types import FloatArray, Int32Array, Int64Array
+from challenge.blocks import even_blocks
+from challenge.candidates.least_squares import solve_rows
+from challenge.types import FloatArray
+
+_CHUNK: Final = 1 << 14
+"""Rows that are turned at once, in place: a second array of this size stays in the caches."""
 
 
 @dataclass(frozen=True)
@@ -33,109 +39,79 @@ class FactorsConfig:
     seed: int = 0
 
 
+class Side:
+    """Factors of one side as a product of coordinates and a basis, so that either may be chosen freely.
+
+    Attributes:
+        coordinates: float32, shape (n, D).
+        basis: float64, shape (D, D); the factors are ``coordinates @ basis``.
+    """
+
+    def __init__(self, coordinates: FloatArray, basis: np.ndarray | None = None) -> None:
+        self.coordinates = coordinates
+        self.basis = np.eye(coordinates.shape[1]) if basis is None else basis
+
+    def factors(self) -> FloatArray:
+        """Return the factors, float32, shape (n, D), in the memory of the coordinates."""
+        self._turn(self.basis)
+        self.basis = np.eye(len(self.basis))
+        return self.coordinates
+
+    def whiten(self, regularisation: float) -> np.ndarray:
+        """Choose the basis ``Lᵀ`` with ``L Lᵀ = Σ y yᵀ + λ I``, y over the factors; returns ``L⁻¹``."""
+        upper = scipy.linalg.blas.ssyrk(1.0, self.coordinates.T)
+        square = np.triu(upper) + np.triu(upper, 1).T
+        gram = self.basis.T @ square.astype(np.float64) @ self.basis
+        lower = np.linalg.cholesky(gram + regularisation * np.eye(len(gram)))
+        inverse = scipy.linalg.solve_triangular(lower, np.eye(len(lower)), lower=True)
+        self._turn(self.basis @ inverse.T)
+        self.basis = lower.T
+        return np.asarray(inverse)
+
+    def _turn(self, matrix: np.ndarray) -> None:
+        turn = matrix.astype(np.float32)
+        for start in range(0, len(self.coordinates), _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            self.coordinates[rows] = self.coordinates[rows] @ turn
+
+
 def factorise(matrix: sp.csr_matrix, config: FactorsConfig) -> tuple[FloatArray, FloatArray]:
     """Factorise a binary matrix, shape (R, C); returns rows (R, D) and columns (C, D), float32.
 
     Rows without entries become zero. Source: Hu, Koren and Volinsky 2008, solved with conjugate gradients as
-    in Takács, Pilászy and Tikk 2011.
+    in Takács, Pilászy and Tikk 2011, preconditioned by the Gram matrix (:func:`solve_side`).
     """
-    rng = np.random.default_rng(config.seed)
-    size = config.embedding_size
+    rng, size = np.random.default_rng(config.seed), config.embedding_size
     transposed = matrix.T.tocsr()
-    start = np.float32(0.01)
-    rows = rng.standard_normal((matrix.shape[0], size), np.float32) * start
-    columns = rng.standard_normal((matrix.shape[1], size), np.float32) * start
+    columns = Side(rng.standard_normal((matrix.shape[1], size), np.float32) * np.float32(0.01))
     with progress.task("factorise", config.iterations, unit="iterations") as advance:
         for _ in range(config.iterations):
-            _solve(matrix, columns, rows, config, config.cg_steps)
-            _solve(transposed, rows, columns, config, config.cg_steps)
+            rows = solve_side(matrix, columns, config, config.cg_steps)
+            columns = solve_side(transposed, rows, config, config.cg_steps)
             advance()
-        # Queries are read off the rows, so these get a last, more exact solution.
-        _solve(matrix, columns, rows, config, 3 * config.cg_steps)
-    return rows, columns
+    # Queries are read off the rows, so these get a last, more exact solution.
+    rows = solve_side(matrix, columns, config, 3 * config.cg_steps)
+    return rows.factors(), columns.factors()
 
 
-def _solve(
-    matrix: sp.csr_matrix, fixed: FloatArray, solved: FloatArray, config: FactorsConfig, steps: int
-) -> None:
-    gram = fixed.T @ fixed
-    gram[np.diag_indices_from(gram)] += np.float32(config.regularisation)
+def solve_side(matrix: sp.csr_matrix, fixed: Side, config: FactorsConfig, steps: int) -> Side:
+    """Solve for the rows of ``matrix`` (n, m) with the other side's factors, ``fixed`` (m, D).
+
+    A row x minimises ``(1 + c) Σ (1 - x·y)² + Σ_all (x·y)² + λ|x|²`` over its entries' factors y, so that
+    ``(G + c Σ y yᵀ) x = (1 + c) Σ y`` with ``G = Σ_all y yᵀ + λ I = L Lᵀ``. In the coordinates ``z = L⁻¹ y``
+    and ``w = Lᵀ x`` it reads ``(I + c Σ z zᵀ) w = (1 + c) Σ z``: no row pays for the D × D matrix, and the
+    conjugate gradients are exact for a row of as many entries as steps.
+    """
+    inverse = fixed.whiten(config.regularisation)
+    solved = np.empty((matrix.shape[0], len(inverse)), np.float32)
+    indptr = matrix.indptr.astype(np.int64)
     solve_rows(
-        matrix.indptr.astype(np.int64),
+        indptr,
         matrix.indices,
-        fixed,
-        gram,
+        even_blocks(indptr),
+        fixed.coordinates,
         np.float32(config.confidence),
         steps,
         solved,
     )
-
-
-@nb.njit(parallel=True, fastmath=True, cache=True, nogil=True)
-def solve_rows(  # noqa: C901, PLR0912 - a compiled loop
-    indptr: Int64Array,
-    indices: Int32Array,
-    fixed: FloatArray,
-    gram: FloatArray,
-    confidence: float,
-    steps: int,
-    solved: FloatArray,
-) -> None:  # pragma: no cover - compiled
-    """Improve each row x of ``solved`` on ``(gram + c Σ y yᵀ) x = (1 + c) Σ y``, y over the row's entries.
-
-    ``gram`` holds the regularisation on its diagonal. Conjugate gradients from the present value of x.
-    """
-    size = fixed.shape[1]
-    for row in nb.prange(len(indptr) - 1):
-        x = solved[row]
-        begin, end = indptr[row], indptr[row + 1]
-        if begin == end:
-            x[:] = 0
-            continue
-        residual = np.zeros(size, np.float32)
-        for e in range(begin, end):
-            y = fixed[indices[e]]
-            dot = np.float32(0)
-            for k in range(size):
-                dot += y[k] * x[k]
-            factor = np.float32(1 + confidence - confidence * dot)
-            for k in range(size):
-                residual[k] += factor * y[k]
-        for i in range(size):
-            dot = np.float32(0)
-            for k in range(size):
-                dot += gram[i, k] * x[k]
-            residual[i] -= dot
-        direction = residual.copy()
-        image = np.empty(size, np.float32)
-        norm = np.float32(0)
-        for k in range(size):
-            norm += residual[k] * residual[k]
-        for _ in range(steps):
-            if norm < 1e-12:
-                break
-            for i in range(size):
-                dot = np.float32(0)
-                for k in range(size):
-                    dot += gram[i, k] * direction[k]
-                image[i] = dot
-            for e in range(begin, end):
-                y = fixed[indices[e]]
-                dot = np.float32(0)
-                for k in range(size):
-                    dot += y[k] * direction[k]
-                dot *= np.float32(confidence)
-                for k in range(size):
-                    image[k] += dot * y[k]
-            curvature = np.float32(0)
-            for k in range(size):
-                curvature += direction[k] * image[k]
-            step = norm / curvature
-            previous = norm
-            norm = np.float32(0)
-            for k in range(size):
-                x[k] += step * direction[k]
-                residual[k] -= step * image[k]
-                norm += residual[k] * residual[k]
-            for k in range(size):
-                direction[k] = residual[k] + norm / previous * direction[k]
+    return Side(solved, inverse)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+import numba as nb
 import numpy as np
 
 from challenge.data.corpus import Corpus
@@ -73,20 +74,23 @@ class CorpusIndex:
 
 
 def build_index(corpus: Corpus) -> CorpusIndex:
-    """Index a corpus; O(E log E) time and about 12 bytes an entry."""
+    """Index a corpus; O(E) time and about 12 bytes an entry."""
     catalog = corpus.catalog
-    rows = distinct(Interactions.concatenate([corpus.playlists.interactions, corpus.queries.seeds]))
-    by_track = np.argsort(rows.track_index, kind="stable")
+    rows = distinct(
+        Interactions.concatenate([corpus.playlists.interactions, corpus.queries.seeds]), catalog.n_tracks
+    )
     counts = np.bincount(rows.track_index, minlength=catalog.n_tracks)
+    track_start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    track_row, track_place = np.empty((2, len(rows.track_index)), np.int32)
+    _post(rows.indptr, rows.track_index, track_start[:-1].copy(), track_row, track_place)
     popularity = counts.astype(np.float32)
-    places = np.arange(len(rows.track_index)) - np.repeat(rows.indptr[:-1], rows.lengths)
     age, company = _mean_holder(corpus, rows)
     return CorpusIndex(
         row_start=rows.indptr,
         row_track=rows.track_index,
-        track_start=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        track_row=rows.row_ids()[by_track],
-        track_place=places.astype(np.int32)[by_track],
+        track_start=track_start,
+        track_row=track_row,
+        track_place=track_place,
         popularity=popularity,
         track_artist=catalog.track_artist,
         track_album=catalog.track_album,
@@ -100,18 +104,36 @@ def build_index(corpus: Corpus) -> CorpusIndex:
     )
 
 
-def distinct(interactions: Interactions) -> Interactions:
+def distinct(interactions: Interactions, n_tracks: int) -> Interactions:
     """Keep the first of repeated tracks in each row; order stays."""
-    rows = interactions.row_ids()
-    order = np.lexsort((interactions.track_index, rows))
-    track, row = interactions.track_index[order], rows[order]
-    repeated = np.zeros(len(track), bool)
-    repeated[1:] = (track[1:] == track[:-1]) & (row[1:] == row[:-1])
-    if not repeated.any():
-        return interactions
-    keep = np.ones(len(track), bool)
-    keep[order[repeated]] = False
-    return interactions.where(keep)
+    keep = np.ones(len(interactions.track_index), bool)
+    _mark_repeated(interactions.indptr, interactions.track_index, np.full(n_tracks, -1, np.int32), keep)
+    return interactions if keep.all() else interactions.where(keep)
+
+
+@nb.njit(cache=True, nogil=True)
+def _mark_repeated(
+    indptr: Int64Array, track: Int32Array, last_row: Int32Array, keep: np.ndarray
+) -> None:  # pragma: no cover - compiled
+    """Clear ``keep`` where an entry repeats an earlier one of its row; ``last_row`` (T,) begins at -1."""
+    for row in range(len(indptr) - 1):
+        for entry in range(indptr[row], indptr[row + 1]):
+            if last_row[track[entry]] == row:
+                keep[entry] = False
+            last_row[track[entry]] = row
+
+
+@nb.njit(cache=True, nogil=True)
+def _post(
+    indptr: Int64Array, track: Int32Array, free: Int64Array, track_row: Int32Array, track_place: Int32Array
+) -> None:  # pragma: no cover - compiled
+    """Counting sort of entries by track; ``free`` (T,) tells where the next holder of each track goes."""
+    for row in range(len(indptr) - 1):
+        for entry in range(indptr[row], indptr[row + 1]):
+            place = free[track[entry]]
+            free[track[entry]] = place + 1
+            track_row[place] = row
+            track_place[place] = entry - indptr[row]
 
 
 def _mean_holder(corpus: Corpus, rows: Interactions) -> tuple[FloatArray, FloatArray]:

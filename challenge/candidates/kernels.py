@@ -5,6 +5,8 @@ Every query is handled by one thread from beginning to end, so results do not de
 
 from __future__ import annotations
 
+from typing import Final
+
 import numba as nb
 import numpy as np
 
@@ -64,6 +66,17 @@ def neighbour_scores(  # noqa: C901 - a compiled loop
                 scores[query, row_track[k]] += vote
 
 
+MAX_READ: Final = 30_000
+"""Playlists that are read for one query at most, whatever the number and popularity of its seeds."""
+
+
+@nb.njit(cache=True, nogil=True)
+def sampling_step(holders: int, most: int, n_seeds: int) -> int:  # pragma: no cover - compiled
+    """Every how-many-th holder of a seed to read: at most ``most``, and an equal share of ``MAX_READ``."""
+    share = max(1, min(most, MAX_READ // n_seeds))
+    return max(1, (holders + share - 1) // share)
+
+
 @nb.njit(parallel=True, cache=True, nogil=True)
 def cooccurrence_scores(
     seed_start: Int64Array,
@@ -80,14 +93,15 @@ def cooccurrence_scores(
 ) -> None:  # pragma: no cover - compiled
     """Add up weighted co-occurrence counts of every track with each query's seeds.
 
-    Of a seed in more than ``max_holders`` rows an even sample of them is read and weighs accordingly more,
-    which bounds the work of one seed. Adds into ``scores``, float32, shape (B, T).
+    Of a seed in many rows an even sample of them is read and weighs accordingly more, which bounds the work
+    (see :func:`sampling_step`). Adds into ``scores``, float32, shape (B, T).
     """
     for query in nb.prange(len(seed_start) - 1):
+        n_seeds = seed_start[query + 1] - seed_start[query]
         for i in range(seed_start[query], seed_start[query + 1]):
             track = seed_track[i]
             holders = track_start[track + 1] - track_start[track]
-            step = max(1, (holders + max_holders - 1) // max_holders)
+            step = sampling_step(holders, max_holders, n_seeds)
             weight = seed_weight[i] * np.float32(step)
             for j in range(track_start[track], track_start[track + 1], step):
                 row = track_row[j]

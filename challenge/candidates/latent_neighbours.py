@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from challenge.candidates.base import QueryTile
+from challenge.candidates.base import DenseAnswer, QueryTile, dense_answer
+from challenge.candidates.exact_search import search
 from challenge.candidates.index import CorpusIndex
 from challenge.candidates.kernels import weighted_row_scores
 from challenge.types import FloatArray
@@ -53,20 +54,21 @@ class LatentNeighbourGenerator:
 
     def scores(self, tile: QueryTile) -> FloatArray:
         """Sum of votes for each track, float32, shape (B, T)."""
-        n_playlists = self.index.n_playlists
-        count = min(self.config.neighbours, n_playlists)
         scores = np.zeros((len(tile), self.index.n_tracks), np.float32)
-        similarity = self.direction[tile.own_row] @ self.direction[:n_playlists].T
-        nearest = np.argpartition(similarity, n_playlists - count, axis=1)[:, n_playlists - count :]
-        nearest.sort(axis=1)
-        near = np.maximum(np.take_along_axis(similarity, nearest, axis=1), 0)
+        playlists = self.direction[: self.index.n_playlists]
+        found = search(self.direction[tile.own_row], playlists, self.config.neighbours)
+        near = np.maximum(found.score, 0)
         best = np.maximum(near.max(axis=1, keepdims=True, initial=0), 1e-12)
         weighted_row_scores(
-            np.arange(len(tile) + 1, dtype=np.int64) * count,
-            nearest.ravel().astype(np.int32),
+            np.arange(len(tile) + 1, dtype=np.int64) * found.item.shape[1],
+            found.item.ravel(),
             ((near / best) ** self.config.sharpness).ravel().astype(np.float32),
             self.index.row_start,
             self.index.row_track,
             scores,
         )
         return scores
+
+    def answer(self, tile: QueryTile) -> DenseAnswer:
+        """See :class:`challenge.candidates.base.CandidateGenerator`."""
+        return dense_answer(self.scores(tile), tile, self.depth)

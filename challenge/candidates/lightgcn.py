@@ -1,4 +1,4 @@
-"""LightGCN as a source: trains on a corpus's graph, titles included, and embeds its queries."""
+"""LightGCN as a source: trains on the graph of a corpus, titles included, and embeds its queries."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 
 from challenge.candidates.embedding import EmbeddingGenerator
 from challenge.candidates.sources import answerable
-from challenge.data.corpus import Corpus
-from challenge.data.titles import title_tokens
-from challenge.graph import BipartiteGraph, build_graph
+from challenge.graph import BipartiteGraph
 from challenge.model.config import LightGCNConfig
 
 if TYPE_CHECKING:
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class LightGCNEmbedder:
-    """Trains LightGCN on each corpus it is given, and keeps what it learned last.
+    """Trains LightGCN on each graph it is given, and keeps what it learned last.
 
     Attributes:
         reports: what each training did, in order.
@@ -39,12 +37,11 @@ class LightGCNEmbedder:
         self.reports: list[TrainingReport] = []
         self.embeddings: Embeddings | None = None
 
-    def __call__(self, corpus: Corpus) -> EmbeddingGenerator:
-        """Train on the corpus and embed its queries."""
+    def __call__(self, graph: BipartiteGraph) -> EmbeddingGenerator:
+        """Train on the graph and embed its queries."""
         from challenge.model.training import train
         from challenge.model.validation import hold_out
 
-        graph = build_graph(corpus, tokens_of=title_tokens)
         training_graph, validation = hold_out(graph, seed=self._config.seed)
         folder = None if self._checkpoint_dir is None else self._checkpoint_dir / f"part-{len(self.reports)}"
         result = train(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from challenge.candidates.base import CandidateGenerator, QueryTile
-from challenge.candidates.kernels import best_of_rows
 from challenge.types import FloatArray, Int32Array, Int64Array
 
 
@@ -34,23 +33,11 @@ class Candidates:
 
 def merge_candidates(tile: QueryTile, generators: Sequence[CandidateGenerator]) -> Candidates:
     """Ask every generator and unite the best ``depth`` tracks of each."""
-    answers = [generator.scores(tile) for generator in generators]
-    seed_query = tile.seed_query
-    best = []
-    for generator, scores in zip(generators, answers, strict=True):
-        scores[seed_query, tile.seed_track] = 0.0
-        best.append(best_tracks(scores, generator.depth))
-    chosen = np.concatenate(best, axis=1)
+    answers = [generator.answer(tile) for generator in generators]
+    chosen = np.concatenate([answer.best for answer in answers], axis=1)
     rows = [np.unique(row[row >= 0]) for row in chosen]
     start = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
     track = np.concatenate(rows).astype(np.int32)
-    query = np.repeat(np.arange(len(rows)), np.diff(start))
-    score = np.stack([scores[query, track] for scores in answers], axis=1)
+    query = np.repeat(np.arange(len(rows), dtype=np.int32), np.diff(start))
+    score = np.stack([answer.score_of(query, track) for answer in answers], axis=1)
     return Candidates(start, track, score)
-
-
-def best_tracks(scores: FloatArray, limit: int) -> Int32Array:
-    """The ``limit`` best positive entries of each row, best first, -1 where there are fewer; int32."""
-    best = np.empty((scores.shape[0], min(limit, scores.shape[1])), np.int32)
-    best_of_rows(scores, best.shape[1], best)
-    return best

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from challenge.candidates.base import QueryTile
+from challenge.candidates.base import DenseAnswer, QueryTile, dense_answer
 from challenge.candidates.index import CorpusIndex
 from challenge.candidates.kernels import neighbour_scores
 from challenge.data.corpus import Queries
@@ -79,3 +79,7 @@ class NeighbourGenerator:
             scores,
         )
         return scores
+
+    def answer(self, tile: QueryTile) -> DenseAnswer:
+        """See :class:`challenge.candidates.base.CandidateGenerator`."""
+        return dense_answer(self.scores(tile), tile, self.depth)

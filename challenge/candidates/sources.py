@@ -39,8 +39,8 @@ SOURCES: Final = (
     "popularity",
 )
 
-Embedder: TypeAlias = Callable[[Corpus], EmbeddingGenerator]
-"""Trains embeddings on a corpus, queries included."""
+Embedder: TypeAlias = Callable[[BipartiteGraph], EmbeddingGenerator]
+"""Trains embeddings on the graph of a corpus, queries included."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,8 @@ def fit_sources(corpus: Corpus, config: SourcesConfig, *, embedder: Embedder | N
     """Fit the configured sources; LightGCN by ``embedder``, and left out where there is none."""
     index = build_index(corpus)
     title = config.title.fit(index, corpus.queries, group_titles(corpus.playlists))
-    factors = cache(lambda: _fit_factors(corpus, config))
+    graph = cache(lambda: build_graph(corpus, tokens_of=title_tokens))
+    factors = cache(lambda: _fit_factors(graph(), config))
     fitted: dict[str, Callable[[], CandidateGenerator]] = {
         "neighbours": lambda: config.neighbours.fit(index, corpus.queries),
         "close_neighbours": lambda: config.close_neighbours.fit(index, corpus.queries),
@@ -129,7 +130,7 @@ def fit_sources(corpus: Corpus, config: SourcesConfig, *, embedder: Embedder | N
         "popularity": lambda: config.popularity.fit(index, corpus.queries),
     }
     if embedder is not None:
-        fitted["lightgcn"] = lambda: embedder(corpus)
+        fitted["lightgcn"] = lambda: embedder(graph())
     generators = tuple(fitted[name]() for name in config.names if name in fitted)
     return SourceSet(corpus, index, generators, title)
 
@@ -148,8 +149,7 @@ class _Factors:
         return EmbeddingGenerator("factors", depth, self.rows[self.graph.n_playlists :], tracks, known)
 
 
-def _fit_factors(corpus: Corpus, config: SourcesConfig) -> _Factors:
-    graph = build_graph(corpus, tokens_of=title_tokens)
+def _fit_factors(graph: BipartiteGraph, config: SourcesConfig) -> _Factors:
     rows, columns = factorise(graph.matrix().astype(np.float32), config.factors)
     rows[graph.n_playlists :][~answerable(graph)] = 0  # factors of what only the query holds are chance
     return _Factors(graph, rows, columns)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from challenge.candidates.base import QueryTile
+from challenge.candidates.base import DenseAnswer, QueryTile, dense_answer
 from challenge.candidates.continuation import tracks_by_artist
 from challenge.candidates.index import CorpusIndex
 from challenge.data.catalog import Catalog
@@ -80,6 +80,10 @@ class TitleNamesGenerator:
                 fame = self.index.popularity[tracks] / max(self.index.popularity[tracks].max(), 1)
                 row[tracks] = np.maximum(row[tracks], share * fame)
         return scores
+
+    def answer(self, tile: QueryTile) -> DenseAnswer:
+        """See :class:`challenge.candidates.base.CandidateGenerator`."""
+        return dense_answer(self.scores(tile), tile, self.depth)
 
 
 def _runs(words: Sequence[str], longest: int) -> Iterator[tuple[tuple[str, ...], float]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from challenge.candidates.base import QueryTile
+from challenge.candidates.base import DenseAnswer, QueryTile, dense_answer
 from challenge.candidates.index import CorpusIndex
 from challenge.candidates.kernels import weighted_row_scores
 from challenge.data.corpus import Queries
@@ -133,6 +133,10 @@ class TitleGenerator:
             scores,
         )
         return scores
+
+    def answer(self, tile: QueryTile) -> DenseAnswer:
+        """See :class:`challenge.candidates.base.CandidateGenerator`."""
+        return dense_answer(self.scores(tile), tile, self.depth)
 
 
 def similar_keys(queries: Sequence[str], keys: Sequence[str], config: TitleNeighbours) -> sp.csr_matrix:

@@ -50,6 +50,17 @@ class Queries:
             self.seeds.take(rows),
         )
 
+    @classmethod
+    def concatenate(cls, parts: Sequence[Queries]) -> Queries:
+        """Put the queries of several parts behind each other."""
+        return cls(
+            np.concatenate([part.pid for part in parts]),
+            tuple(title for part in parts for title in part.titles),
+            tuple(category for part in parts for category in part.categories),
+            np.concatenate([part.num_holdouts for part in parts]),
+            Interactions.concatenate([part.seeds for part in parts]),
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Corpus:

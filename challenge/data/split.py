@@ -12,6 +12,7 @@ tuning split's training data lack both. Pids stay those of the MPD: a held-out p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -139,14 +140,14 @@ def _draw(
     return [held_out for category in Category for held_out in chosen[category]]
 
 
-def holdout_of(chosen: list[HeldOut]) -> Interactions:
+def holdout_of(chosen: Sequence[HeldOut]) -> Interactions:
     """Held-out tracks of each playlist with their positions, in the given order."""
     return Interactions.from_rows(
         [h.holdout.tolist() for h in chosen], [h.holdout_position.tolist() for h in chosen]
     )
 
 
-def queries_of(playlists: Playlists, chosen: list[HeldOut]) -> Queries:
+def queries_of(playlists: Playlists, chosen: Sequence[HeldOut]) -> Queries:
     """Held-out playlists as queries, in the given order."""
     rows = np.array([held_out.row for held_out in chosen], np.int64)
     categories = tuple(held_out.category for held_out in chosen)

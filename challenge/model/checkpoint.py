@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 from torch import Tensor
 
 from challenge.artifacts import disk_full_explained, write_json
 from challenge.errors import FormatError, InputError
+from challenge.graph import BipartiteGraph
+from challenge.model.config import LightGCNConfig
 
 _TENSORS, _STATE = "checkpoint.safetensors", "checkpoint.json"
+_UNSEEN_BY_FINGERPRINT = ("max_seconds", "checkpoint_minutes", "patience")
 
 
 @dataclass
@@ -89,3 +94,14 @@ def load_checkpoint(folder: Path, *, fingerprint: str) -> tuple[dict[str, Tensor
             hint="train without --resume, or give the settings and data of that run",
         )
     return tensors, state
+
+
+def fingerprint(graph: BipartiteGraph, config: LightGCNConfig) -> str:
+    """Hash of all that training depends on: the edges and the settings, but for those that only end it."""
+    settings = {k: v for k, v in asdict(config).items() if k not in _UNSEEN_BY_FINGERPRINT}
+    if config.schedule == "constant":
+        del settings["epochs"]
+    digest = hashlib.sha256(orjson.dumps(settings, option=orjson.OPT_SORT_KEYS))
+    for array in (graph.row_indptr, graph.row_indices, graph.column_weight):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

@@ -17,11 +17,9 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 from torch import Tensor
 
+from challenge.blocks import even_blocks
 from challenge.threads import thread_count
 from challenge.types import FloatArray, Int32Array, Int64Array
-
-_BLOCKS_PER_THREAD = 64
-"""Blocks of nodes with about the same number of edges, so that threads end together."""
 
 
 @intrinsic
@@ -138,10 +136,7 @@ class CompiledKernel:
         self._scale = scale.copy()
         self._keep = np.ones(len(indices) if maskable else 0, np.uint8)
         self._half, self._size = storage == torch.bfloat16, embedding_size
-        # An empty node costs about as much as an edge.
-        work = indptr + np.arange(len(indptr))
-        marks = np.linspace(0, work[-1], _BLOCKS_PER_THREAD * thread_count() + 1)
-        self._blocks = np.unique(np.searchsorted(work, marks))
+        self._blocks = even_blocks(indptr)
 
     def apply(self, source: Tensor, total: Tensor, following: Tensor | None, factor: float) -> None:
         """See :class:`challenge.model.kernels.Kernel`."""
@@ -164,14 +159,14 @@ class CompiledKernel:
     def _array(self, tensor: Tensor) -> np.ndarray:
         return np.asarray(tensor.view(torch.uint16).numpy() if self._half else tensor.numpy())
 
-    def hide(self, edges: Int64Array) -> None:
+    def hide(self, edges: Tensor) -> None:
         """See :class:`challenge.model.kernels.Kernel`."""
-        self._keep[edges] = 0
+        self._keep[edges.numpy()] = 0
 
-    def show(self, edges: Int64Array) -> None:
+    def show(self, edges: Tensor) -> None:
         """See :class:`challenge.model.kernels.Kernel`."""
-        self._keep[edges] = 1
+        self._keep[edges.numpy()] = 1
 
-    def rescale(self, nodes: Int64Array, scale: FloatArray) -> None:
+    def rescale(self, nodes: Tensor, scale: Tensor) -> None:
         """See :class:`challenge.model.kernels.Kernel`."""
-        self._scale[nodes] = scale
+        self._scale[nodes.numpy()] = scale.numpy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -122,6 +123,12 @@ class LightGCNConfig:
     def rows_per_batch(self, n_rows: int) -> int:
         """Size of a batch for a graph with this many rows to train on."""
         return self.batch_size or min(65_536, max(256, -(-n_rows // 8)))
+
+    def learning_rate_at(self, step: int, total: int) -> float:
+        """Learning rate after ``step`` of ``total`` steps."""
+        if self.schedule == "constant":
+            return self.learning_rate
+        return self.learning_rate * 0.5 * (1.0 + math.cos(math.pi * step / total))
 
     @property
     def readout(self) -> tuple[float, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import torch
@@ -18,7 +19,8 @@ def choose_device(name: str = "auto") -> tuple[torch.device, str]:
     """
     if name == "auto":
         if torch.cuda.is_available():
-            return torch.device("cuda"), f"auto: {torch.cuda.get_device_name()} is the fastest device here"
+            device = _of_this_process()
+            return device, f"auto: {torch.cuda.get_device_name(device)} is the fastest device here"
         return torch.device("cpu"), f"auto: no CUDA device is visible, so {thread_count()} CPU threads"
     try:
         device = torch.device(name)
@@ -31,7 +33,22 @@ def choose_device(name: str = "auto") -> tuple[torch.device, str]:
             f"device is {name!r}, but {torch.cuda.device_count()} CUDA devices are visible",
             hint="use --device auto or --device cpu",
         )
-    return device, f"{name}: as asked"
+    return _of_this_process() if name == "cuda" else device, f"{name}: as asked"
+
+
+def _of_this_process() -> torch.device:
+    """The GPU of this process: under ``torchrun`` each process of a machine has its own."""
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
+
+
+def prepare_device(device: torch.device) -> None:
+    """Make the device the one that this process computes on, with the memory and threads that it may use."""
+    if device.type == "cpu":
+        torch.set_num_threads(thread_count())
+        return
+    torch.cuda.set_device(device)
+    # What an earlier training left in torch's own store would not count as free.
+    torch.cuda.empty_cache()
 
 
 def _has_cuda(index: int) -> bool:

@@ -64,7 +64,7 @@ def _propagated(
     propagation = Propagation(
         graph, embedding_size=size, layer_weights=layer_weights, device=device, storage=config.storage
     )
-    propagation.apply_(rows, all_columns)
+    propagation.apply_(rows, all_columns, rows_are_zero="rows" not in parameters)
     return rows, all_columns
 
 

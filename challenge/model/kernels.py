@@ -8,7 +8,8 @@ If ``y`` is ``s * z`` for the layer's embeddings ``z``, then ``s_i * g_i`` is th
 
 from __future__ import annotations
 
-from typing import Protocol
+from importlib.util import find_spec
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -24,6 +25,8 @@ and the page faults cost more than the sums (CPU)."""
 
 _WORTH_COMPILING = 500_000
 
+KernelName = Literal["compiled", "embedding_bag", "triton"]
+
 
 class Kernel(Protocol):
     """Gather and sum over one direction of a graph."""
@@ -35,16 +38,19 @@ class Kernel(Protocol):
         """
         ...
 
-    def hide(self, edges: Int64Array) -> None:
-        """Leave these edges, counted in this direction's order, out of all sums until :meth:`show`."""
+    def hide(self, edges: Tensor) -> None:
+        """Leave these edges, counted in this direction's order, out of all sums until :meth:`show`.
+
+        Indices are int64 (int32 will do on a GPU), here and below, and lie on the kernel's device.
+        """
         ...
 
-    def show(self, edges: Int64Array) -> None:
+    def show(self, edges: Tensor) -> None:
         """Count these edges again."""
         ...
 
-    def rescale(self, nodes: Int64Array, scale: FloatArray) -> None:
-        """Replace the scales of some nodes of this side."""
+    def rescale(self, nodes: Tensor, scale: Tensor) -> None:
+        """Replace the scales, fp32, of some nodes of this side."""
         ...
 
 
@@ -101,58 +107,73 @@ class EmbeddingBagKernel:
             if following is not None:
                 torch.mul(sums, self._square[start:stop], out=following[start:stop])
 
-    def hide(self, edges: Int64Array) -> None:
+    def hide(self, edges: Tensor) -> None:
         """See :class:`Kernel`."""
         self._set(edges, 0.0)
 
-    def show(self, edges: Int64Array) -> None:
+    def show(self, edges: Tensor) -> None:
         """See :class:`Kernel`."""
         self._set(edges, 1.0)
 
-    def _set(self, edges: Int64Array, value: float) -> None:
+    def _set(self, edges: Tensor, value: float) -> None:
         if self._weights is None:
             raise ValueError("the kernel was built without masking")
-        self._weights[torch.from_numpy(edges).to(self._weights.device)] = value
+        self._weights[edges] = value
 
-    def rescale(self, nodes: Int64Array, scale: FloatArray) -> None:
+    def rescale(self, nodes: Tensor, scale: Tensor) -> None:
         """See :class:`Kernel`."""
-        place = torch.from_numpy(nodes).to(self._scale.device)
-        values = torch.from_numpy(scale).to(self._scale.device)[:, None]
-        self._scale[place] = values
-        self._square[place] = values * values
+        self._scale[nodes] = scale[:, None]
+        self._square[nodes] = (scale * scale)[:, None]
 
 
 def _ranges(total: int, step: int) -> list[tuple[int, int]]:
     return [(start, min(start + step, total)) for start in range(0, total, step)]
 
 
-def prefers_compiled(n_edges: int, device: torch.device) -> bool:
-    """Whether the compiled kernel is the faster one: on a CPU, where edges repay two seconds of compiling.
+def choose_kernel(
+    n_edges: int, device: torch.device, *, embedding_size: int, storage: torch.dtype
+) -> tuple[KernelName, str]:
+    """Return the kernel to use on a device, and the reason in words.
 
-    The rule was set by ``benchmarks/propagation.py`` and is not measured at each start: the two kernels round
-    differently, and results must not hang on a clock.
+    The rules were set by ``benchmarks/`` and nothing is timed at each start: the kernels round differently,
+    and results must not hang on a clock. On a GPU the Triton kernel has to agree with a plain sum first.
     """
-    return device.type == "cpu" and n_edges >= _WORTH_COMPILING
+    if device.type == "cpu":
+        if n_edges >= _WORTH_COMPILING:
+            return "compiled", "the fastest on a CPU"
+        return "embedding_bag", "too few edges to repay compiling"
+    if device.type != "cuda" or find_spec("triton") is None:
+        return "embedding_bag", "triton is not installed"
+    from challenge.model.triton_check import self_check
+
+    failure = self_check(embedding_size, storage, device)
+    if failure is not None:
+        return "embedding_bag", f"Triton's failed its check: {failure}"
+    return "triton", "agrees with a plain sum here"
 
 
 def new_kernel(
+    name: KernelName,
     indptr: Int64Array,
     indices: Int32Array,
     scale: FloatArray,
     *,
-    compiled: bool,
     embedding_size: int,
     device: torch.device,
     storage: torch.dtype,
     maskable: bool,
 ) -> Kernel:
-    """Make the kernel of one direction of a graph."""
-    if compiled:
+    """Make the kernel ``name`` of one direction of a graph."""
+    if name == "compiled":
         from challenge.model.compiled import CompiledKernel
 
         return CompiledKernel(
             indptr, indices, scale, embedding_size=embedding_size, storage=storage, maskable=maskable
         )
+    if name == "triton":
+        from challenge.model.triton_kernel import TritonKernel
+
+        return TritonKernel(indptr, indices, scale, device=device)
     return EmbeddingBagKernel(
         indptr,
         indices,

@@ -9,22 +9,52 @@ Source: He et al., LightGCN, SIGIR 2020, equations 7, 8 and 11.
 
 from __future__ import annotations
 
-import numpy as np
-import scipy.sparse as sp
+from itertools import pairwise
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
-from challenge.graph import BipartiteGraph, inverse_root
-from challenge.model.kernels import Kernel, new_kernel, prefers_compiled
+from challenge.graph import BipartiteGraph
+from challenge.model.hiding import Hiding
+from challenge.model.kernels import Kernel, KernelName, choose_kernel, new_kernel
 from challenge.types import FloatArray, Int32Array, Int64Array
 
 STORAGE = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
+class Passes(NamedTuple):
+    """Directions in which one layer is computed."""
+
+    to_rows: bool
+    to_columns: bool
+
+
+def needed_passes(
+    layer_weights: tuple[float, ...], *, rows_are_zero: bool = False, columns_only: bool = False
+) -> list[Passes]:
+    """Return for layers 1, 2, … which directions bring anything but zero that anything wanted depends on.
+
+    Rows without embeddings of their own start from zero, so that the sums of an odd layer reach rows alone
+    and those of an even layer columns alone: half the work of a forward pass.
+    """
+    filled = [Passes(not rows_are_zero, True)]
+    for _ in layer_weights[1:]:
+        filled.append(Passes(filled[-1].to_columns, filled[-1].to_rows))
+    passes: list[Passes] = []
+    later = Passes(False, False)
+    for weight, nonzero in zip(layer_weights[:0:-1], filled[:0:-1], strict=True):
+        rows = (weight != 0 and not columns_only) or later.to_columns
+        columns = weight != 0 or later.to_rows
+        later = Passes(rows and nonzero.to_rows, columns and nonzero.to_columns)
+        passes.append(later)
+    return passes[::-1]
+
+
 class Propagation:
     """The operator ``P`` of one graph on one device; letters R rows, C columns, D dimensions.
 
-    ``compiled`` chooses the kernel; None takes what :func:`challenge.model.kernels.prefers_compiled` says.
+    ``kernel`` None takes what :func:`challenge.model.kernels.choose_kernel` says; ``kernel_reason`` tells.
     Besides the caller's tensors it holds two buffers of (R + C) × D in the storage's dtype.
     """
 
@@ -37,29 +67,32 @@ class Propagation:
         device: torch.device | None = None,
         storage: str = "fp32",
         maskable: bool = False,
-        compiled: bool | None = None,
+        kernel: KernelName | None = None,
     ) -> None:
-        self._graph = graph
         self._weights = layer_weights
         self.device = device = device or torch.device("cpu")
         self._dtype = dtype = STORAGE[storage]
 
-        compiled = prefers_compiled(graph.n_edges, device) if compiled is None else compiled
+        self.kernel, self.kernel_reason = (
+            (kernel, "as asked")
+            if kernel is not None
+            else choose_kernel(graph.n_edges, device, embedding_size=embedding_size, storage=dtype)
+        )
 
-        def kernel(indptr: Int64Array, indices: Int32Array, scale: FloatArray) -> Kernel:
+        def one_way(indptr: Int64Array, indices: Int32Array, scale: FloatArray) -> Kernel:
             return new_kernel(
+                self.kernel,
                 indptr,
                 indices,
                 scale,
-                compiled=compiled,
                 embedding_size=embedding_size,
                 device=device,
                 storage=dtype,
                 maskable=maskable,
             )
 
-        self._to_rows = kernel(graph.row_indptr, graph.row_indices, graph.row_scale)
-        self._to_columns = kernel(graph.column_indptr, graph.column_indices, graph.column_scale)
+        self._to_rows = one_way(graph.row_indptr, graph.row_indices, graph.row_scale)
+        self._to_columns = one_way(graph.column_indptr, graph.column_indices, graph.column_scale)
         self._row_scale = torch.from_numpy(graph.row_scale.copy()).to(device)[:, None]
         self._column_scale = torch.from_numpy(graph.column_scale.copy()).to(device)[:, None]
         self._buffers = [
@@ -69,23 +102,35 @@ class Propagation:
             )
             for _ in range(min(2, len(layer_weights) - 1))
         ]
-        self._mirror = mirror_edges(graph) if maskable else np.empty(0, np.int64)
-        self._hidden = np.empty(0, np.int64)
+        self._hiding = Hiding(graph, device) if maskable else None
+        self._hidden: tuple[Tensor, Tensor] | None = None
 
-    def apply_(self, rows: Tensor, columns: Tensor) -> None:
-        """Replace ``rows`` (R, D) and ``columns`` (C, D), both fp32, by ``P`` applied to them."""
-        if self._buffers:
+    def apply_(
+        self, rows: Tensor, columns: Tensor, *, rows_are_zero: bool = False, columns_only: bool = False
+    ) -> None:
+        """Replace ``rows`` (R, D) and ``columns`` (C, D), both fp32, by ``P`` applied to them.
+
+        What is zero because the rows are, and what only the rows of the result would need where
+        ``columns_only`` are wanted, is left out; with ``columns_only`` the rows' values are of no use after.
+        """
+        passes = needed_passes(self._weights, rows_are_zero=rows_are_zero, columns_only=columns_only)
+        if passes and passes[0].to_columns:
             torch.mul(rows, self._row_scale, out=self._buffers[0][0])
+        if passes and passes[0].to_rows:
             torch.mul(columns, self._column_scale, out=self._buffers[0][1])
         rows.mul_(self._weights[0])
         columns.mul_(self._weights[0])
-        last = len(self._weights) - 1
-        for layer, weight in enumerate(self._weights[1:], start=1):
+        for layer, (this, following) in enumerate(pairwise([*passes, Passes(False, False)]), start=1):
             row_source, column_source = self._buffers[(layer - 1) % 2]
-            # The last layer is followed by none, and a single layer has no second pair of buffers.
-            row_next, column_next = (None, None) if layer == last else self._buffers[layer % 2]
-            self._to_rows.apply(column_source, rows, row_next, weight)
-            self._to_columns.apply(row_source, columns, column_next, weight)
+            # Nothing reads the buffers behind the last layer, and a single layer has but one pair.
+            row_next, column_next = self._buffers[layer % 2 if len(self._buffers) > 1 else 0]
+            weight = self._weights[layer]
+            if this.to_rows:
+                self._to_rows.apply(column_source, rows, row_next if following.to_columns else None, weight)
+            if this.to_columns:
+                self._to_columns.apply(
+                    row_source, columns, column_next if following.to_rows else None, weight
+                )
 
     def rows_from(self, columns: Tensor) -> Tensor:
         """Multiply the normalised R × C adjacency by ``columns`` (C, any width); a new fp32 tensor."""
@@ -99,47 +144,30 @@ class Propagation:
         self._to_columns.apply((rows * self._row_scale).to(self._dtype), result, None, 1.0)
         return result
 
-    def hide(self, edges: Int64Array) -> None:
+    def hide(self, edges: Tensor, rows: Tensor | None = None) -> None:
         """Leave these edges (places in ``graph.row_indices``, ascending) out until :meth:`show_all`.
 
         Degrees of the rows are counted without them; those of the columns stay, being large where it matters.
+        ``rows`` are those that the edges belong to, and maybe more, ascending and distinct; without them they
+        are looked up. Both are int64 and lie on the propagation's device.
         """
-        self._hidden = edges
+        assert self._hiding is not None, "the propagation was built without masking"
+        rows = self._hiding.rows_of(edges) if rows is None else rows
+        self._hidden = (edges, rows)
         self._to_rows.hide(edges)
-        self._to_columns.hide(self._mirror[edges])
-        self._rescale(edges, hidden=True)
+        self._to_columns.hide(self._hiding.mirror[edges])
+        self._rescale(*self._hiding.scales(edges, rows))
 
     def show_all(self) -> None:
         """Count all edges again."""
-        self._to_rows.show(self._hidden)
-        self._to_columns.show(self._mirror[self._hidden])
-        self._rescale(self._hidden, hidden=False)
-        self._hidden = np.empty(0, np.int64)
-
-    def _rescale(self, edges: Int64Array, *, hidden: bool) -> None:
-        graph = self._graph
-        rows, first = np.unique(np.searchsorted(graph.row_indptr, edges, side="right") - 1, return_index=True)
-        if len(rows) == 0:
+        if self._hiding is None or self._hidden is None:
             return
-        scale = graph.row_scale[rows]
-        if hidden:
-            lost = np.add.reduceat(graph.column_weight[graph.row_indices[edges]], first)
-            positive = scale > 0
-            denominator = np.where(positive, 1.0 / np.where(positive, scale, 1.0) ** 2, 0.0)
-            left = np.diff(graph.row_indptr)[rows] > np.diff(np.append(first, len(edges)))
-            scale = inverse_root(np.where(left, denominator - lost, 0.0))
+        edges, rows = self._hidden
+        self._to_rows.show(edges)
+        self._to_columns.show(self._hiding.mirror[edges])
+        self._rescale(rows, self._hiding.row_scale[rows])
+        self._hidden = None
+
+    def _rescale(self, rows: Tensor, scale: Tensor) -> None:
         self._to_rows.rescale(rows, scale)
-        self._row_scale[torch.from_numpy(rows).to(self._row_scale.device)] = torch.from_numpy(scale)[
-            :, None
-        ].to(self._row_scale.device)
-
-
-def mirror_edges(graph: BipartiteGraph) -> Int64Array:
-    """Return the place in ``column_indices`` of each edge of ``row_indices``, int64, shape (E,)."""
-    # Turning a matrix of edge numbers is a counting sort: far faster than sorting 66 million columns.
-    numbers = np.arange(graph.n_edges, dtype=np.int64)
-    shape = (graph.n_rows, graph.n_columns)
-    turned = sp.csr_matrix((numbers, graph.row_indices, graph.row_indptr), shape=shape).tocsc()
-    place = np.empty(graph.n_edges, np.int64)
-    place[turned.data] = numbers
-    return place
+        self._row_scale[rows] = scale[:, None]

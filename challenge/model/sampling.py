@@ -6,7 +6,7 @@ training sees the very batches that an uninterrupted one would have seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,56 +37,88 @@ class Batch:
     negatives: Int64Array
     hidden: Int64Array
 
-    def parts(self, n_rows: int) -> Iterator[Batch]:
-        """Cut the batch into batches of at most ``n_rows`` rows each, with the same negatives."""
-        if len(self.rows) <= n_rows or len(self.negatives) == len(self.positives):
-            yield self
-            return
-        for start in range(0, len(self.rows), n_rows):
-            mine = (self.row_of_positive >= start) & (self.row_of_positive < start + n_rows)
-            if mine.any():
-                rows = self.rows[start : start + n_rows]
-                places = self.row_of_positive[mine] - start
-                yield Batch(rows, places, self.positives[mine], self.negatives, self.hidden)
+
+@dataclass(frozen=True, eq=False)
+class RowDraws:
+    """The random numbers of one batch of rows, for whoever puts the batch together; letters as in Batch.
+
+    M edges of the rows' T track edges are hidden where edges are masked, all T are predicted otherwise.
+
+    Attributes:
+        rows: distinct rows, ascending, int64, shape (B,).
+        masking: one number in [0, 1) for each track edge, float64, shape (T,); empty without masking.
+        kept_share: share of each row's track edges that are not hidden, float64, shape (B,).
+        tokenless: rows whose title is hidden, ascending, int64.
+        rest: M numbers that choose positives, then N that choose negatives, float64, shape (T + N,).
+    """
+
+    rows: Int64Array
+    masking: NDArray[np.float64]
+    kept_share: NDArray[np.float64]
+    tokenless: Int64Array
+    rest: NDArray[np.float64]
 
 
 class Sampler:
-    """Draws the batches of one graph under one configuration."""
+    """Draws the batches of one graph under one configuration; several threads may ask at once.
+
+    Attributes:
+        graph: the graph.
+        config: the configuration.
+        track_counts: edges of each row that lead to tracks, int64, shape (R,).
+        probability: of each track in one draw of a negative, float64, shape (T,).
+        cumulative: sums of ``probability`` up to each track, float64, shape (T,).
+        batch_size: rows of a batch (softmax) or edges (bpr).
+    """
 
     def __init__(self, graph: BipartiteGraph, config: LightGCNConfig) -> None:
-        self._graph = graph
-        self._config = config
-        self._track_counts = track_edge_counts(graph)
-        self._rows = np.flatnonzero(self._track_counts >= (2 if config.masking else 1))
+        self.graph = graph
+        self.config = config
+        self.track_counts = track_edge_counts(graph)
+        self._rows = np.flatnonzero(self.track_counts >= (2 if config.masking else 1))
         self.batch_size = config.rows_per_batch(len(self._rows))
         degrees = np.diff(graph.column_indptr)[: graph.n_tracks]
-        self._probability = np.where(degrees > 0, degrees.astype(np.float64) ** config.negative_power, 0.0)
-        self._probability /= max(self._probability.sum(), 1e-300)
-        self._cumulative = np.cumsum(self._probability)
+        self.probability = np.where(degrees > 0, degrees.astype(np.float64) ** config.negative_power, 0.0)
+        self.probability /= max(self.probability.sum(), 1e-300)
+        self.cumulative = np.cumsum(self.probability)
         self._permutation: tuple[int, Int64Array] = (-1, self._rows)
 
     @property
     def steps_per_epoch(self) -> int:
         """Batches in a pass over all rows (softmax) or as many edges as there are (bpr)."""
-        bpr = self._config.objective == "bpr"
-        amount = int(self._track_counts.sum()) if bpr else len(self._rows)
+        bpr = self.config.objective == "bpr"
+        amount = int(self.track_counts.sum()) if bpr else len(self._rows)
         return max(1, -(-amount // self.batch_size))
 
     def batch(self, step: int) -> Batch:
         """Draw the batch of one step, counted from 0 over all epochs."""
-        rng = np.random.default_rng((self._config.seed, _STEP, step))
-        return self._pairs(rng) if self._config.objective == "bpr" else self._row_batch(step, rng)
+        rng = np.random.default_rng((self.config.seed, _STEP, step))
+        return self._pairs(rng) if self.config.objective == "bpr" else self._row_batch(step, rng)
 
     def log_expected(self, negatives: Int64Array) -> FloatArray:
         """log(N * q) of each of N negatives, q being its probability in one draw; float32."""
-        expected: FloatArray = np.log(len(negatives) * self._probability[negatives]).astype(np.float32)
+        expected: FloatArray = np.log(len(negatives) * self.probability[negatives]).astype(np.float32)
         return expected
+
+    def row_draws(self, step: int, empty: Callable[[int], NDArray[np.float64]] = np.empty) -> RowDraws:
+        """Draw what :meth:`batch` draws for one step (softmax), into arrays that ``empty`` makes."""
+        config, rng = self.config, np.random.default_rng((self.config.seed, _STEP, step))
+        rows = self._epoch_rows(step)
+        n_edges = int(self.track_counts[rows].sum())
+        masking, rest = empty(n_edges if config.masking else 0), empty(n_edges + config.negatives)
+        kept_share, tokenless = np.empty(0), rows[:0]
+        if config.masking:
+            rng.random(out=masking)
+            kept_share = self._kept_share(rows, rng)
+            tokenless = rows[rng.random(len(rows)) < config.token_masking]
+        rng.random(out=rest)
+        return RowDraws(rows, masking, kept_share, tokenless, rest)
 
     def _pairs(self, rng: np.random.Generator) -> Batch:
         """Rows drawn uniformly, one of their edges each, and a uniform negative that is no edge."""
-        graph = self._graph
+        graph = self.graph
         drawn = self._rows[rng.integers(0, len(self._rows), self.batch_size)]
-        place = (rng.random(len(drawn)) * self._track_counts[drawn]).astype(np.int64)
+        place = (rng.random(len(drawn)) * self.track_counts[drawn]).astype(np.int64)
         positives = graph.row_indices[graph.row_indptr[drawn] + place].astype(np.int64)
         negatives = rng.integers(0, graph.n_tracks, len(drawn))
         for _ in range(10):
@@ -101,49 +133,49 @@ class Sampler:
         rows = self._epoch_rows(step)
         edges, local = self._edges_of(rows)
         hidden = np.empty(0, np.int64)
-        if self._config.masking:
+        if self.config.masking:
             masked = rng.random(len(edges)) >= self._kept_share(rows, rng)[local]
             edges, local = edges[masked], local[masked]
-            tokenless = rows[rng.random(len(rows)) < self._config.token_masking]
+            tokenless = rows[rng.random(len(rows)) < self.config.token_masking]
             hidden = np.sort(np.concatenate([edges, self._token_edges_of(tokenless)]))
         chosen = self._at_most_positives(local, len(rows), rng)
-        positives = self._graph.row_indices[edges[chosen]].astype(np.int64)
-        negatives = np.searchsorted(
-            self._cumulative, rng.random(self._config.negatives) * self._cumulative[-1]
-        )
-        negatives = np.minimum(negatives, self._graph.n_tracks - 1)
+        positives = self.graph.row_indices[edges[chosen]].astype(np.int64)
+        negatives = np.searchsorted(self.cumulative, rng.random(self.config.negatives) * self.cumulative[-1])
+        negatives = np.minimum(negatives, self.graph.n_tracks - 1)
         return Batch(rows, local[chosen], positives, negatives, hidden)
 
     def _epoch_rows(self, step: int) -> Int64Array:
         """Rows of the step, ascending: the epoch's permutation cut into batches."""
         epoch, place = divmod(step, self.steps_per_epoch)
-        if self._permutation[0] != epoch:
-            rng = np.random.default_rng((self._config.seed, _EPOCH, epoch))
-            self._permutation = (epoch, rng.permutation(self._rows))
+        known, permutation = self._permutation
+        if known != epoch:
+            rng = np.random.default_rng((self.config.seed, _EPOCH, epoch))
+            permutation = rng.permutation(self._rows)
+            self._permutation = (epoch, permutation)
         size = self.batch_size
-        return np.sort(self._permutation[1][place * size : (place + 1) * size])
+        return np.sort(permutation[place * size : (place + 1) * size])
 
     def _edges_of(self, rows: Int64Array) -> tuple[Int64Array, Int64Array]:
         """Track edges of ``rows``, ascending, and the place in ``rows`` that each belongs to."""
-        counts = self._track_counts[rows]
+        counts = self.track_counts[rows]
         local = np.repeat(np.arange(len(rows)), counts)
-        starts = self._graph.row_indptr[rows] - (np.cumsum(counts) - counts)
+        starts = self.graph.row_indptr[rows] - (np.cumsum(counts) - counts)
         return np.arange(len(local)) + starts[local], local
 
     def _kept_share(self, rows: Int64Array, rng: np.random.Generator) -> NDArray[np.float64]:
         """Share of each row's tracks that the propagation may see."""
-        config = self._config
+        config = self.config
         share = rng.uniform(config.min_kept, config.max_kept, len(rows))
         # One track of few as often as most of many: as unlike in number as the challenge's seeds are.
         short = rng.random(len(rows)) < config.short_share
-        share[short] = self._track_counts[rows[short]] ** (rng.random(np.count_nonzero(short)) - 1.0)
+        share[short] = self.track_counts[rows[short]] ** (rng.random(np.count_nonzero(short)) - 1.0)
         share[rng.random(len(rows)) < config.blank] = 0.0
         return share
 
     def _token_edges_of(self, rows: Int64Array) -> Int64Array:
         """Title token edges of ``rows``, ascending; they stand after the track edges."""
-        first = self._graph.row_indptr[rows] + self._track_counts[rows]
-        counts = self._graph.row_indptr[rows + 1] - first
+        first = self.graph.row_indptr[rows] + self.track_counts[rows]
+        counts = self.graph.row_indptr[rows + 1] - first
         offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         edges: Int64Array = np.repeat(first, counts) + offsets
         return edges
@@ -151,7 +183,7 @@ class Sampler:
     def _at_most_positives(self, local: Int64Array, n_rows: int, rng: np.random.Generator) -> Int64Array:
         """Keep each edge with the probability that leaves ``positives`` edges of its row on average."""
         counts = np.bincount(local, minlength=n_rows)
-        share = np.minimum(1.0, self._config.positives / np.maximum(1, counts))
+        share = np.minimum(1.0, self.config.positives / np.maximum(1, counts))
         return np.flatnonzero(rng.random(len(local)) < share[local])
 
 

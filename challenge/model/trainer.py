@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from challenge.graph import BipartiteGraph
+from challenge.model.batch_loss import BatchLoss
+from challenge.model.batch_source import prepared_batches
+from challenge.model.batches import PreparedBatch, TensorBatch
 from challenge.model.config import LightGCNConfig
 from challenge.model.export import initial_bias
 from challenge.model.initialise import initial_embeddings
-from challenge.model.losses import bpr, sampled_softmax
 from challenge.model.memory import ROWS_AT_ONCE
 from challenge.model.parallel import Group
-from challenge.model.propagation import Propagation
-from challenge.model.sampling import Batch, Sampler
+from challenge.model.propagation import Propagation, needed_passes
+from challenge.model.sampling import Sampler
 from challenge.model.scoring_head import ScoringHead
 from challenge.model.validation import Validation, mean_ndcg
 
-
-class _Gradients(NamedTuple):
-    """Gradients at the outputs of some rows and columns, and the loss."""
-
-    at_rows: Tensor
-    at_columns: Tensor
-    rows: Tensor
-    columns: Tensor
-    bias: Tensor | None
-    loss: float
+_ROOMY = 16 << 30
+"""Bytes of a GPU on which 2 GB more for the logits of a batch do not matter."""
 
 
 class Trainer:
@@ -55,7 +47,10 @@ class Trainer:
         self._group = group or Group()
         self._width = self._group.width(config.embedding_size)
         self.sampler = Sampler(self.graph, config)
+        self._roomy = device.type == "cuda" and torch.cuda.mem_get_info(device)[1] >= _ROOMY
+        self._batches = prepared_batches(self.sampler, device, self._rows_at_once)
         self._head = ScoringHead(config)
+        self._loss = BatchLoss(config, self._group)
         self._propagation = self._new_propagation(self.graph, maskable=config.masking)
         self.parameters = self._initial_parameters()
         self._optimiser = torch.optim.Adam(
@@ -63,6 +58,10 @@ class Trainer:
         )
         self._rows = torch.zeros(graph.n_rows, self._width, device=device)
         self._columns = torch.zeros(graph.n_columns, self._width, device=device)
+
+    def _rows_at_once(self) -> int:
+        """Rows of a batch judged at once: a GPU needs large matrices to be busy, where it has room."""
+        return 4 * ROWS_AT_ONCE if self._roomy else ROWS_AT_ONCE
 
     def _new_propagation(self, graph: BipartiteGraph, *, maskable: bool) -> Propagation:
         return Propagation(
@@ -86,34 +85,59 @@ class Trainer:
             parameters["bias"] = torch.from_numpy(bias).to(self.device)
         return parameters
 
-    def step(self, step: int, *, learning_rate: float) -> float:
-        """Draw batch ``step``, move the parameters once, and return the loss."""
-        batch = self.sampler.batch(step)
+    def batch(self, step: int) -> TensorBatch:
+        """Draw the batch of a step, on the device."""
+        return self._batches.get(step).whole
+
+    def step(self, step: int, *, learning_rate: float) -> Tensor:
+        """Draw batch ``step``, move the parameters once, and return the loss, float64, on the device.
+
+        On a GPU nothing waits for the work to end.
+        """
+        batch = self._batches.get(step)
         if self.config.masking:
-            self._propagation.hide(batch.hidden)
-        self._load_parameters()
-        self._propagation.apply_(self._rows, self._columns)
+            self._propagation.hide(batch.whole.hidden, batch.whole.rows)
+        self._forward()
         loss, bias_gradient = self._gradients_at_output(batch)
-        self._propagation.apply_(self._rows, self._columns)
+        self._propagation.apply_(self._rows, self._columns, columns_only="rows" not in self.parameters)
         if self.config.masking:
             self._propagation.show_all()
-        self._penalise(batch)
+        self._penalise(batch.whole)
         self._update(learning_rate, bias_gradient)
         return loss
 
-    def _load_parameters(self) -> None:
+    def _forward(self) -> None:
+        """Put the outputs of all nodes into the buffers of rows and columns."""
         self._columns.copy_(self.parameters["columns"])
         if "rows" in self.parameters:
             self._rows.copy_(self.parameters["rows"])
         else:
             self._rows.zero_()
+        self._propagation.apply_(self._rows, self._columns, rows_are_zero="rows" not in self.parameters)
 
-    def _gradients_at_output(self, batch: Batch) -> tuple[float, Tensor | None]:
+    @property
+    def kernel(self) -> str:
+        """Which kernel propagates, and why."""
+        return f"{self._propagation.kernel} ({self._propagation.kernel_reason})"
+
+    @property
+    def passes_per_step(self) -> int:
+        """How often a step reads all edges: forward and backward, once for each direction of a layer."""
+        own = "rows" in self.parameters
+        forward = needed_passes(self.config.readout, rows_are_zero=not own)
+        backward = needed_passes(self.config.readout, columns_only=not own)
+        return sum(map(sum, [*forward, *backward]))
+
+    def _gradients_at_output(self, batch: PreparedBatch) -> tuple[Tensor, Tensor | None]:
         """Replace the outputs by the loss's gradients there; only rows of the batch have any.
 
         Logits exist for some rows at a time, so that a batch may be large where propagation is dear.
         """
-        parts = [self._part(part, len(batch.positives)) for part in batch.parts(ROWS_AT_ONCE)]
+        of_positives, biases = len(batch.whole.positives), self.parameters.get("bias")
+        parts = [
+            self._loss.gradients(part, of_positives, self._rows, self._columns, biases)
+            for part in batch.parts
+        ]
         self._rows.zero_()
         self._columns.zero_()
         bias = torch.zeros_like(self.parameters["bias"]) if self.config.bias else None
@@ -122,62 +146,19 @@ class Trainer:
             self._columns.index_add_(0, part.at_columns, part.columns)
             if bias is not None and part.bias is not None:
                 bias.index_add_(0, part.at_columns, part.bias)
-        return sum(part.loss for part in parts), bias
+        loss = torch.zeros((), dtype=torch.float64, device=self.device)
+        return sum((part.loss for part in parts), loss), bias
 
-    def _part(self, batch: Batch, of_positives: int) -> _Gradients:
-        """Loss and gradients of a part of a batch with ``of_positives`` positives in all."""
-        distinct, place = np.unique(np.concatenate([batch.positives, batch.negatives]), return_inverse=True)
-        at_rows, at_columns = self._tensor(batch.rows), self._tensor(distinct)
-        rows = self._group.whole(self._rows[at_rows]).requires_grad_()
-        columns = self._group.whole(self._columns[at_columns]).requires_grad_()
-        bias = self.parameters["bias"][at_columns].requires_grad_() if self.config.bias else None
-        share = len(batch.positives) / max(1, of_positives)
-        loss = share * self._loss(batch, rows, columns, bias, self._tensor(place))
-        loss.backward()  # type: ignore[no-untyped-call]
-        return _Gradients(
-            at_rows,
-            at_columns,
-            self._own_gradient(rows),
-            self._own_gradient(columns),
-            None if bias is None else self._group.total(_gradient(bias)),
-            self._group.total(loss.detach().clone()).item(),
-        )
-
-    def _own_gradient(self, leaf: Tensor) -> Tensor:
-        return self._group.own(self._group.total(_gradient(leaf)))
-
-    def _loss(
-        self, batch: Batch, rows: Tensor, columns: Tensor, bias: Tensor | None, place: Tensor
-    ) -> Tensor:
-        """This process's part of the batch's loss: that of every n-th row."""
-        at_positive, at_negative = place[: len(batch.positives)], place[len(batch.positives) :]
-        of_row = self._tensor(batch.row_of_positive)
-        rank, size = self._group.rank, self._group.size
-        mine = of_row % size == rank
-        at_positive, of_row = at_positive[mine], of_row[mine]
-        share = len(of_row) / max(1, len(batch.positives))
-        if share == 0:  # a mean over nothing would not be a number
-            return (rows.sum() + columns.sum() + (0.0 if bias is None else bias.sum())) * 0.0
-        rows, columns = self._head.rows(rows), self._head.columns(columns)
-        positive = (rows[of_row] * columns[at_positive]).sum(1)
-        if self.config.objective == "bpr":
-            return share * bpr(positive, (rows[of_row] * columns[at_negative[mine]]).sum(1))
-        negative = rows[rank::size] @ columns[at_negative].T
-        if bias is not None:
-            positive, negative = positive + bias[at_positive], negative + bias[at_negative]
-        log_expected = torch.from_numpy(self.sampler.log_expected(batch.negatives)).to(self.device)
-        return share * sampled_softmax(positive, negative, of_row // size, log_expected)
-
-    def _penalise(self, batch: Batch) -> None:
+    def _penalise(self, batch: TensorBatch) -> None:
         """Add the gradient of l2 / 2 times the mean square norm of the batch's layer-0 embeddings."""
         if self.config.l2 == 0:
             return
         weight = self.config.l2 / max(1, len(batch.positives))
-        columns = self._tensor(np.concatenate([batch.positives, batch.negatives]))
-        self._columns.index_add_(0, columns, self.parameters["columns"][columns], alpha=weight)
+        columns = torch.cat([batch.positives, batch.negatives])
+        _add_at(self._columns, columns, self.parameters["columns"][columns], weight)
         if "rows" in self.parameters:
-            rows = self._tensor(batch.rows[batch.row_of_positive])
-            self._rows.index_add_(0, rows, self.parameters["rows"][rows], alpha=weight)
+            rows = batch.rows[batch.row_of_positive]
+            _add_at(self._rows, rows, self.parameters["rows"][rows], weight)
 
     def _update(self, learning_rate: float, bias_gradient: Tensor | None) -> None:
         self.parameters["columns"].grad = self._columns
@@ -190,26 +171,25 @@ class Trainer:
 
     def evaluate(self, validation: Validation) -> float:
         """Mean NDCG on held-out tracks."""
-        self._load_parameters()
-        self._propagation.apply_(self._rows, self._columns)
-        rows = self._head.exported_rows(self._group.whole(self._rows[self._tensor(validation.rows)]))
+        self._forward()
+        rows = self._head.exported_rows(
+            self._group.whole(self._rows[torch.from_numpy(validation.rows).to(self.device)])
+        )
         tracks = self._group.whole(self._columns[: self.graph.n_tracks])
         bias = self._biases()[: self.graph.n_tracks]
         return mean_ndcg(rows, self._head.exported_columns(tracks, bias), self.graph, validation)
 
     def release(self) -> None:
         """Give back all memory but the parameters; no step can follow."""
+        self._batches.close()
         self._optimiser.state.clear()
         for parameter in self.parameters.values():
             parameter.grad = None
-        del self._propagation, self._rows, self._columns
+        del self._propagation, self._batches, self._rows, self._columns
 
     def _biases(self) -> Tensor:
         zeros = torch.zeros(self.graph.n_columns, device=self.device)
         return self.parameters.get("bias", zeros)
-
-    def _tensor(self, indices: np.ndarray) -> Tensor:
-        return torch.from_numpy(indices).to(self.device)
 
     def tensors(self) -> dict[str, Tensor]:
         """Parameters and Adam's moments of all dimensions, by name; views where one process trains."""
@@ -239,6 +219,9 @@ class Trainer:
                 }
 
 
-def _gradient(tensor: Tensor) -> Tensor:
-    """Gradient of a leaf; zeros where it took no part in the loss."""
-    return torch.zeros_like(tensor) if tensor.grad is None else tensor.grad
+def _add_at(target: Tensor, index: Tensor, values: Tensor, weight: float) -> None:
+    """Add ``weight * values`` to rows of ``target``, some of them several times."""
+    if target.device.type == "cpu":
+        target.index_add_(0, index, values, alpha=weight)
+    else:  # index_add_ would add in whatever order the GPU's threads come
+        target.index_put_((index,), weight * values, accumulate=True)

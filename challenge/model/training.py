@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 import torch
 from torch import Tensor
 
 from challenge import progress
 from challenge.graph import BipartiteGraph
-from challenge.model.checkpoint import TrainingState, has_checkpoint, load_checkpoint, save_checkpoint
+from challenge.model import checkpoint as checkpoints
 from challenge.model.config import LightGCNConfig
-from challenge.model.device import choose_device, copy_bandwidth, wait_for
+from challenge.model.device import choose_device, copy_bandwidth, prepare_device, wait_for
 from challenge.model.embeddings import Embeddings
 from challenge.model.export import embed
 from challenge.model.memory import GraphSize, available_memory, require_memory
 from challenge.model.parallel import Group, join_group
 from challenge.model.trainer import Trainer
 from challenge.model.validation import Validation
-from challenge.threads import thread_count
 
-_UNSEEN_BY_FINGERPRINT = ("max_seconds", "checkpoint_minutes", "patience")
+_STEPS_BETWEEN_NOTES = 8
+"""Steps on a GPU between two looks at the loss."""
 
 
 @dataclass
@@ -37,13 +34,14 @@ class TrainingReport:
     Attributes:
         device: where it ran.
         device_reason: why there.
+        kernel: which gathers and sums, and why.
         epochs: one entry an epoch: ``epoch``, ``loss``, ``seconds``, and ``ndcg`` where validated.
         best_epoch: whose parameters were kept; 0 for the initial ones.
         stopped: why it ended.
         steps: steps of this process.
         seconds: of this process.
         seconds_per_step: mean.
-        edges_per_second: edges summed over all layers, both directions, forward and backward.
+        edges_per_second: edges summed in all passes of a step, forward and backward.
         bandwidth_share: bytes that propagation must read, uncached, over what a copy moves in the same time;
             above 1 where caches serve.
         memory_estimate: bytes reckoned before the start.
@@ -51,6 +49,7 @@ class TrainingReport:
 
     device: str
     device_reason: str
+    kernel: str = ""
     epochs: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int = 0
     stopped: str = "all epochs done"
@@ -94,8 +93,7 @@ def train(
     """
     chosen, reason = choose_device(device)
     progress.message(f"LightGCN on {chosen} ({reason})")
-    if chosen.type == "cpu":
-        torch.set_num_threads(thread_count())
+    prepare_device(chosen)
     columns = graph.columns_of_degree(config.min_degree)
     core = graph.with_columns(columns)
     report = TrainingReport(str(chosen), reason)
@@ -104,7 +102,9 @@ def train(
     )
     watched = validation and validation.within(columns)
     run = _Run(core, config, watched, chosen, checkpoint_dir, report, join_group(chosen))
-    if resume and checkpoint_dir is not None and has_checkpoint(checkpoint_dir):
+    report.kernel = run.trainer.kernel
+    progress.message(f"Propagation by {report.kernel}")
+    if resume and checkpoint_dir is not None and checkpoints.has_checkpoint(checkpoint_dir):
         run.resume()
     run.all_epochs()
     run.trainer.release()
@@ -131,14 +131,15 @@ class _Run:
         self._validation = validation
         self._folder = checkpoint_dir
         self._report = report
-        self._state = TrainingState(fingerprint(graph, config))
+        self._state = checkpoints.TrainingState(checkpoints.fingerprint(graph, config))
         self._best: dict[str, Tensor] = {}
+        self._shown = ""
         self._last_checkpoint = time.monotonic()
 
     def resume(self) -> None:
         """Go on from the checkpoint in the folder."""
         assert self._folder is not None
-        tensors, self._state = load_checkpoint(self._folder, fingerprint=self._state.fingerprint)
+        tensors, self._state = checkpoints.load_checkpoint(self._folder, fingerprint=self._state.fingerprint)
         device = self.trainer.device
         best = {k[5:]: t.to(device) for k, t in tensors.items() if k.startswith("best.")}
         self._best = {name: self.trainer.own(tensor) for name, tensor in best.items()}
@@ -174,14 +175,15 @@ class _Run:
         steps = self.trainer.sampler.steps_per_epoch
         begin = time.monotonic()
         epoch = self._state.step // steps + 1
-        losses = []
+        losses: list[Tensor] = []
         while self._state.step < epoch * steps:
             losses.append(self.trainer.step(self._state.step, learning_rate=self._learning_rate()))
             self._state.step += 1
-            advance(1, note=f"loss {losses[-1]:.4f}")
+            advance(1, note=self._note(losses))
             self._checkpoint_if_due()
+        loss = float(np.mean(torch.stack(losses).cpu().numpy()))
         wait_for(self.trainer.device)
-        entry = {"epoch": epoch, "loss": float(np.mean(losses)), "seconds": time.monotonic() - begin}
+        entry = {"epoch": epoch, "loss": loss, "seconds": time.monotonic() - begin}
         if self._validation is not None and epoch % self._config.validate_every == 0:
             self._judge(entry)
         else:
@@ -191,6 +193,12 @@ class _Run:
             f"epoch {epoch}: loss {entry['loss']:.4f}{score}, {entry['seconds'] / len(losses):.2f} s a step"
         )
         self._checkpoint()
+
+    def _note(self, losses: list[Tensor]) -> str:
+        # To read a loss is to wait for all that is queued, and a GPU then stands still until more is.
+        if self.trainer.device.type == "cpu" or len(losses) % _STEPS_BETWEEN_NOTES == 0:
+            self._shown = f"loss {losses[-1].item():.4f}"
+        return self._shown
 
     def _judge(self, entry: dict[str, Any]) -> None:
         """Validate, keep the parameters if they are the best so far, and write the entry down."""
@@ -206,10 +214,8 @@ class _Run:
                     self._best[name] = tensor.detach().clone()
 
     def _learning_rate(self) -> float:
-        if self._config.schedule == "constant":
-            return self._config.learning_rate
         total = max(1, self._config.epochs * self.trainer.sampler.steps_per_epoch)
-        return self._config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * self._state.step / total))
+        return self._config.learning_rate_at(self._state.step, total)
 
     def _checkpoint_if_due(self) -> None:
         late = time.monotonic() - self._last_checkpoint >= 60 * self._config.checkpoint_minutes
@@ -221,7 +227,7 @@ class _Run:
             best = {f"best.{name}": self.trainer.whole(tensor) for name, tensor in self._best.items()}
             tensors = self.trainer.tensors() | best
             if self._group.rank == 0:
-                save_checkpoint(self._folder, tensors, self._state)
+                checkpoints.save_checkpoint(self._folder, tensors, self._state)
         self._last_checkpoint = time.monotonic()
 
     def _summarise(self, steps: int, seconds: float) -> None:
@@ -230,7 +236,7 @@ class _Run:
         report.steps, report.seconds = steps, seconds
         training = sum(entry.get("seconds", 0.0) for entry in self._state.history)
         report.seconds_per_step = training / max(1, self._state.step)
-        edges = 4.0 * config.layers * graph.n_edges  # two directions, forward and backward
+        edges = float(self.trainer.passes_per_step * graph.n_edges)
         width = config.embedding_size * (4 if config.storage == "fp32" else 2) + 4
         if steps and report.seconds_per_step > 0:
             report.edges_per_second = edges / report.seconds_per_step
@@ -240,14 +246,3 @@ class _Run:
                 f"{report.edges_per_second / 1e6:,.0f} M edges/s, "
                 f"{report.bandwidth_share:.0%} of the memory bandwidth"
             )
-
-
-def fingerprint(graph: BipartiteGraph, config: LightGCNConfig) -> str:
-    """Hash of all that training depends on: the edges and the settings, but for those that only end it."""
-    settings = {k: v for k, v in asdict(config).items() if k not in _UNSEEN_BY_FINGERPRINT}
-    if config.schedule == "constant":
-        del settings["epochs"]
-    digest = hashlib.sha256(orjson.dumps(settings, option=orjson.OPT_SORT_KEYS))
-    for array in (graph.row_indptr, graph.row_indices, graph.column_weight):
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()

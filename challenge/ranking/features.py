@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numba as nb
 import numpy as np
 
 from challenge.candidates.base import QueryTile
@@ -188,18 +189,26 @@ def _mean_of_known(values: FloatArray, index: CorpusIndex, seeds: Int32Array) ->
 
 
 def ranks_by_source(candidates: Candidates) -> FloatArray:
-    """Rank of each candidate in its query by each source, from 0, ties by track; float32, shape (N, S)."""
-    query = candidates.query
-    within = np.arange(len(query)) - candidates.start[query]
+    """Rank of each candidate in its query by each source, from 0, ties by track; float32, shape (N, S).
+
+    Where a source has no opinion there is no order: those candidates come together behind the others.
+    """
     ranks = np.empty(candidates.score.shape, np.float32)
-    for source in range(candidates.score.shape[1]):
-        score = candidates.score[:, source]
-        ranks[np.lexsort((-score, query)), source] = within
-        # Where a source has no opinion there is no order: those candidates come together behind the others.
-        silent = score <= 0
-        opinions = np.bincount(query[~silent], minlength=len(candidates.start) - 1)
-        ranks[silent, source] = opinions[query[silent]]
+    _rank(candidates.start, candidates.score, ranks)
     return ranks
+
+
+@nb.njit(parallel=True, cache=True, nogil=True)
+def _rank(start: Int64Array, score: FloatArray, ranks: FloatArray) -> None:  # pragma: no cover - compiled
+    for query in nb.prange(len(start) - 1):
+        first, end = start[query], start[query + 1]
+        for source in range(score.shape[1]):
+            column = score[first:end, source].copy()
+            order = np.argsort(-column, kind="mergesort")
+            opinions = np.count_nonzero(column > 0)
+            for place in range(len(order)):
+                rank = place if place < opinions else opinions
+                ranks[first + order[place], source] = rank
 
 
 def _segment_max(values: FloatArray, start: Int64Array) -> FloatArray:

@@ -7,8 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from challenge.candidates.base import query_tile
-from challenge.candidates.merge import best_tracks
+from challenge.candidates.base import best_tracks, query_tile
 from challenge.candidates.sources import SourceSet
 from challenge.errors import MissingInputError
 from challenge.ranking.recommend import RankedLists

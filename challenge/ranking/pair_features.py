@@ -10,11 +10,12 @@ import numpy as np
 
 from challenge.candidates.base import QueryTile
 from challenge.candidates.index import CorpusIndex
+from challenge.candidates.kernels import sampling_step
 from challenge.candidates.merge import Candidates
 from challenge.types import FloatArray, Int32Array, Int64Array
 
 MAX_HOLDERS: Final = 2000
-"""Of a more popular seed an even sample of this many playlists is read, which bounds the work of a seed."""
+"""Of a more popular seed an even sample of at most this many playlists is read: see ``sampling_step``."""
 NEXT_WINDOW: Final = 5
 NEAR_WINDOW: Final = 10
 RECENT_SEEDS: Final = 3
@@ -139,7 +140,7 @@ def _count_shared(  # noqa: C901, PLR0912, PLR0915 - a compiled loop
         for i in range(n_seeds):
             track = seed_track[seed_start[query] + i]
             holders = track_start[track + 1] - track_start[track]
-            step = max(1, (holders + MAX_HOLDERS - 1) // MAX_HOLDERS)
+            step = sampling_step(holders, MAX_HOLDERS, n_seeds)
             shared[:] = 0
             short[:] = 0
             after[:] = 0

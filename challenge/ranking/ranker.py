@@ -11,6 +11,7 @@ import numpy as np
 
 from challenge.artifacts import write_text
 from challenge.errors import MissingInputError
+from challenge.ranking.trees import flatten
 from challenge.threads import thread_count
 from challenge.types import FloatArray, Int32Array, Int64Array
 
@@ -21,7 +22,8 @@ class RankerConfig:
 
     Attributes:
         queries: look-alike queries to train on.
-        folds: parts they are divided into; the sources are built anew for each.
+        folds: parts they are divided into; the sources are built anew for each. With 0 few look-alikes beside
+            many training playlists join the challenge, so that sources are built once; three parts otherwise.
         negative_share: share of candidates that are no hits which is kept for training.
         rounds: trees.
         learning_rate: shrinkage of each tree.
@@ -33,7 +35,7 @@ class RankerConfig:
     """
 
     queries: int = 6000
-    folds: int = 3
+    folds: int = 0
     negative_share: float = 0.25
     rounds: int = 500
     learning_rate: float = 0.05
@@ -88,14 +90,12 @@ class Ranker:
 
     def __init__(self, model: Any, names: Sequence[str]) -> None:
         self._model = model
+        self._trees = flatten(model.dump_model())
         self.names = tuple(names)
 
     def scores(self, features: FloatArray) -> FloatArray:
         """Score each candidate, float32, shape (N,)."""
-        if len(features) == 0:
-            return np.zeros(0, np.float32)  # LightGBM takes no empty table
-        predicted = self._model.predict(features, raw_score=True, num_threads=thread_count())
-        return np.asarray(predicted, np.float32)
+        return self._trees.scores(features).astype(np.float32)
 
     def importance(self) -> dict[str, float]:
         """Share of the total gain by feature, greatest first."""
@@ -149,7 +149,7 @@ def train_ranker(rows: TrainingRows, names: Sequence[str], config: RankerConfig,
     return Ranker(lgb.train(parameters, data, config.rounds), names)
 
 
-def iterate_tiles(total: int, size: int) -> Iterator[tuple[int, int]]:
-    """Cut ``total`` queries into consecutive tiles of ``size``."""
-    for start in range(0, total, size):
-        yield start, min(start + size, total)
+def iterate_tiles(first: int, end: int, size: int) -> Iterator[tuple[int, int]]:
+    """Cut the queries from ``first`` to before ``end`` into consecutive tiles of ``size``."""
+    for start in range(first, end, size):
+        yield start, min(start + size, end)

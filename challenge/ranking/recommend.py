@@ -37,24 +37,24 @@ def facts_of(sources: SourceSet) -> QueryFacts:
 
 
 def training_rows(
-    sources: SourceSet, holdout: Interactions, config: RankerConfig, *, seed: int
+    sources: SourceSet, holdout: Interactions, config: RankerConfig, *, seed: int, first: int = 0
 ) -> TrainingRows:
-    """Describe and label the candidates of look-alike queries."""
+    """Describe and label the candidates of look-alikes: queries from ``first`` on, one a row of holdout."""
     facts, rng, parts = facts_of(sources), np.random.default_rng([seed, 11]), []
-    total = len(sources.corpus.queries)
+    total = len(holdout)
     with progress.task("describe look-alikes", total, unit="queries") as advance:
-        for start, stop in iterate_tiles(total, tile_size(sources)):
+        for start, stop in iterate_tiles(first, first + total, tile_size(sources)):
             tile = query_tile(sources.index, start, stop)
             candidates = merge_candidates(tile, sources.generators)
             features = make_features(sources.index, tile, candidates, facts, sources.names)
-            label = label_candidates(candidates, holdout, start)
+            label = label_candidates(candidates, holdout, start - first)
             parts.append(sample_rows(features, label, candidates.query, config.negative_share, rng))
             advance(stop - start)
     return TrainingRows.concatenate(parts)
 
 
 def label_candidates(candidates: Candidates, holdout: Interactions, start: int) -> np.ndarray:
-    """Tell which candidates are held out; int8, shape (N,). ``start`` is the tile's first query."""
+    """Tell which candidates are held out; int8, shape (N,). ``start`` is the tile's first row of holdout."""
     label = np.zeros(len(candidates.track), np.int8)
     for query in range(len(candidates.start) - 1):
         rows = slice(candidates.start[query], candidates.start[query + 1])
@@ -104,14 +104,16 @@ class RankedLists:
     recall: float = field(default=float("nan"))
 
 
-def rank_queries(sources: SourceSet, order: Order, *, holdout: Interactions | None = None) -> RankedLists:
-    """Rank the candidates of all queries; ties go to the lower track index."""
-    total = len(sources.corpus.queries)
+def rank_queries(
+    sources: SourceSet, order: Order, *, total: int | None = None, holdout: Interactions | None = None
+) -> RankedLists:
+    """Rank the candidates of the first ``total`` queries, or of all; ties go to the lower track index."""
+    total = len(sources.corpus.queries) if total is None else total
     track = np.full((total, LIST_LENGTH), -1, np.int32)
     source = np.full((total, LIST_LENGTH), -1, np.int8)
     found = 0
     with progress.task("rank", total, unit="playlists") as advance:
-        for start, stop in iterate_tiles(total, tile_size(sources)):
+        for start, stop in iterate_tiles(0, total, tile_size(sources)):
             tile = query_tile(sources.index, start, stop)
             candidates = merge_candidates(tile, sources.generators)
             scores = order(tile, candidates)

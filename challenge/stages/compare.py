@@ -11,7 +11,6 @@ from typing import Final
 import numpy as np
 
 from challenge import progress
-from challenge.candidates.lightgcn import LightGCNEmbedder
 from challenge.candidates.popularity import PopularityGenerator
 from challenge.candidates.sources import SourcesConfig, SourceSet, fit_sources
 from challenge.data.challenge_set import read_challenge_set
@@ -32,7 +31,7 @@ from challenge.scoring.resampling import PairedDifference
 from challenge.scoring.scorecard import PlaylistScores, Scorecard, compare_paired, make_scorecard
 from challenge.stages.config import RunConfig
 from challenge.stages.fill import saved_embedder
-from challenge.stages.train import RANKER_FILE, train_ranker_only
+from challenge.stages.train import RANKER_FILE, answering_corpus, fit_and_learn, new_embedder
 from challenge.stages.world import open_world
 from challenge.types import LIST_LENGTH
 
@@ -131,26 +130,27 @@ def compare_on(
     """
     with TemporaryDirectory(prefix="challenge-") as folder:
         if models is None:
-            models, embedder = Path(folder), _new_embedder(config)
-            if "full" in systems:
-                train_ranker_only(corpus, config, models, embedder)
-            sources = fit_sources(corpus, _needed(config, systems), embedder=embedder)
+            models = Path(folder)
+            needed = replace(
+                config,
+                sources=_needed(config, systems),
+                ranking="learned" if "full" in systems else "blend",
+            )
+            sources, _ = fit_and_learn(corpus, needed, models, new_embedder(needed))
         else:
-            sources = fit_sources(corpus, _needed(config, systems), embedder=saved_embedder(config, models))
+            embedder = saved_embedder(config, models)
+            answering = answering_corpus(corpus, config)
+            sources = fit_sources(answering, _needed(config, systems), embedder=embedder)
         scores = {}
         for name in systems:
             progress.message(f"system {name}")
             chosen = only(sources, SYSTEMS[name])
-            lists = fill(chosen, rank_queries(chosen, _order(name, chosen, config, models)))
+            order = _order(name, chosen, config, models)
+            lists = fill(chosen, rank_queries(chosen, order, total=len(corpus.queries)))
             values = evaluate(lists.track, holdout, corpus.catalog.track_artist, Forms())
             labels = tuple(category.value for category in corpus.queries.categories)
             scores[name] = PlaylistScores(corpus.queries.pid, labels, values)
     return _compared(scores, make_signature(Forms(), truth, seed=config.seed), config.seed)
-
-
-def _new_embedder(config: RunConfig) -> LightGCNEmbedder:
-    settings = replace(config.lightgcn, seed=config.seed)
-    return LightGCNEmbedder(settings, depth=config.sources.lightgcn_depth, device=config.device)
 
 
 def _needed(config: RunConfig, systems: Sequence[str]) -> SourcesConfig:

@@ -10,14 +10,13 @@ from challenge.candidates.embedding import EmbeddingGenerator
 from challenge.candidates.lightgcn import LightGCNEmbedder
 from challenge.candidates.sources import Embedder, SourceSet, fit_sources
 from challenge.data.corpus import Corpus
-from challenge.data.titles import title_tokens
 from challenge.errors import MissingInputError
-from challenge.graph import build_graph
+from challenge.graph import BipartiteGraph
 from challenge.ranking.fill import FilledLists, fill
 from challenge.ranking.ranker import Ranker
 from challenge.ranking.recommend import Order, blended_order, learned_order, rank_queries
 from challenge.stages.config import RunConfig
-from challenge.stages.train import EMBEDDINGS_DIR, RANKER_FILE
+from challenge.stages.train import EMBEDDINGS_DIR, RANKER_FILE, answering_corpus
 from challenge.submission.csv_format import write_submission
 from challenge.submission.submission import Submission
 from challenge.submission.team_info import TeamInfo
@@ -43,18 +42,27 @@ class FillSummary:
     sources: dict[str, dict[str, int]]
 
 
-def recommend(corpus: Corpus, config: RunConfig, folder: Path) -> FilledLists:
+def recommend(
+    corpus: Corpus, config: RunConfig, folder: Path, sources: SourceSet | None = None
+) -> FilledLists:
     """Answer the corpus's queries with the models in ``folder``.
+
+    ``sources`` are those that training them left, where it was just done; otherwise they are fitted anew.
 
     Raises:
         MissingInputError: a model is missing, or a playlist has too few tracks to choose from.
     """
-    sources = fit_sources(corpus, config.sources, embedder=saved_embedder(config, folder))
-    return fill(sources, rank_queries(sources, _order(sources, config, folder)))
+    if sources is None:
+        answering = answering_corpus(corpus, config)
+        sources = fit_sources(answering, config.sources, embedder=saved_embedder(config, folder))
+    order = _order(sources, config, folder)
+    return fill(sources, rank_queries(sources, order, total=len(corpus.queries)))
 
 
-def fill_submission(corpus: Corpus, config: RunConfig, folder: Path, output: Path) -> FillSummary:
-    """Answer the challenge and write ``submission.csv.gz`` into ``output``.
+def fill_submission(
+    corpus: Corpus, config: RunConfig, folder: Path, output: Path, sources: SourceSet | None = None
+) -> FillSummary:
+    """Answer the challenge and write ``submission.csv.gz`` into ``output``; see :func:`recommend`.
 
     Raises:
         MissingInputError: a model is missing, or a playlist has too few tracks to choose from.
@@ -62,7 +70,7 @@ def fill_submission(corpus: Corpus, config: RunConfig, folder: Path, output: Pat
         ResourceError: the disk is full.
     """
     team = TeamInfo(config.team, config.email)
-    lists = recommend(corpus, config, folder)
+    lists = recommend(corpus, config, folder, sources)
     path = output / SUBMISSION_FILE
     write_submission(Submission(team, corpus.queries.pid, corpus.catalog.tracks.ids[lists.track]), path)
     return FillSummary(path, len(lists.track), lists.counts(corpus.queries.categories))
@@ -89,16 +97,15 @@ def saved_embedder(config: RunConfig, folder: Path) -> Embedder | None:
     if not path.exists():
         raise MissingInputError(f"{path}: LightGCN is not trained", hint="run 'challenge train' first")
 
-    def embed(corpus: Corpus) -> EmbeddingGenerator:
+    def embed(graph: BipartiteGraph) -> EmbeddingGenerator:
         from challenge.model.embeddings import Embeddings
 
-        return _generator(corpus, config, Embeddings.load(path))
+        return _generator(graph, config, Embeddings.load(path))
 
     return embed
 
 
-def _generator(corpus: Corpus, config: RunConfig, embeddings: Embeddings) -> EmbeddingGenerator:
-    graph = build_graph(corpus, tokens_of=title_tokens)
+def _generator(graph: BipartiteGraph, config: RunConfig, embeddings: Embeddings) -> EmbeddingGenerator:
     if embeddings.rows.shape[0] != graph.n_rows or embeddings.columns.shape[0] != graph.n_columns:
         raise MissingInputError(
             f"LightGCN was trained on {embeddings.rows.shape[0]:,} playlists and "

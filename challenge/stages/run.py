@@ -68,9 +68,10 @@ def run(
     record_world(manifest, world)
     with manifest.stage("train"):
         trained = train_models(world.corpus, config, output / MODEL_DIR, resume=resume)
-    record_training(manifest, trained)
+    record_training(manifest, trained.summary)
     with manifest.stage("fill"):
-        filled = fill_submission(world.corpus, config, output / MODEL_DIR, output)
+        filled = fill_submission(world.corpus, config, output / MODEL_DIR, output, trained.sources)
+    del trained
     record_fill(manifest, filled)
     manifest.save(output / MANIFEST_FILE)
     with manifest.stage("validate"):

@@ -36,7 +36,7 @@ def train(
     record_world(manifest, world)
     with manifest.stage("train"):
         trained = train_models(world.corpus, config, output / MODEL_DIR, resume=resume)
-    record_training(manifest, trained)
+    record_training(manifest, trained.summary)
     manifest.save(output / MANIFEST_FILE)
     return manifest
 

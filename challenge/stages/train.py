@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from challenge import progress
 from challenge.artifacts import write_text
 from challenge.candidates.lightgcn import LightGCNEmbedder
-from challenge.candidates.sources import fit_sources
+from challenge.candidates.sources import SourceSet, fit_sources
 from challenge.config_file import dump_toml
 from challenge.data.corpus import Corpus
 from challenge.ranking.features import feature_names
-from challenge.ranking.lookalike import draw_lookalikes
+from challenge.ranking.lookalike import Lookalikes, draw_lookalikes
 from challenge.ranking.ranker import TrainingRows, train_ranker
 from challenge.ranking.recommend import training_rows
 from challenge.stages.config import RunConfig
+
+if TYPE_CHECKING:
+    from challenge.model.embeddings import Embeddings
 
 MODEL_DIR: Final = "model"
 RANKER_FILE: Final = "ranker.txt"
@@ -50,7 +52,20 @@ class TrainingSummary:
         return list(self.lightgcn[-1]["epochs"]) if self.lightgcn else []
 
 
-def train_models(corpus: Corpus, config: RunConfig, folder: Path, *, resume: bool = False) -> TrainingSummary:
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What training leaves in memory.
+
+    Attributes:
+        summary: for the manifest.
+        sources: fitted to the corpus that answers the challenge.
+    """
+
+    summary: TrainingSummary
+    sources: SourceSet
+
+
+def train_models(corpus: Corpus, config: RunConfig, folder: Path, *, resume: bool = False) -> Trained:
     """Train the ranker and LightGCN, and write them and the settings into ``folder``.
 
     Raises:
@@ -59,20 +74,22 @@ def train_models(corpus: Corpus, config: RunConfig, folder: Path, *, resume: boo
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / CONFIG_FILE, dump_toml(config))
-    embedder = _embedder(config, folder, resume=resume)
-    summary: dict[str, Any] = {}
-    if config.ranking == "learned":
-        summary = train_ranker_only(corpus, config, folder, embedder)
-    if embedder is not None:
-        progress.message("LightGCN on all playlists and seeds")
-        embedder(corpus)
-        if embedder.embeddings is not None:
-            _replace_embeddings(embedder, folder / EMBEDDINGS_DIR)
+    embedder = new_embedder(config, checkpoint_dir=folder / CHECKPOINT_DIR, resume=resume)
+    sources, facts = fit_and_learn(corpus, config, folder, embedder)
+    if embedder is not None and embedder.embeddings is not None:
+        _replace_embeddings(embedder.embeddings, folder / EMBEDDINGS_DIR)
     reports = tuple(asdict(report) for report in embedder.reports) if embedder else ()
-    return TrainingSummary(reports[-1]["device"] if reports else "none", reports, **summary)
+    return Trained(TrainingSummary(reports[-1]["device"] if reports else "none", reports, **facts), sources)
 
 
-def _embedder(config: RunConfig, folder: Path, *, resume: bool) -> LightGCNEmbedder | None:
+def new_embedder(
+    config: RunConfig, *, checkpoint_dir: Path | None = None, resume: bool = False
+) -> LightGCNEmbedder | None:
+    """Make LightGCN ready to be trained; None where it is not among the sources.
+
+    Raises:
+        ConfigError: no such device.
+    """
     if "lightgcn" not in config.sources.names:
         return None
     from challenge.model.device import choose_device
@@ -82,42 +99,58 @@ def _embedder(config: RunConfig, folder: Path, *, resume: bool) -> LightGCNEmbed
         replace(config.lightgcn, seed=config.seed),
         depth=config.sources.lightgcn_depth,
         device=config.device,
-        checkpoint_dir=folder / CHECKPOINT_DIR,
+        checkpoint_dir=checkpoint_dir,
         resume=resume,
     )
 
 
-def train_ranker_only(
+def fit_and_learn(
     corpus: Corpus, config: RunConfig, folder: Path, embedder: LightGCNEmbedder | None
-) -> dict[str, Any]:
-    """Train the ranker on look-alikes of the corpus's queries and write it into ``folder``."""
-    folds = draw_lookalikes(corpus, config.ranker.queries, folds=config.ranker.folds, seed=config.seed)
+) -> tuple[SourceSet, dict[str, Any]]:
+    """Fit the sources that answer the corpus's queries; where ranking is learned, write a ranker too.
+
+    Returns the sources and facts for the manifest.
+    """
+    if config.ranking != "learned":
+        return fit_sources(corpus, config.sources, embedder=embedder), {}
+    lookalikes = _lookalikes(corpus, config)
     parts: list[TrainingRows] = []
-    names: Sequence[str] = ()
-    for number, fold in enumerate(folds):
+    for number, fold in enumerate(lookalikes.folds):
         progress.message(
-            f"look-alikes, part {number + 1} of {len(folds)}: {len(fold.corpus.queries):,} "
+            f"look-alikes, part {number + 1} of {len(lookalikes.folds)}: {len(fold.holdout):,} "
             "training playlists cut like the challenge's"
         )
         sources = fit_sources(fold.corpus, config.sources, embedder=embedder)
-        names = feature_names(sources.names)
-        parts.append(training_rows(sources, fold.holdout, config.ranker, seed=config.seed + number))
+        seed = config.seed + number
+        parts.append(training_rows(sources, fold.holdout, config.ranker, seed=seed, first=fold.first))
     rows = TrainingRows.concatenate(parts)
     with progress.task(f"learn to rank {len(rows.label):,} candidates"):
-        ranker = train_ranker(rows, names, config.ranker, seed=config.seed)
+        ranker = train_ranker(rows, feature_names(sources.names), config.ranker, seed=config.seed)
     ranker.save(folder / RANKER_FILE)
-    return {
-        "ranker_queries": sum(len(fold.corpus.queries) for fold in folds),
+    facts = {
+        "ranker_queries": sum(len(fold.holdout) for fold in lookalikes.folds),
         "ranker_rows": len(rows.label),
         "importance": ranker.importance(),
     }
+    del rows, parts
+    if not lookalikes.joint:
+        progress.message("all sources on all playlists and seeds")
+        sources = fit_sources(lookalikes.answering, config.sources, embedder=embedder)
+    return sources, facts
 
 
-def _replace_embeddings(embedder: LightGCNEmbedder, folder: Path) -> None:
+def answering_corpus(corpus: Corpus, config: RunConfig) -> Corpus:
+    """Return what :func:`fit_and_learn` answers from: a corpus whose first queries are those of this one."""
+    return _lookalikes(corpus, config).answering if config.ranking == "learned" else corpus
+
+
+def _lookalikes(corpus: Corpus, config: RunConfig) -> Lookalikes:
+    return draw_lookalikes(corpus, config.ranker.queries, folds=config.ranker.folds, seed=config.seed)
+
+
+def _replace_embeddings(embeddings: Embeddings, folder: Path) -> None:
     """Write the embeddings in place of those of an earlier training."""
     import shutil
 
-    if embedder.embeddings is None:
-        return
     shutil.rmtree(folder, ignore_errors=True)
-    embedder.embeddings.save(folder)
+    embeddings.save(folder)

@@ -6,10 +6,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from tiny_runs import TinySample, make_tiny_sample, one_thread, with_sources
+from tiny_runs import TINY, TinySample, make_tiny_sample, one_thread, with_sources
 from toy_world import ToyWorld, toy_world, tracks_of
 
 from challenge.candidates.base import query_tile
@@ -104,11 +105,14 @@ def test_candidates_of_one_source_alone_go_with_it(described: DescribedQueries) 
             assert left.proposed.any(axis=1).all()
 
 
-def test_training_rows_are_those_of_the_stage(
-    fitted: SourceSet, holdout: Interactions, described: DescribedQueries
-) -> None:
-    expected = training_rows(fitted, holdout, RANKER, seed=3)
+@pytest.mark.parametrize("first", [0, 9])
+def test_training_rows_are_those_of_the_stage(fitted: SourceSet, holdout: Interactions, first: int) -> None:
+    """Where look-alikes join the challenge, they are the queries behind its own."""
+    wanted = holdout.take(range(first, 15))
+    expected = training_rows(fitted, wanted, RANKER, seed=3, first=first)
+    described = describe(fitted, wanted, RANKER, seed=3, first=first)
     rows = kept_rows(described, Removal("nothing"))
+    assert len(described) == 15 - first
     for part in ("features", "label", "group"):
         np.testing.assert_array_equal(getattr(rows, part), getattr(expected, part))
 
@@ -131,18 +135,20 @@ def test_every_feature_belongs_to_a_source_or_to_one_group() -> None:
     assert {*grouped, *of_sources, "title_share"} == set(feature_names(USED))
 
 
-class WeighedSum:
-    """A model that adds up all features."""
-
-    def predict(self, features: FloatArray, **_: object) -> np.ndarray:
-        weight = np.random.default_rng(1).standard_normal(features.shape[1])
-        return np.asarray(features.astype(float) @ weight)
+def weighed_sum(features: FloatArray) -> FloatArray:
+    """A score that all features have a part in."""
+    weight = np.random.default_rng(1).standard_normal(features.shape[1])
+    return np.asarray(features.astype(float) @ weight, np.float32)
 
 
-def test_lists_are_those_of_the_stage(fitted: SourceSet, described: DescribedQueries) -> None:
+def test_lists_are_those_of_the_stage(
+    fitted: SourceSet, described: DescribedQueries, monkeypatch: pytest.MonkeyPatch
+) -> None:
     removal = parse_removal("title", USED)
     others = only(fitted, removal.kept_sources(USED))
-    ranker = Ranker(WeighedSum(), feature_names(others.names))
+    leaf = {"tree_info": [{"tree_structure": {"leaf_value": 0.0}}]}
+    ranker = Ranker(SimpleNamespace(dump_model=lambda: leaf), feature_names(others.names))
+    monkeypatch.setattr(ranker, "scores", weighed_sum)
     expected = rank_queries(others, learned_order(others, ranker))
     np.testing.assert_array_equal(rank_without(described, removal, ranker).track, expected.track)
 
@@ -195,8 +201,11 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> TinySample:
     return make_tiny_sample(tmp_path_factory.mktemp("sample"))
 
 
-def test_nothing_removed_scores_as_the_whole_system(sample: TinySample, tmp_path: Path) -> None:
-    config = with_sources("neighbours", "title", "factors", "popularity")
+@pytest.mark.parametrize("queries", [60, 20])
+def test_nothing_removed_scores_as_the_whole_system(queries: int, sample: TinySample, tmp_path: Path) -> None:
+    """In folds, and with look-alikes so few that they join the challenge."""
+    ranker = replace(TINY.ranker, queries=queries)
+    config = with_sources("neighbours", "title", "factors", "popularity", ranker=ranker)
     table = tmp_path / "table.md"
     files = [str(path) for path in (sample.mpd, sample.challenge, sample.answers)]
     kept = ["--cache", str(sample.cache), "--markdown", str(table)]

@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_world import Question, catalog_of, playlists_of, queries_of, random_corpus
 
-from challenge.candidates.base import QueryTile, query_tile
+from challenge.candidates import least_squares
+from challenge.candidates.base import QueryTile, best_tracks, query_tile
 from challenge.candidates.cooccurrence import Cooccurrence
-from challenge.candidates.factors import FactorsConfig, factorise, solve_rows
+from challenge.candidates.factors import FactorsConfig, Side, factorise, solve_side
 from challenge.candidates.index import CorpusIndex, build_index, distinct
 from challenge.candidates.kernels import weighted_row_scores
-from challenge.candidates.merge import best_tracks
 from challenge.candidates.neighbours import PlaylistNeighbours
 from challenge.data.corpus import Corpus
 from challenge.data.interactions import Interactions
@@ -81,7 +81,7 @@ def test_age_and_company_of_tracks(seed: int) -> None:
 @settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 5), max_size=8), max_size=6))
 def test_distinct_keeps_first_occurrences(rows: list[list[int]]) -> None:
-    found = distinct(Interactions.from_rows(rows))
+    found = distinct(Interactions.from_rows(rows), 9)
     assert len(found) == len(rows)
     for i, row in enumerate(rows):
         assert found.row(i).tolist() == list(dict.fromkeys(row))
@@ -241,17 +241,38 @@ def random_matrix(seed: int, rows: int = 20, columns: int = 15) -> sp.csr_matrix
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_solve_rows_reaches_the_normal_equations(seed: int) -> None:
+def test_solve_side_reaches_the_normal_equations(seed: int) -> None:
     matrix, rng = random_matrix(seed), np.random.default_rng(seed)
     fixed = rng.standard_normal((15, 5)).astype(np.float32)
+    config = FactorsConfig(embedding_size=5, confidence=4, regularisation=2)
+    solved = solve_side(matrix, Side(fixed.copy()), config, 40).factors()
     gram = fixed.T @ fixed + 2 * np.eye(5, dtype=np.float32)
-    solved = rng.standard_normal((20, 5)).astype(np.float32)
-    solve_rows(matrix.indptr.astype(np.int64), matrix.indices, fixed, gram, np.float32(4), 40, solved)
     for row in range(20):
         held = fixed[matrix[row].indices].astype(float)
         expected = np.linalg.solve(gram + 4 * held.T @ held, 5 * held.sum(axis=0))
         np.testing.assert_allclose(solved[row], expected, rtol=2e-3, atol=1e-4)
-    assert not solved[3].any(), "a row without entries becomes zero, wherever it started"
+    assert not solved[3].any(), "a row without entries is zero"
+
+
+@pytest.mark.parametrize("entries", [1, 2, 3])
+def test_as_many_steps_as_entries_are_exact(entries: int) -> None:
+    fixed = np.random.default_rng(entries).standard_normal((entries + 4, 8)).astype(np.float32)
+    matrix = sp.csr_matrix(
+        ([1.0] * entries, (np.zeros(entries, int), np.arange(entries))), shape=(1, len(fixed))
+    )
+    config = FactorsConfig(embedding_size=8, confidence=20, regularisation=0.1)
+    few, many = (solve_side(matrix, Side(fixed.copy()), config, steps).factors() for steps in (entries, 30))
+    np.testing.assert_allclose(few, many, rtol=1e-3, atol=1e-5)
+
+
+def test_rows_longer_than_the_copy_are_solved_alike() -> None:
+    rng, size = np.random.default_rng(0), least_squares.KEPT + 300
+    fixed = rng.standard_normal((size, 4)).astype(np.float32)
+    matrix = sp.csr_matrix(np.ones((1, size), np.float32))
+    solved = solve_side(matrix, Side(fixed.copy()), FactorsConfig(embedding_size=4), 12).factors()[0]
+    gram = (fixed.T @ fixed).astype(float)
+    expected = np.linalg.solve(21 * gram + 10 * np.eye(4), 21 * fixed.sum(axis=0, dtype=float))
+    np.testing.assert_allclose(solved, expected, rtol=1e-3, atol=1e-4)
 
 
 def loss(matrix: sp.csr_matrix, rows: FloatArray, columns: FloatArray, config: FactorsConfig) -> float:

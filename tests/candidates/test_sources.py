@@ -271,7 +271,7 @@ def test_answerable_queries_share_something_with_training() -> None:
 def test_lightgcn_reports_each_training(world: ToyWorld) -> None:
     config = LightGCNConfig(embedding_size=4, epochs=1, batch_size=64, negatives=16)
     embedder = LightGCNEmbedder(config, depth=33, device="cpu")
-    generator = embedder(world.corpus)
+    generator = embedder(build_graph(world.corpus, tokens_of=title_tokens))
     assert (generator.name, generator.depth, generator.logits) == ("lightgcn", 33, True)
     assert len(embedder.reports) == 1
     assert embedder.reports[0].device == "cpu"

@@ -5,8 +5,9 @@ import pytest
 import torch
 from model.worlds import dense_propagation, random_graph
 
-from challenge.model.kernels import prefers_compiled
-from challenge.model.propagation import Propagation, mirror_edges
+from challenge.model import kernels
+from challenge.model.hiding import Hiding, mirror_edges
+from challenge.model.propagation import Propagation, needed_passes
 
 
 def start(graph, size=6, seed=1):
@@ -23,21 +24,21 @@ def apply(graph, rows, columns, weights, **options):
 
 @pytest.mark.parametrize("weights", [(1.0,), (0.5, 0.5), (0.25, 0.25, 0.25, 0.25), (0.0, 0.2, 0.5)])
 @pytest.mark.parametrize("options", [{}, {"tokens": 3}, {"tokens": 3, "smoothing": 5.0}])
-@pytest.mark.parametrize("compiled", [False, True])
-def test_equals_the_dense_formula(weights, options, compiled):
+@pytest.mark.parametrize("kernel", ["embedding_bag", "compiled"])
+def test_equals_the_dense_formula(weights, options, kernel):
     graph = random_graph(**options)
     rows, columns = start(graph)
     expected = dense_propagation(graph, rows, columns, weights)
-    for found, wanted in zip(apply(graph, rows, columns, weights, compiled=compiled), expected, strict=True):
+    for found, wanted in zip(apply(graph, rows, columns, weights, kernel=kernel), expected, strict=True):
         np.testing.assert_allclose(found, wanted, atol=2e-6)
 
 
-@pytest.mark.parametrize("compiled", [False, True])
-def test_bf16_storage_is_close_to_the_dense_formula(compiled):
+@pytest.mark.parametrize("kernel", ["embedding_bag", "compiled"])
+def test_bf16_storage_is_close_to_the_dense_formula(kernel):
     graph, weights = random_graph(), (0.25, 0.25, 0.25, 0.25)
     rows, columns = start(graph)
     expected = dense_propagation(graph, rows, columns, weights)
-    found = apply(graph, rows, columns, weights, storage="bf16", compiled=compiled)
+    found = apply(graph, rows, columns, weights, storage="bf16", kernel=kernel)
     for mine, wanted in zip(found, expected, strict=True):
         # bf16 keeps 8 bits; three layers round three times.
         np.testing.assert_allclose(mine, wanted, atol=3 * 2**-8 * np.abs(wanted).max())
@@ -60,8 +61,8 @@ def test_chunks_of_nodes_change_nothing(monkeypatch):
         np.testing.assert_array_equal(mine, wanted)
 
 
-@pytest.mark.parametrize("compiled", [False, True])
-def test_hidden_edges_take_no_part_and_come_back(compiled):
+@pytest.mark.parametrize("kernel", ["embedding_bag", "compiled"])
+def test_hidden_edges_take_no_part_and_come_back(kernel):
     graph, weights = random_graph(tokens=2, smoothing=3.0), (0.25,) * 4
     rows, columns = start(graph)
     hidden = np.array([0, 1, 5, 9, graph.n_edges - 1])
@@ -71,10 +72,8 @@ def test_hidden_edges_take_no_part_and_come_back(compiled):
     # The columns' degrees are counted with the hidden edges.
     fewer = type(fewer)(**{**vars(fewer), "column_scale": graph.column_scale})
     expected = dense_propagation(fewer, rows, columns, weights)
-    propagation = Propagation(
-        graph, embedding_size=6, layer_weights=weights, maskable=True, compiled=compiled
-    )
-    propagation.hide(hidden)
+    propagation = Propagation(graph, embedding_size=6, layer_weights=weights, maskable=True, kernel=kernel)
+    propagation.hide(torch.from_numpy(hidden))
     out = torch.tensor(rows, dtype=torch.float32), torch.tensor(columns, dtype=torch.float32)
     propagation.apply_(*out)
     for found, wanted in zip(out, expected, strict=True):
@@ -82,7 +81,7 @@ def test_hidden_edges_take_no_part_and_come_back(compiled):
     propagation.show_all()
     again = torch.tensor(rows, dtype=torch.float32), torch.tensor(columns, dtype=torch.float32)
     propagation.apply_(*again)
-    for found, wanted in zip(again, apply(graph, rows, columns, weights, compiled=compiled), strict=True):
+    for found, wanted in zip(again, apply(graph, rows, columns, weights, kernel=kernel), strict=True):
         np.testing.assert_array_equal(found.numpy(), wanted)
 
 
@@ -158,6 +157,62 @@ def test_compiled_rounding_to_bf16_is_that_of_torch():
 
 
 def test_large_graphs_on_a_cpu_use_the_compiled_kernel():
-    assert prefers_compiled(10_000_000, torch.device("cpu"))
-    assert not prefers_compiled(1_000, torch.device("cpu"))
-    assert not prefers_compiled(10_000_000, torch.device("cuda"))
+    def name(n_edges, device):
+        size = {"embedding_size": 8, "storage": torch.float32}
+        return kernels.choose_kernel(n_edges, torch.device(device), **size)[0]
+
+    assert name(10_000_000, "cpu") == "compiled"
+    assert name(1_000, "cpu") == "embedding_bag"
+    assert name(10_000_000, "cuda") != "compiled"
+
+
+def test_without_triton_a_gpu_uses_embedding_bag(monkeypatch):
+    monkeypatch.setattr(kernels, "find_spec", lambda name: None)
+    choice = kernels.choose_kernel(10, torch.device("cuda"), embedding_size=8, storage=torch.float32)
+    assert choice == ("embedding_bag", "triton is not installed")
+
+
+@pytest.mark.parametrize(
+    "weights", [(0.0, 1.0), (0.5, 0.5), (0.0, 0.5, 0.5), (0.2, 0.0, 0.3, 0.1), (0.1, 0.9, 0.0)]
+)
+def test_passes_left_out_change_nothing(weights):
+    graph = random_graph(tokens=3, smoothing=2.0)
+    rows, columns = start(graph)
+    propagation = Propagation(graph, embedding_size=6, layer_weights=weights)
+
+    def run(rows, columns, **options):
+        out = torch.tensor(rows, dtype=torch.float32), torch.tensor(columns, dtype=torch.float32)
+        propagation.apply_(*out, **options)
+        return [tensor.numpy() for tensor in out]
+
+    nothing = np.zeros_like(rows)
+    for found, wanted in zip(run(nothing, columns, rows_are_zero=True), run(nothing, columns), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_array_equal(run(rows, columns, columns_only=True)[1], run(rows, columns)[1])
+
+
+def test_two_layers_without_row_embeddings_take_five_passes_of_eight():
+    weights = (0.0, 0.5, 0.5)
+    assert needed_passes(weights, rows_are_zero=True) == [(True, False), (False, True)]
+    assert needed_passes(weights, columns_only=True) == [(True, True), (False, True)]
+    assert needed_passes(weights) == [(True, True), (True, True)]
+    # A last layer that does not count is not computed, nor what only it would read.
+    assert needed_passes((0.5, 0.5, 0.0), columns_only=True) == [(False, True), (False, False)]
+
+
+def test_scales_without_hidden_edges_are_the_same_as_a_gpu_computes_them():
+    graph = random_graph(40, 30, tokens=4, smoothing=3.0)
+    hiding = Hiding(graph, torch.device("cpu"))
+    rng = np.random.default_rng(5)
+    gone = rng.random(graph.n_edges) < 0.4
+    gone[graph.row_indptr[7] : graph.row_indptr[8]] = True  # a row that loses all
+    gone[graph.row_indptr[9] : graph.row_indptr[10]] = False  # and one that loses none
+    edges, rows = torch.from_numpy(np.flatnonzero(gone)), torch.arange(graph.n_rows)
+    wanted = graph.without_edges(gone).row_scale
+    found_rows, found = hiding.scales(edges, rows)
+    np.testing.assert_allclose(found, wanted[found_rows], rtol=1e-6)
+    assert set(np.setdiff1d(rows, found_rows)) >= {9, graph.n_rows - 1}
+    np.testing.assert_allclose(hiding._scales_on_device(edges, rows), wanted, rtol=1e-6)
+    assert hiding._scales_on_device(edges, rows)[7] == 0
+    assert hiding._scales_on_device(edges[:0], rows).equal(hiding.row_scale)
+    np.testing.assert_array_equal(hiding.rows_of(edges), found_rows)

@@ -72,7 +72,7 @@ def test_first_step_moves_parameters_as_adam_on_the_dense_gradient():
     squares = leaves["rows"][of].square() + leaves["columns"][positive].square()
     penalty = 0.1 / 2 * (squares + leaves["columns"][negative].square()).sum() / 20
     (loss + penalty).backward()
-    assert trainer.step(0, learning_rate=0.01) == pytest.approx(loss.item(), rel=1e-5)
+    assert trainer.step(0, learning_rate=0.01).item() == pytest.approx(loss.item(), rel=1e-5)
     for name, leaf in leaves.items():
         # Adam's first step is the learning rate times the sign of the gradient.
         moved = (trainer.parameters[name] - before[name]).numpy()
@@ -82,9 +82,9 @@ def test_first_step_moves_parameters_as_adam_on_the_dense_gradient():
 def test_parts_of_a_batch_give_the_whole_batchs_step(monkeypatch):
     graph = random_graph(40, 30, tokens=4)
     whole, parted = (Trainer(graph, SMALL, torch.device("cpu")) for _ in range(2))
-    loss = whole.step(0, learning_rate=0.01)
+    loss = whole.step(0, learning_rate=0.01).item()
     monkeypatch.setattr("challenge.model.trainer.ROWS_AT_ONCE", 3)
-    assert parted.step(0, learning_rate=0.01) == pytest.approx(loss, rel=1e-5)
+    assert parted.step(0, learning_rate=0.01).item() == pytest.approx(loss, rel=1e-5)
     for name, parameter in whole.parameters.items():
         torch.testing.assert_close(parted.parameters[name].grad, parameter.grad, atol=1e-7, rtol=1e-4)
 
@@ -263,3 +263,11 @@ def test_readout_is_the_mean_of_the_layers():
     assert LightGCNConfig(layers=2).readout == (0.0, 0.5, 0.5)
     assert paper_config().readout == (0.25,) * 4
     assert LightGCNConfig(layers=1, layer_weights=(0.3, 0.7)).readout == (0.3, 0.7)
+
+
+def test_learning_rate_falls_by_half_a_cosine():
+    constant = LightGCNConfig(learning_rate=0.1)
+    assert [constant.learning_rate_at(step, 6) for step in (0, 3, 6)] == [0.1, 0.1, 0.1]
+    falling = LightGCNConfig(learning_rate=0.1, schedule="cosine")
+    rates = [falling.learning_rate_at(step, 6) for step in (0, 2, 3, 6)]
+    np.testing.assert_allclose(rates, [0.1, 0.075, 0.05, 0.0], atol=1e-12)

@@ -12,6 +12,7 @@ from toy_world import Question, catalog_of, playlists_of, queries_of
 from challenge.candidates.index import build_index
 from challenge.data.corpus import Corpus
 from challenge.errors import MissingInputError
+from challenge.ranking import lookalike
 from challenge.ranking.lookalike import LookalikeFold, draw_lookalikes
 from challenge.types import Category
 
@@ -47,11 +48,11 @@ def corpus() -> Corpus:
 
 
 @pytest.fixture(scope="module")
-def folds(corpus: Corpus) -> list[LookalikeFold]:
-    return draw_lookalikes(corpus, 60, folds=3, seed=0)
+def folds(corpus: Corpus) -> tuple[LookalikeFold, ...]:
+    return draw_lookalikes(corpus, 60, folds=3, seed=0).folds
 
 
-def test_folds_share_no_playlist(corpus: Corpus, folds: list[LookalikeFold]) -> None:
+def test_folds_share_no_playlist(corpus: Corpus, folds: tuple[LookalikeFold, ...]) -> None:
     pids = [set(fold.corpus.queries.pid.tolist()) for fold in folds]
     assert [len(fold) for fold in pids] == [20, 20, 20]
     assert len(set.union(*pids)) == 60
@@ -61,7 +62,7 @@ def test_folds_share_no_playlist(corpus: Corpus, folds: list[LookalikeFold]) -> 
         assert fold.corpus.catalog is corpus.catalog
 
 
-def test_every_fold_has_the_categories_of_the_challenge(folds: list[LookalikeFold]) -> None:
+def test_every_fold_has_the_categories_of_the_challenge(folds: tuple[LookalikeFold, ...]) -> None:
     """60 look-alikes of 30 queries: twice as many of each category, dealt out evenly."""
     total = Counter(category for fold in folds for category in fold.corpus.queries.categories)
     assert total == {category: 2 * count for category, count in MIX.items()}
@@ -70,7 +71,7 @@ def test_every_fold_has_the_categories_of_the_challenge(folds: list[LookalikeFol
         assert all(abs(counts[category] - 2 * count / 3) < 1 for category, count in MIX.items())
 
 
-def test_look_alikes_are_as_long_as_the_challenges(folds: list[LookalikeFold]) -> None:
+def test_look_alikes_are_as_long_as_the_challenges(folds: tuple[LookalikeFold, ...]) -> None:
     for category, holdouts in HOLDOUTS.items():
         lengths = [
             int(length)
@@ -88,7 +89,7 @@ def test_look_alikes_are_as_long_as_the_challenges(folds: list[LookalikeFold]) -
         assert np.abs(np.sort(lengths) - wanted).mean() <= 1
 
 
-def test_look_alikes_are_cut_like_their_category(corpus: Corpus, folds: list[LookalikeFold]) -> None:
+def test_look_alikes_are_cut_like_their_category(corpus: Corpus, folds: tuple[LookalikeFold, ...]) -> None:
     for fold in folds:
         queries = fold.corpus.queries
         for query, category in enumerate(queries.categories):
@@ -107,7 +108,7 @@ def test_look_alikes_are_cut_like_their_category(corpus: Corpus, folds: list[Loo
             assert held_out.tolist() == [track for track in row if track not in seeds]
 
 
-def test_what_is_held_out_counts_nowhere(corpus: Corpus, folds: list[LookalikeFold]) -> None:
+def test_what_is_held_out_counts_nowhere(corpus: Corpus, folds: tuple[LookalikeFold, ...]) -> None:
     """A fold's index equals one of the other playlists and the seeds alone."""
     rows = corpus.playlists.interactions
     for fold in folds:
@@ -122,24 +123,24 @@ def test_what_is_held_out_counts_nowhere(corpus: Corpus, folds: list[LookalikeFo
         assert index.popularity.tolist() == counted.tolist()
 
 
-def test_every_held_out_track_is_left_somewhere(folds: list[LookalikeFold]) -> None:
+def test_every_held_out_track_is_left_somewhere(folds: tuple[LookalikeFold, ...]) -> None:
     for fold in folds:
         assert np.isin(fold.holdout.track_index, fold.corpus.playlists.interactions.track_index).all()
 
 
-def test_untitled_playlists_are_no_look_alikes(folds: list[LookalikeFold]) -> None:
+def test_untitled_playlists_are_no_look_alikes(folds: tuple[LookalikeFold, ...]) -> None:
     assert all(pid % 10 != 9 for fold in folds for pid in fold.corpus.queries.pid.tolist())
 
 
 def test_at_most_half_of_the_playlists_are_taken(corpus: Corpus) -> None:
-    folds = draw_lookalikes(corpus, 10_000, folds=2, seed=0)
+    folds = draw_lookalikes(corpus, 10_000, folds=2, seed=0).folds
     count = sum(len(fold.corpus.queries) for fold in folds)
     assert 0.35 * PLAYLISTS < count <= 0.5 * PLAYLISTS
 
 
-def test_the_seed_decides_and_nothing_else(corpus: Corpus, folds: list[LookalikeFold]) -> None:
-    again = draw_lookalikes(corpus, 60, folds=3, seed=0)
-    other = draw_lookalikes(corpus, 60, folds=3, seed=1)
+def test_the_seed_decides_and_nothing_else(corpus: Corpus, folds: tuple[LookalikeFold, ...]) -> None:
+    again = draw_lookalikes(corpus, 60, folds=3, seed=0).folds
+    other = draw_lookalikes(corpus, 60, folds=3, seed=1).folds
     for first, second in zip(folds, again, strict=True):
         assert first.corpus.queries.pid.tolist() == second.corpus.queries.pid.tolist()
         assert first.holdout.track_index.tolist() == second.holdout.track_index.tolist()
@@ -147,7 +148,7 @@ def test_the_seed_decides_and_nothing_else(corpus: Corpus, folds: list[Lookalike
 
 
 def test_each_category_has_one_look_alike_at_least(corpus: Corpus) -> None:
-    folds = draw_lookalikes(corpus, 1, folds=9, seed=0)
+    folds = draw_lookalikes(corpus, 1, folds=9, seed=0).folds
     assert len(folds) == len(MIX), "no fold is empty"
     assert {fold.corpus.queries.categories for fold in folds} == {(category,) for category in MIX}
 
@@ -157,3 +158,49 @@ def test_nothing_to_cut_is_an_error(corpus: Corpus) -> None:
     with pytest.raises(MissingInputError, match="none of 2 training playlists") as caught:
         draw_lookalikes(short, 10, folds=2, seed=0)
     assert "--ranking blend" in str(caught.value.hint)
+
+
+# -- look-alikes beside the challenge ----------------------------------------------------------------
+
+
+def test_few_look_alikes_join_the_challenge(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookalike, "JOINT_SHARE", 60 / PLAYLISTS)
+    drawn = draw_lookalikes(corpus, 60)
+    assert drawn.joint
+    (fold,) = drawn.folds
+    queries, own = fold.corpus.queries, len(corpus.queries)
+    assert (fold.first, len(fold.holdout), len(queries)) == (own, 60, own + 60)
+    assert drawn.answering is fold.corpus
+    first = queries.take(range(own))
+    assert first.pid.tolist() == corpus.queries.pid.tolist()
+    assert first.titles == corpus.queries.titles
+    assert first.categories == corpus.queries.categories
+    assert first.seeds.track_index.tolist() == corpus.queries.seeds.track_index.tolist()
+    assert first.seeds.position.tolist() == corpus.queries.seeds.position.tolist()
+    taken = set(queries.pid[own:].tolist())
+    assert set(fold.corpus.playlists.pid.tolist()) == set(corpus.playlists.pid.tolist()) - taken
+
+
+def test_joined_look_alikes_are_those_of_the_folds(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are the same playlists, cut at the same places; only what else is a query differs."""
+    monkeypatch.setattr(lookalike, "JOINT_SHARE", 1.0)
+    (fold,) = draw_lookalikes(corpus, 60).folds
+    (alone,) = draw_lookalikes(corpus, 60, folds=1).folds
+    held_out = {
+        int(pid): each.holdout.row(i).tolist()
+        for each in (fold, alone)
+        for i, pid in enumerate(each.corpus.queries.pid[each.first :])
+    }
+    assert len(held_out) == 60
+    for each in (fold, alone):
+        for i, pid in enumerate(each.corpus.queries.pid[each.first :].tolist()):
+            assert each.holdout.row(i).tolist() == held_out[pid]
+            assert each.corpus.queries.num_holdouts[each.first + i] == len(held_out[pid])
+
+
+def test_many_look_alikes_are_divided_into_folds(corpus: Corpus) -> None:
+    drawn = draw_lookalikes(corpus, 60)
+    assert not drawn.joint
+    assert len(drawn.folds) == lookalike.FOLDS
+    assert drawn.answering is corpus
+    assert all(fold.first == 0 for fold in drawn.folds)

@@ -17,6 +17,7 @@ from challenge.candidates.sources import SOURCES
 from challenge.config_file import load_toml
 from challenge.data.challenge_set import read_challenge_set
 from challenge.errors import ConfigError, InvalidSubmissionError, MissingInputError
+from challenge.ranking import lookalike
 from challenge.ranking.fill import FALLBACKS
 from challenge.scoring.scorecard import Scorecard
 from challenge.stages import fill as fill_module
@@ -104,7 +105,7 @@ def test_manifest_tells_how_it_came_about(sample: TinySample, finished: Finished
     assert results["official_challenge_set"] is False
     assert results["seeds"]["unknown_seeds"] == 0
     assert [entry["epoch"] for entry in results["training"]] == [0, 1]
-    assert len(results["lightgcn"]) == TINY.ranker.folds + 1
+    assert len(results["lightgcn"]) == lookalike.FOLDS + 1
     assert 40 <= results["ranker"]["queries"] <= 60
     assert results["ranker"]["rows"] > 1000
     assert sum(results["ranker"]["importance"].values()) == pytest.approx(1)
@@ -187,6 +188,21 @@ def test_a_finished_run_resumes_to_the_same_bytes(
 
 
 # -- choices of sources and ranking ---------------------------------------------------------------
+
+
+def test_few_look_alikes_need_one_fit_of_the_sources(
+    sample: TinySample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As beside a large MPD: the look-alikes join the challenge, and filling by itself knows it too."""
+    monkeypatch.setattr(lookalike, "JOINT_SHARE", 1.0)
+    config = with_sources("neighbours", "lightgcn", "factors")
+    result = run(sample.mpd, sample.challenge, tmp_path, config, cache=sample.cache, answers=sample.answers)
+    assert len(result.manifest.results["lightgcn"]) == 1
+    assert result.scorecard is not None
+    assert result.scorecard.overall.ndcg.mean > 0.2
+    before = result.fill.submission.read_bytes()
+    again = fill(sample.mpd, sample.challenge, tmp_path, cache=sample.cache)
+    assert again.submission.read_bytes() == before
 
 
 def test_lightgcn_alone(sample: TinySample, tmp_path: Path) -> None:
@@ -341,7 +357,7 @@ def test_embeddings_of_other_inputs_are_refused(sample: TinySample, tmp_path: Pa
     config = with_sources("lightgcn", ranking="blend")
     corpus = open_world(sample.mpd, sample.challenge, cache=sample.cache).corpus
     trained = train_models(corpus, replace(config, lightgcn=replace(config.lightgcn, epochs=0)), tmp_path)
-    assert [entry["epoch"] for entry in trained.epochs] == [0]
+    assert [entry["epoch"] for entry in trained.summary.epochs] == [0]
     assert recommend(corpus, config, tmp_path).track.shape == (50, LIST_LENGTH)
     fewer = replace(corpus, queries=corpus.queries.take(range(49)))
     with pytest.raises(
