@@ -1,6 +1,11 @@
-"""Deals ragged rows out to threads, so that all of them end together."""
+"""Deals work out to threads, so that all of them end together and none waits for another meanwhile."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -19,3 +24,28 @@ def even_blocks(indptr: Int64Array) -> Int64Array:
     work = indptr + np.arange(len(indptr))  # an empty row costs about as much as an entry
     marks = np.linspace(0, work[-1], _PER_THREAD * thread_count() + 1)
     return np.unique(np.searchsorted(work, marks))
+
+
+def each_block(work: Callable[[int, int], None], total: int, size: int) -> None:
+    """Call ``work(start, stop)`` for blocks of ``size`` out of ``total``, in threads.
+
+    Matrix products inside use one thread each. A product that is itself divided among threads waits for the
+    last of them, which takes many times as long as the product where other programs hold some of the
+    processors: see docs/experiments.md.
+    """
+    blocks = [(start, min(start + size, total)) for start in range(0, total, size)]
+    with _libraries().limit(limits=1, user_api="blas"):
+        if thread_count() == 1 or len(blocks) == 1:
+            for block in blocks:
+                work(*block)
+            return
+        with ThreadPoolExecutor(thread_count()) as pool:
+            for done in [pool.submit(work, *block) for block in blocks]:
+                done.result()
+
+
+@cache
+def _libraries() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

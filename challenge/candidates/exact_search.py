@@ -13,10 +13,13 @@ from typing import Final
 import numba as nb
 import numpy as np
 
+from challenge.blocks import each_block
 from challenge.types import FloatArray, Int32Array
 
-_BLOCK: Final = 8192
+_BLOCK: Final = 4096
 """Items scored at once."""
+_STRETCH: Final = 1 << 17
+"""Items that one thread looks through; fixed, so that nothing depends on the number of threads."""
 _NEGLIGIBLE: Final = 20.0
 """Logits this far below the greatest add nothing to a sum of millions of exponentials."""
 
@@ -43,27 +46,71 @@ def search(queries: FloatArray, items: FloatArray, count: int, *, softmax: bool 
 
     With ``softmax`` the sums that turn products into probabilities are made too.
     """
-    n_queries, count = len(queries), min(count, len(items))
-    room = (n_queries, 4 * count + _BLOCK)
-    kept_score, kept_item = np.empty(room, np.float32), np.empty(room, np.int32)
-    kept = np.zeros(n_queries, np.int64)
-    bound = np.full(n_queries, -np.inf, np.float32)
+    count = min(count, len(items))
+    stretches = [_Kept(len(queries), count) for _ in range(0, len(items), _STRETCH)]
+
+    def look(start: int, stop: int) -> None:
+        kept = stretches[start // _STRETCH]
+        block = np.empty((len(queries), min(_BLOCK, stop - start)), np.float32)
+        for first in range(start, stop, _BLOCK):
+            part = items[first : min(first + _BLOCK, stop)]
+            scores = block[:, : len(part)]
+            np.matmul(queries, part.T, out=scores)
+            kept.absorb(scores, first, softmax=softmax)
+
+    each_block(look, len(items), _STRETCH)
+    return _united(stretches, len(queries), count)
+
+
+class _Kept:
+    """The best items of a stretch so far, in order of items or cut down to the best ``count``."""
+
+    def __init__(self, n_queries: int, count: int) -> None:
+        room = (n_queries, 4 * count + _BLOCK)
+        self.count = count
+        self.score, self.item = np.empty(room, np.float32), np.empty(room, np.int32)
+        self.size = np.zeros(n_queries, np.int64)
+        self.bound = np.full(n_queries, -np.inf, np.float32)
+        self.highest = np.full(n_queries, -np.inf, np.float32)
+        self.total = np.zeros(n_queries)
+
+    def absorb(self, scores: FloatArray, first: int, *, softmax: bool) -> None:
+        """Take in the scores of a block of items, the first of which is ``first``."""
+        _absorb(
+            scores,
+            first,
+            self.count,
+            self.score,
+            self.item,
+            self.size,
+            self.bound,
+            self.highest,
+            self.total,
+            softmax,
+        )
+
+
+def _united(stretches: list[_Kept], n_queries: int, count: int) -> Found:
+    """Merge what was found in stretches of items, which follow each other."""
+    item = np.full((n_queries, count), -1, np.int32)
+    score = np.zeros((n_queries, count), np.float32)
     highest = np.full(n_queries, -np.inf, np.float32)
     total = np.zeros(n_queries)
-    block = np.empty((n_queries, min(_BLOCK, len(items))), np.float32)
-    for start in range(0, len(items), _BLOCK):
-        part = items[start : start + _BLOCK]
-        scores = block[:, : len(part)]
-        np.matmul(queries, part.T, out=scores)
-        _absorb(scores, start, count, kept_score, kept_item, kept, bound, highest, total, softmax)
-    found = Found(
-        np.full((n_queries, count), -1, np.int32), np.zeros((n_queries, count), np.float32), highest, total
-    )
-    _finish(count, kept_score, kept_item, kept, found.item, found.score)
-    return found
+    for kept in stretches:
+        np.maximum(highest, kept.highest, out=highest)
+    for kept in stretches:
+        total += kept.total * np.exp((kept.highest - highest).astype(np.float64))
+    for query in range(n_queries):
+        scores = np.concatenate(
+            [np.empty(0, np.float32), *(k.score[query, : k.size[query]] for k in stretches)]
+        )
+        items = np.concatenate([np.empty(0, np.int32), *(k.item[query, : k.size[query]] for k in stretches)])
+        order = np.argsort(-scores, kind="stable")[:count]
+        item[query, : len(order)], score[query, : len(order)] = items[order], scores[order]
+    return Found(item, score, highest, total)
 
 
-@nb.njit(parallel=True, cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True)
 def _absorb(
     scores: FloatArray,
     first: int,
@@ -76,9 +123,8 @@ def _absorb(
     total: np.ndarray,
     softmax: bool,
 ) -> None:  # pragma: no cover - compiled
-    """Take in the scores of a block of items whose first is ``first``; kept ones are in order of items."""
     width = scores.shape[1]
-    for query in nb.prange(len(scores)):
+    for query in range(len(scores)):
         row = scores[query]
         n, least = kept[query], bound[query]
         top = highest[query]
@@ -103,23 +149,6 @@ def _absorb(
             n = count
             bound[query] = kept_score[query, count - 1]
         kept[query] = n
-
-
-@nb.njit(parallel=True, cache=True, nogil=True)
-def _finish(
-    count: int,
-    kept_score: FloatArray,
-    kept_item: Int32Array,
-    kept: np.ndarray,
-    item: Int32Array,
-    score: FloatArray,
-) -> None:  # pragma: no cover - compiled
-    for query in nb.prange(len(kept)):
-        n = kept[query]
-        order = np.argsort(-kept_score[query, :n], kind="mergesort")
-        for i in range(min(n, count)):
-            item[query, i] = kept_item[query, order[i]]
-            score[query, i] = kept_score[query, order[i]]
 
 
 @nb.njit(parallel=True, fastmath=True, cache=True, nogil=True)

@@ -85,7 +85,7 @@ class LightGCNConfig:
     initial_scale: float = 0.01
     storage: Literal["fp32", "bf16"] = "fp32"
     checkpoint_minutes: float = 10.0
-    max_seconds: float = 2400.0
+    max_seconds: float = 1200.0
     seed: int = 0
 
     def __post_init__(self) -> None:

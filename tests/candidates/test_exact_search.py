@@ -25,6 +25,7 @@ def test_the_best_come_in_order_and_ties_by_item(
     count: int, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exact_search, "_BLOCK", block)
+    monkeypatch.setattr(exact_search, "_STRETCH", 5 * block)
     queries, items = products(1, 6, 300)
     found = search(queries, items, count)
     table = queries @ items.T
@@ -38,6 +39,7 @@ def test_the_best_come_in_order_and_ties_by_item(
 @pytest.mark.parametrize("block", [7, 8192])
 def test_totals_make_products_into_probabilities(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exact_search, "_BLOCK", block)
+    monkeypatch.setattr(exact_search, "_STRETCH", 5 * block)
     rng = np.random.default_rng(0)
     queries = rng.standard_normal((4, 5)).astype(np.float32) * 6
     items = rng.standard_normal((200, 5)).astype(np.float32)
