@@ -14,6 +14,7 @@ TEAM ?=
 EMAIL ?=
 MPD ?=
 CHALLENGE ?=
+ANSWERS ?=
 GOWALLA ?=
 ARGS ?=
 
@@ -21,7 +22,7 @@ ARGS ?=
 # Threads that spin while they wait slow each other down on a shared machine.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-export MPD CHALLENGE TEAM EMAIL RUN GOWALLA PYTHON
+export MPD CHALLENGE ANSWERS TEAM EMAIL RUN GOWALLA PYTHON
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -129,6 +130,14 @@ bench-gowalla: $(READY) ## LightGCN against the paper's figures (GOWALLA=folder 
 .PHONY: bench-propagation
 bench-propagation: $(READY) ## LightGCN's propagation against the bare kernel and torch-geometric
 	$(BIN)/python benchmarks/propagation.py $(ARGS)
+
+.PHONY: bench-ablation
+bench-ablation: $(READY) ## What each source and group of features is worth (MPD= CHALLENGE= ANSWERS= of a split)
+	@for name in MPD CHALLENGE ANSWERS; do \
+	  eval "value=\$$$$name"; \
+	  test -n "$$value" || { echo >&2 "make: $$name= is missing; expected: make bench-ablation MPD=… CHALLENGE=… ANSWERS=…"; exit 2; }; \
+	done
+	$(BIN)/python benchmarks/ablation.py "$$MPD" "$$CHALLENGE" "$$ANSWERS" $(ARGS)
 
 .PHONY: bench-gpu
 bench-gpu: $(READY) ## A GPU on the whole MPD's size: kernels, a step, training, filling (ARGS="--scale 0.1")

@@ -108,14 +108,19 @@ def make_features(
     candidates: Candidates,
     facts: QueryFacts,
     sources: Sequence[str],
+    *,
+    pairs: FloatArray | None = None,
 ) -> FloatArray:
-    """Describe each candidate of a tile; float32, shape (N, F), columns as in :func:`feature_names`."""
+    """Describe each candidate of a tile; float32, shape (N, F), columns as in :func:`feature_names`.
+
+    ``pairs`` are the candidates' pair features where they are known already: they take most of the time.
+    """
     query = candidates.query
     rank = ranks_by_source(candidates)
     best = np.maximum(_segment_max(candidates.score, candidates.start), 1e-9)[query]
     by_source = np.stack([candidates.score, rank, candidates.score / best], axis=2)
     by_source = by_source.reshape(len(query), 3 * len(sources))
-    pairs = pair_features(index, tile, candidates)
+    pairs = pair_features(index, tile, candidates) if pairs is None else pairs
     table = facts.table[tile.start : tile.stop][query]
     durations = facts.mean_duration[tile.start : tile.stop][query]
     title = sources.index("title") if "title" in sources else None

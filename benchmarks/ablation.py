@@ -1,0 +1,200 @@
+"""What each source and each group of features is worth to the learned ranking.
+
+Run: python benchmarks/ablation.py MPD CHALLENGE ANSWERS [--queries N] [--rounds N] [--leaves N]
+     [--learning-rate X] [--only NAME ...] [--threads N] [--seed N] [--cache FOLDER] [--markdown FILE]
+
+MPD, CHALLENGE and ANSWERS are the files of a split (``challenge split``). All sources are fitted once, as in
+a run, to the look-alikes and to the challenge's playlists, and their candidates are kept in memory with their
+pair features. Then, for each removal, the features are made anew, the ranker is trained anew, and its lists
+are scored. A source is removed as if it had never been configured: its scores and ranks, its part in the
+fused ranks, and the candidates that nobody else proposes. What titles say of a query, and the filling of
+lists that run short, stay. A group of features is removed by its columns. Names joined by "+" are removed
+together.
+
+Differences from the whole are paired by playlist, with 95 % intervals; * marks p < .05. They hold for one
+training of the trees: ``nothing_but_the_seed`` shows what another seed of theirs does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from _ablation_tables import Result, category_table, recall_table, removal_table
+from _described import DescribedQueries, describe, kept_rows, mean_candidates, rank_without
+from _recall import Recall, recalls
+from _removals import Removal, all_removals
+
+from challenge import progress
+from challenge.artifacts import write_text
+from challenge.candidates.sources import SourceSet, fit_sources
+from challenge.data.corpus import Corpus
+from challenge.data.interactions import Interactions
+from challenge.ranking.fill import fill
+from challenge.ranking.lookalike import draw_lookalikes
+from challenge.ranking.ranker import RankerConfig, TrainingRows, train_ranker
+from challenge.scoring.answers import read_answers
+from challenge.scoring.forms import Forms
+from challenge.scoring.metrics import evaluate
+from challenge.scoring.scorecard import PlaylistScores, compare_paired, in_order
+from challenge.stages.compare import holdout_of_answers
+from challenge.stages.config import RunConfig
+from challenge.stages.train import new_embedder
+from challenge.stages.world import open_world
+from challenge.threads import thread_count, use_threads
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """Everything that the removals share.
+
+    Attributes:
+        corpus: training playlists and the challenge's.
+        lookalikes: queries to learn from, by fold.
+        sources: the sources that answer the challenge.
+        queries: the challenge's playlists.
+        holdout: their held-out tracks.
+    """
+
+    corpus: Corpus
+    lookalikes: tuple[DescribedQueries, ...]
+    sources: SourceSet
+    queries: DescribedQueries
+    holdout: Interactions
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Category of each of the challenge's playlists."""
+        return tuple(category.value for category in self.corpus.queries.categories)
+
+    def recalls(self) -> list[Recall]:
+        """What the sources find, by category."""
+        groups = in_order(set(self.categories))
+        return list(recalls(self.queries, self.holdout, self.categories, groups))
+
+
+def describe_all(corpus: Corpus, holdout: Interactions, config: RunConfig) -> Described:
+    """Fit all sources to the folds of look-alikes and to the corpus, and keep what they propose."""
+    embedder, described = new_embedder(config), []
+    drawn = draw_lookalikes(corpus, config.ranker.queries, folds=config.ranker.folds, seed=config.seed)
+    for part, fold in enumerate(drawn.folds):
+        progress.message(f"look-alikes, part {part + 1} of {len(drawn.folds)}: {len(fold.holdout):,}")
+        sources = fit_sources(fold.corpus, config.sources, embedder=embedder)
+        seed = config.seed + part
+        described.append(describe(sources, fold.holdout, config.ranker, seed=seed, first=fold.first))
+    progress.message(f"the challenge's {len(corpus.queries):,} playlists")
+    if not drawn.joint:
+        sources = fit_sources(drawn.answering, config.sources, embedder=embedder)
+    queries = describe(sources, holdout, config.ranker, seed=config.seed)
+    return Described(corpus, tuple(described), sources, queries, holdout)
+
+
+def score_without(described: Described, removal: Removal, config: RunConfig) -> PlaylistScores:
+    """Train without what is removed, and score the lists."""
+    queries, corpus = described.queries, described.corpus
+    rows = TrainingRows.concatenate([kept_rows(fold, removal) for fold in described.lookalikes])
+    names = removal.kept_features(queries.names)
+    ranker = train_ranker(rows, names, config.ranker, seed=config.seed + removal.other_seed)
+    lists = fill(described.sources, rank_without(queries, removal, ranker))
+    values = evaluate(lists.track, described.holdout, corpus.catalog.track_artist, Forms())
+    return PlaylistScores(corpus.queries.pid, described.categories, values)
+
+
+def ablate(described: Described, config: RunConfig, removals: Sequence[Removal]) -> Iterator[Result]:
+    """Score without each thing and compare with the first, which removes nothing."""
+    whole = None
+    for removal in removals:
+        scores = score_without(described, removal, config)
+        whole = whole or scores
+        against = compare_paired(whole, scores, seed=config.seed)
+        features = len(removal.kept_features(described.queries.names))
+        means = ", ".join(f"{metric} {found.second:.4f}" for metric, found in against["all"].items())
+        progress.message(f"without {removal.name}: {means}")
+        yield Result(removal, features, mean_candidates(described.queries, removal), against)
+
+
+def report(
+    described: Described, found: Sequence[Recall], results: Sequence[Result], config: RunConfig
+) -> str:
+    """All tables as Markdown."""
+    lookalikes, ranker = sum(map(len, described.lookalikes)), config.ranker
+    heading = (
+        f"{len(described.queries):,} playlists scored, {lookalikes:,} look-alikes learned from, "
+        f"{ranker.rounds} trees of {ranker.leaves} leaves, learning rate {ranker.learning_rate:g}."
+    )
+    recall = recall_table(found, in_order(set(described.categories)))
+    titles = ("Recall, the share of held-out tracks that are among the candidates:", "NDCG by category:")
+    parts = [[heading], removal_table(results), titles[:1], recall, titles[1:], category_table(results)]
+    return "\n\n".join("\n".join(part) for part in parts)
+
+
+class Log:
+    """Writes what happens to standard error, with the seconds since the start."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+
+    def message(self, text: str) -> None:
+        """Write one line."""
+        print(f"{time.perf_counter() - self._start:6.0f} s  {text}", file=sys.stderr, flush=True)
+
+    def task(self, label: str, total: float | None, unit: str) -> AbstractContextManager[progress.Advance]:
+        """Tell that a task begins."""
+        self.message(label)
+        return nullcontext(lambda amount=1, *, note="": None)
+
+
+def run(options: argparse.Namespace, config: RunConfig) -> str:
+    """Read, describe, and remove one thing after the other; what is kept grows with each."""
+    corpus = open_world(options.mpd, options.challenge, cache=options.cache).corpus
+    removals = all_removals(config.sources.names, options.only)
+    described = describe_all(corpus, holdout_of_answers(read_answers(options.answers), corpus), config)
+    found, results, text = described.recalls(), [], ""
+    for result in ablate(described, config, removals):
+        results.append(result)
+        text = report(described, found, results, config)
+        if options.markdown:
+            write_text(options.markdown, text + "\n")
+    return text
+
+
+def parse(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, RunConfig]:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for name in ("mpd", "challenge", "answers"):
+        parser.add_argument(name, type=Path)
+    ranker = RankerConfig()
+    parser.add_argument("--queries", type=int, default=ranker.queries, help="look-alikes to learn from")
+    parser.add_argument("--rounds", type=int, default=150, help="trees")
+    parser.add_argument("--leaves", type=int, default=47, help="leaves of a tree")
+    parser.add_argument("--learning-rate", type=float, default=0.1)
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="sources or groups to remove")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--cache", type=Path, help="where the MPD is kept once read")
+    parser.add_argument("--markdown", type=Path, help="write the tables here too")
+    options = parser.parse_args(arguments)
+    chosen = {name: getattr(options, name) for name in ("queries", "rounds", "leaves", "learning_rate")}
+    return options, RunConfig(seed=options.seed, ranker=replace(ranker, **chosen))
+
+
+def main() -> None:
+    """Parse the command line and print the tables."""
+    import torch
+
+    options, config = parse()
+    use_threads(options.threads)
+    torch.set_num_threads(thread_count())
+    with progress.use_backend(Log()):
+        print(run(options, config))
+
+
+if __name__ == "__main__":
+    main()

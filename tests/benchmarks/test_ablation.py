@@ -1,0 +1,248 @@
+"""Removing a source after the fact does what never configuring it would have done."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from tiny_runs import TINY, TinySample, make_tiny_sample, one_thread, with_sources
+from toy_world import ToyWorld, toy_world, tracks_of
+
+from challenge.candidates.base import query_tile
+from challenge.candidates.factors import FactorsConfig
+from challenge.candidates.merge import Candidates, merge_candidates
+from challenge.candidates.popularity import Popularity
+from challenge.candidates.sources import SOURCES, SourcesConfig, SourceSet, fit_sources
+from challenge.data.interactions import Interactions
+from challenge.errors import ConfigError
+from challenge.ranking.features import feature_names, make_features
+from challenge.ranking.ranker import Ranker, RankerConfig
+from challenge.ranking.recommend import facts_of, learned_order, rank_queries, training_rows
+from challenge.stages.compare import compare, only
+from challenge.types import FloatArray
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+
+import _described
+import ablation
+from _ablation_tables import number
+from _described import DescribedQueries, describe, kept_features, kept_rows, kept_tile, rank_without
+from _recall import fused_places, recalls
+from _removals import GROUPS, Removal, all_removals, parse_removal
+
+USED = tuple(name for name in SOURCES if name != "lightgcn")
+CONFIG = SourcesConfig(
+    names=USED, factors=FactorsConfig(embedding_size=4, iterations=2), popularity=Popularity(depth=9)
+)
+RANKER = RankerConfig(negative_share=0.4)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    with one_thread():
+        yield
+
+
+@pytest.fixture(scope="module")
+def world() -> ToyWorld:
+    return toy_world()
+
+
+@pytest.fixture(scope="module")
+def fitted(world: ToyWorld) -> SourceSet:
+    """Sources that propose little, so that some candidates are proposed by one of them only."""
+    few = {name: replace(getattr(CONFIG, name), depth=8) for name in USED if name != "factors"}
+    return fit_sources(world.corpus, replace(CONFIG, **few, factors_depth=8))
+
+
+@pytest.fixture(scope="module")
+def holdout(world: ToyWorld) -> Interactions:
+    return Interactions.from_rows([tracks_of(g).tolist()[::3] if g else [5] for g in world.genre_of])
+
+
+@pytest.fixture(scope="module")
+def described(fitted: SourceSet, holdout: Interactions) -> DescribedQueries:
+    """In two tiles."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_described, "tile_size", lambda _: 8)
+        return describe(fitted, holdout, RANKER, seed=3)
+
+
+REMOVED = (*USED, "title+title_names", "neighbours+factors+popularity+continuation")
+
+
+@pytest.mark.parametrize("name", REMOVED)
+def test_what_is_left_is_what_the_other_sources_give(
+    name: str, fitted: SourceSet, described: DescribedQueries
+) -> None:
+    removal = parse_removal(name, USED)
+    others = only(fitted, removal.kept_sources(USED))
+    for whole in described.tiles:
+        tile = kept_tile(described, whole, removal)
+        expected = merge_candidates(
+            query_tile(fitted.index, tile.tile.start, tile.tile.stop), others.generators
+        )
+        for part in ("start", "track", "score"):
+            np.testing.assert_array_equal(getattr(tile.candidates, part), getattr(expected, part))
+        table = make_features(fitted.index, tile.tile, expected, facts_of(others), others.names)
+        np.testing.assert_array_equal(kept_features(described, tile, removal), table)
+    assert removal.kept_features(USED) == feature_names(others.names)
+
+
+def test_candidates_of_one_source_alone_go_with_it(described: DescribedQueries) -> None:
+    """With sources that propose little, some removal must cost candidates, or this proves nothing."""
+    for tile in described.tiles:
+        lonely = tile.proposed.sum(axis=1) == 1
+        assert lonely.any()
+        for column, name in enumerate(USED):
+            left = kept_tile(described, tile, parse_removal(name, USED))
+            assert len(tile.label) - len(left.label) == (lonely & tile.proposed[:, column]).sum()
+            assert left.proposed.any(axis=1).all()
+
+
+@pytest.mark.parametrize("first", [0, 9])
+def test_training_rows_are_those_of_the_stage(fitted: SourceSet, holdout: Interactions, first: int) -> None:
+    """Where look-alikes join the challenge, they are the queries behind its own."""
+    wanted = holdout.take(range(first, 15))
+    expected = training_rows(fitted, wanted, RANKER, seed=3, first=first)
+    described = describe(fitted, wanted, RANKER, seed=3, first=first)
+    rows = kept_rows(described, Removal("nothing"))
+    assert len(described) == 15 - first
+    for part in ("features", "label", "group"):
+        np.testing.assert_array_equal(getattr(rows, part), getattr(expected, part))
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_group_takes_its_columns_and_no_others(group: str, described: DescribedQueries) -> None:
+    removal = parse_removal(group, USED)
+    tile = described.tiles[1]
+    names, left = feature_names(USED), removal.kept_features(USED)
+    assert [name for name in names if name not in GROUPS[group]] == left
+    whole = kept_features(described, tile, Removal("nothing"))
+    expected = whole[:, [names.index(name) for name in left]]
+    np.testing.assert_array_equal(kept_features(described, tile, removal), expected)
+
+
+def test_every_feature_belongs_to_a_source_or_to_one_group() -> None:
+    grouped = [feature for features in GROUPS.values() for feature in features]
+    assert len(grouped) == len(set(grouped))
+    of_sources = {f"{source}_{kind}" for source in USED for kind in ("score", "rank", "relative")}
+    assert {*grouped, *of_sources, "title_share"} == set(feature_names(USED))
+
+
+def weighed_sum(features: FloatArray) -> FloatArray:
+    """A score that all features have a part in."""
+    weight = np.random.default_rng(1).standard_normal(features.shape[1])
+    return np.asarray(features.astype(float) @ weight, np.float32)
+
+
+def test_lists_are_those_of_the_stage(
+    fitted: SourceSet, described: DescribedQueries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removal = parse_removal("title", USED)
+    others = only(fitted, removal.kept_sources(USED))
+    leaf = {"tree_info": [{"tree_structure": {"leaf_value": 0.0}}]}
+    ranker = Ranker(SimpleNamespace(dump_model=lambda: leaf), feature_names(others.names))
+    monkeypatch.setattr(ranker, "scores", weighed_sum)
+    expected = rank_queries(others, learned_order(others, ranker))
+    np.testing.assert_array_equal(rank_without(described, removal, ranker).track, expected.track)
+
+
+# -- recall ---------------------------------------------------------------------------------------
+
+
+def test_places_by_fused_ranks_by_hand() -> None:
+    """The middle track of the first query is second and first, the others first and last, last and second."""
+    score = np.array([[3, 0], [2, 5], [0, 1], [1, 1], [1, 1]], np.float32)
+    candidates = Candidates(np.array([0, 3, 5]), np.array([4, 6, 9, 1, 2], np.int32), score)
+    assert fused_places(candidates).tolist() == [1, 0, 2, 0, 1]
+
+
+def proposed_by(described: DescribedQueries, source: int) -> list[set[int]]:
+    """Tracks of each query."""
+    found = []
+    for tile in described.tiles:
+        own, candidates = tile.proposed[:, source], tile.candidates
+        found += [
+            set(candidates.track[own & (candidates.query == q)].tolist()) for q in range(len(tile.tile))
+        ]
+    return found
+
+
+def test_recall_is_counted_as_sets_are(
+    world: ToyWorld, fitted: SourceSet, holdout: Interactions, described: DescribedQueries
+) -> None:
+    categories = [category.value for category in world.corpus.queries.categories]
+    groups = sorted(set(categories))
+    rows = {row.name: row for row in recalls(described, holdout, categories, groups)}
+    proposed = {name: proposed_by(described, number) for number, name in enumerate(USED)}
+    proposed["union"] = [set().union(*(proposed[name][q] for name in USED)) for q in range(len(categories))]
+    for name, tracks in proposed.items():
+        for share, group in zip(rows[name].shares, [None, *groups], strict=True):
+            members = [q for q, category in enumerate(categories) if group in (None, category)]
+            found = sum(len(tracks[q] & set(holdout.row(q).tolist())) for q in members)
+            assert share == pytest.approx(found / sum(len(holdout.row(q)) for q in members))
+        assert rows[name].candidates == pytest.approx(np.mean([len(each) for each in tracks]))
+    assert rows["union, best 2,000"].shares == rows["union"].shares
+    known = [fitted.index.track_company[holdout.row(q)] > 0 for q in range(len(categories))]
+    assert rows["in any training playlist"].shares[0] == pytest.approx(np.concatenate(known).mean())
+
+
+# -- the whole ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> TinySample:
+    return make_tiny_sample(tmp_path_factory.mktemp("sample"))
+
+
+@pytest.mark.parametrize("queries", [60, 20])
+def test_nothing_removed_scores_as_the_whole_system(queries: int, sample: TinySample, tmp_path: Path) -> None:
+    """In folds, and with look-alikes so few that they join the challenge."""
+    ranker = replace(TINY.ranker, queries=queries)
+    config = with_sources("neighbours", "title", "factors", "popularity", ranker=ranker)
+    table = tmp_path / "table.md"
+    files = [str(path) for path in (sample.mpd, sample.challenge, sample.answers)]
+    kept = ["--cache", str(sample.cache), "--markdown", str(table)]
+    options, _ = ablation.parse([*files, *kept, "--only", "factors", "pair_order+query_facts"])
+    text = ablation.run(options, config)
+    assert table.read_text() == text + "\n"
+    judged = {"challenge": sample.challenge, "answers": sample.answers, "cache": sample.cache}
+    card = compare(sample.mpd, config, systems=("full",), **judged).cards["full"].overall
+    ndcg, clicks = number(card.ndcg.mean, 4), number(card.clicks.mean, 3)
+    assert f"| {number(card.r_precision.mean, 4)} | {ndcg} | {clicks} |  |  |  |" in text
+    assert text.count("| factors |") == 3
+    assert text.count("| pair_order+query_facts |") == 2
+
+
+def test_all_sources_and_groups_in_turn() -> None:
+    names = [removal.name for removal in all_removals(SOURCES)]
+    assert names[:2] == ["nothing", "nothing_but_the_seed"]
+    assert {*SOURCES, *GROUPS, "title+title_names"} < set(names)
+    assert all_removals(SOURCES)[1].other_seed
+    assert [removal.name for removal in all_removals(SOURCES, ["title"])] == ["nothing", "title"]
+    assert not any(removal.sources for removal in all_removals(("title",)))
+
+
+@pytest.mark.parametrize("name", ["tilte", "title+", "+".join(USED)])
+def test_what_cannot_be_removed(name: str) -> None:
+    with pytest.raises(ConfigError, match="expected some of neighbours"):
+        parse_removal(name, USED)
+
+
+def test_numbers() -> None:
+    shown = [number(value, 3) for value in (0.1234, 10.5, float("nan"), 0.0, -0.25)]
+    assert shown == [".123", "10.500", "", ".000", "-.250"]
+    assert number(0.5, 2, sign="+") == "+.50"
+
+
+def test_defaults() -> None:
+    options, config = ablation.parse(["a", "b", "c", "--queries", "7", "--leaves", "5"])
+    assert (config.ranker.queries, config.ranker.leaves, config.ranker.rounds) == (7, 5, 150)
+    assert config.sources == SourcesConfig()
+    assert options.only is None
