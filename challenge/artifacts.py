@@ -217,7 +217,7 @@ class RunManifest:
     results: dict[str, Any] = field(default_factory=dict)
 
     def costs(self, *, least_share: float = 0.02) -> Iterator[tuple[str, StageCost, bool]]:
-        """Each stage, then those of its parts that take a ``least_share`` of it: name, cost, whether a part."""
+        """Each stage, then its parts that take a ``least_share`` of it: name, cost, whether it is a part."""
         for stage, cost in self.stages.items():
             yield stage, cost, False
             for name, own in self.parts.get(stage, {}).items():

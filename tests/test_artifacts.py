@@ -1,10 +1,13 @@
 import errno
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from challenge import artifacts, cost
 from challenge.artifacts import (
     RunManifest,
     StageCost,
@@ -119,3 +122,38 @@ def test_measure_sees_time_and_memory() -> None:
         time.sleep(0.15)
     assert manifest.stages["fill"].seconds >= 0.15
     assert manifest.stages["fill"].peak_bytes >= idle.peak_bytes + 0.8 * block.nbytes
+
+
+def fixed_costs(monkeypatch: pytest.MonkeyPatch, *costs: StageCost) -> None:
+    """Let measurements give these costs, in the order in which they end."""
+    left = iter(costs)
+
+    @contextmanager
+    def measured() -> Iterator[StageCost]:
+        yield (found := StageCost())
+        found.seconds, found.peak_bytes = vars(next(left)).values()
+
+    monkeypatch.setattr(cost, "measure", measured)
+    monkeypatch.setattr(artifacts, "measure", measured)
+
+
+def test_parts_of_a_stage_add_up_and_are_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fixed_costs(monkeypatch, StageCost(1, 50), StageCost(0.1, 9), StageCost(2, 40), StageCost(10, 60))
+    manifest = RunManifest()
+    with manifest.stage("train"):
+        for name in ("factors", "small", "factors"):
+            with cost.part(name):
+                pass
+    assert manifest.parts == {"train": {"factors": StageCost(3, 50), "small": StageCost(0.1, 9)}}
+    shown = [(name, seconds.seconds, is_part) for name, seconds, is_part in manifest.costs()]
+    assert shown == [("train", 10, False), ("factors", 3, True)], "what takes a hundredth is left out"
+    manifest.save(tmp_path / "manifest.json")
+    assert RunManifest.load(tmp_path / "manifest.json") == manifest
+
+
+def test_a_part_outside_of_any_stage_is_not_measured() -> None:
+    with cost.part("alone"):
+        pass
+    with cost.ledger() as costs:
+        pass
+    assert costs == {}
