@@ -16,13 +16,14 @@ MPD ?=
 CHALLENGE ?=
 ANSWERS ?=
 GOWALLA ?=
+SCALE ?=
 ARGS ?=
 
 # Recipes take these from the environment, in quotes, so that paths and names may hold spaces.
 # Threads that spin while they wait slow each other down on a shared machine.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-export MPD CHALLENGE ANSWERS TEAM EMAIL RUN GOWALLA PYTHON
+export MPD CHALLENGE ANSWERS TEAM EMAIL RUN GOWALLA SCALE PYTHON
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -126,6 +127,11 @@ bench-ingest: $(READY) ## Reading the MPD against only inflating it (MPD=mpd.zip
 bench-gowalla: $(READY) ## LightGCN against the paper's figures (GOWALLA=folder of train.npz and test.npz)
 	@test -n "$$GOWALLA" || { echo >&2 "make: GOWALLA= is missing; expected: make bench-gowalla GOWALLA=folder"; exit 2; }
 	$(BIN)/python benchmarks/gowalla.py "$$GOWALLA" $(ARGS)
+
+.PHONY: bench-scale
+bench-scale: $(READY) ## Cost of each stage at 10,000, 100,000 and 1,000,000 synthetic playlists (SCALE=folder with 20 GB free)
+	@test -n "$$SCALE" || { echo >&2 "make: SCALE= is missing; expected: make bench-scale SCALE=folder"; exit 2; }
+	$(BIN)/python benchmarks/scale.py "$$SCALE" $(ARGS)
 
 .PHONY: bench-propagation
 bench-propagation: $(READY) ## LightGCN's propagation against the bare kernel and torch-geometric
