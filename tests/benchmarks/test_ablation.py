@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import _described
+import ablation
 import numpy as np
 import pytest
+from _ablation_tables import number
+from _described import DescribedQueries, describe, kept_features, kept_rows, kept_tile, rank_without
+from _recall import fused_places, recalls
+from _removals import GROUPS, Removal, all_removals, parse_removal
 from tiny_runs import TINY, TinySample, make_tiny_sample, one_thread, with_sources
 from toy_world import ToyWorld, toy_world, tracks_of
 
@@ -25,15 +30,6 @@ from challenge.ranking.ranker import Ranker, RankerConfig
 from challenge.ranking.recommend import facts_of, learned_order, rank_queries, training_rows
 from challenge.stages.compare import compare, only
 from challenge.types import FloatArray
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-
-import _described
-import ablation
-from _ablation_tables import number
-from _described import DescribedQueries, describe, kept_features, kept_rows, kept_tile, rank_without
-from _recall import fused_places, recalls
-from _removals import GROUPS, Removal, all_removals, parse_removal
 
 USED = tuple(name for name in SOURCES if name != "lightgcn")
 CONFIG = SourcesConfig(
