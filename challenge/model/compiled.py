@@ -78,8 +78,19 @@ def _gather_sum(size: int, *, half: bool, masked: bool) -> Any:  # noqa: C901 - 
     row_bytes = size * (2 if half else 4)
     ahead = 12  # edges: far enough to hide memory, near enough to stay in the first cache
 
+    @intrinsic
+    def stack_array(_context: Any) -> Any:
+        """Memory that nothing else can point to: only then do sums stay in registers between edges."""
+
+        def generate(context: Any, builder: Any, signature: Any, _arguments: Any) -> Any:
+            with builder.goto_entry_block():
+                memory = builder.alloca(ir.ArrayType(ir.FloatType(), size))
+            return builder.bitcast(memory, context.get_value_type(signature.return_type))
+
+        return types.CPointer(types.float32)(), generate  # type: ignore[attr-defined]
+
     @nb.njit(parallel=True, fastmath={"contract", "reassoc"}, nogil=True, boundscheck=False)
-    def gather_sum(  # noqa: C901
+    def gather_sum(  # noqa: C901, PLR0912
         indptr: Int64Array,
         indices: Int32Array,
         keep: Any,
@@ -93,8 +104,10 @@ def _gather_sum(size: int, *, half: bool, masked: bool) -> Any:  # noqa: C901 - 
         wanted = len(following) > 0
         for block in nb.prange(len(blocks) - 1):
             last = indptr[blocks[block + 1]]
+            sums = nb.carray(stack_array(), (size,))
             for node in range(blocks[block], blocks[block + 1]):
-                sums = np.zeros(size, np.float32)
+                for d in range(size):
+                    sums[d] = np.float32(0)
                 for edge in range(indptr[node], indptr[node + 1]):
                     if edge + ahead < last:
                         _prefetch(source, np.int64(indices[edge + ahead]), row_bytes)
