@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from challenge.errors import ResourceError
 from challenge.graph import BipartiteGraph
+from challenge.machine import Memory, memory
 from challenge.model.config import LightGCNConfig
 
 _FIXED = 300_000_000
 """Bytes of the libraries themselves."""
-ROWS_AT_ONCE = 4096
-"""Rows of a batch whose logits are held at once."""
+_ROWS_AT_ONCE = 4096
+_ROOMY = 16_000_000_000
 _SMALLER: tuple[dict[str, object], ...] = (
     {"storage": "bf16"},
     {"embedding_size": 64},
@@ -37,12 +37,22 @@ class GraphSize:
         return cls(graph.n_rows, graph.n_columns, graph.n_edges)
 
 
-def estimate_memory(size: GraphSize, config: LightGCNConfig, *, keep_best: bool = True) -> int:
+def rows_at_once(device: str, total: int) -> int:
+    """Rows of a batch whose logits are held at once on a device with ``total`` bytes of memory.
+
+    A GPU needs large matrices to be busy, and gets them where it has room.
+    """
+    return 4 * _ROWS_AT_ONCE if device == "cuda" and total >= _ROOMY else _ROWS_AT_ONCE
+
+
+def estimate_memory(
+    size: GraphSize, config: LightGCNConfig, *, keep_best: bool = True, judged: int = _ROWS_AT_ONCE
+) -> int:
     """Peak bytes of training; an upper estimate.
 
     ``embeddings * D * 4 * (parameters + 2 moments + kept best state) + nodes * D * (4 + 2 * storage bytes)``
     for the outputs and the two layers in flight, 28 bytes an edge (both directions, masking and the
-    drawing of batches), the logits of one batch in a few copies, and the libraries.
+    drawing of batches), the logits of ``judged`` rows of a batch in a few copies, and the libraries.
     """
     nodes = size.rows + size.columns
     trained = nodes if config.row_embeddings else size.columns
@@ -52,27 +62,34 @@ def estimate_memory(size: GraphSize, config: LightGCNConfig, *, keep_best: bool 
     # The randomised SVD holds a sketch, its product and their orthogonal successors before any moment exists.
     start = nodes * (config.embedding_size + 16) * 4 * 3 if config.initialisation == "spectral" else 0
     edges = size.edges * (28 if config.masking else 20)
-    return max(states + buffers, start + buffers) + edges + _batch_bytes(size, config) + _FIXED
+    return max(states + buffers, start + buffers) + edges + _batch_bytes(size, config, judged) + _FIXED
 
 
-def _batch_bytes(size: GraphSize, config: LightGCNConfig) -> int:
+def _batch_bytes(size: GraphSize, config: LightGCNConfig, judged: int) -> int:
     rows = config.rows_per_batch(size.rows)
     if config.objective == "bpr":
         return rows * config.embedding_size * 4 * 12
-    judged = min(rows, ROWS_AT_ONCE)
+    judged = min(rows, judged)
     logits = judged * config.negatives * 4 * 4
     vectors = (judged * config.positives + config.negatives) * config.embedding_size * 4 * 6
     # The gradients of all parts of a batch are held until its end.
     return logits + vectors + rows * (config.positives + 1) * config.embedding_size * 4
 
 
-def require_memory(size: GraphSize, config: LightGCNConfig, available: int, *, keep_best: bool = True) -> int:
+def require_memory(
+    size: GraphSize,
+    config: LightGCNConfig,
+    available: int,
+    *,
+    keep_best: bool = True,
+    judged: int = _ROWS_AT_ONCE,
+) -> int:
     """Return the estimate, or refuse before anything is allocated.
 
     Raises:
         ResourceError: more than ``available`` bytes would be needed; the hint names settings that would fit.
     """
-    needed = estimate_memory(size, config, keep_best=keep_best)
+    needed = estimate_memory(size, config, keep_best=keep_best, judged=judged)
     if needed <= available:
         return needed
     raise ResourceError(
@@ -92,12 +109,11 @@ def _what_fits(size: GraphSize, config: LightGCNConfig, available: int) -> str:
     return "use a machine with more memory, or fewer playlists"
 
 
-def available_memory(device: Literal["cpu", "cuda"] | str = "cpu") -> int:
-    """Bytes free on the device: of this process's container or machine, or of the GPU."""
+def device_memory(device: str = "cpu") -> Memory:
+    """Bytes of this process's container or machine, or of the GPU, and what of them is free."""
     if device == "cuda":
         import torch
 
-        return int(torch.cuda.mem_get_info()[0])
-    import psutil
-
-    return int(psutil.virtual_memory().available)
+        free, total = torch.cuda.mem_get_info()
+        return Memory(int(total), int(free))
+    return memory()

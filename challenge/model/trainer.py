@@ -13,15 +13,12 @@ from challenge.model.batches import PreparedBatch, TensorBatch
 from challenge.model.config import LightGCNConfig
 from challenge.model.export import initial_bias
 from challenge.model.initialise import initial_embeddings
-from challenge.model.memory import ROWS_AT_ONCE
+from challenge.model.memory import device_memory, rows_at_once
 from challenge.model.parallel import Group
 from challenge.model.propagation import Propagation, needed_passes
 from challenge.model.sampling import Sampler
 from challenge.model.scoring_head import ScoringHead
 from challenge.model.validation import Validation, mean_ndcg
-
-_ROOMY = 16 << 30
-"""Bytes of a GPU on which 2 GB more for the logits of a batch do not matter."""
 
 
 class Trainer:
@@ -47,8 +44,8 @@ class Trainer:
         self._group = group or Group()
         self._width = self._group.width(config.embedding_size)
         self.sampler = Sampler(self.graph, config)
-        self._roomy = device.type == "cuda" and torch.cuda.mem_get_info(device)[1] >= _ROOMY
-        self._batches = prepared_batches(self.sampler, device, self._rows_at_once)
+        judged = rows_at_once(device.type, device_memory(device.type).total)
+        self._batches = prepared_batches(self.sampler, device, judged)
         self._head = ScoringHead(config)
         self._loss = BatchLoss(config, self._group)
         self._propagation = self._new_propagation(self.graph, maskable=config.masking)
@@ -58,10 +55,6 @@ class Trainer:
         )
         self._rows = torch.zeros(graph.n_rows, self._width, device=device)
         self._columns = torch.zeros(graph.n_columns, self._width, device=device)
-
-    def _rows_at_once(self) -> int:
-        """Rows of a batch judged at once: a GPU needs large matrices to be busy, where it has room."""
-        return 4 * ROWS_AT_ONCE if self._roomy else ROWS_AT_ONCE
 
     def _new_propagation(self, graph: BipartiteGraph, *, maskable: bool) -> Propagation:
         return Propagation(

@@ -18,7 +18,7 @@ from challenge.model.config import LightGCNConfig
 from challenge.model.device import choose_device, copy_bandwidth, prepare_device, wait_for
 from challenge.model.embeddings import Embeddings
 from challenge.model.export import embed
-from challenge.model.memory import GraphSize, available_memory, require_memory
+from challenge.model.memory import GraphSize, device_memory, require_memory, rows_at_once
 from challenge.model.parallel import Group, join_group
 from challenge.model.trainer import Trainer
 from challenge.model.validation import Validation
@@ -97,8 +97,13 @@ def train(
     columns = graph.columns_of_degree(config.min_degree)
     core = graph.with_columns(columns)
     report = TrainingReport(str(chosen), reason)
+    memory = device_memory(chosen.type)
     report.memory_estimate = require_memory(
-        GraphSize.of(core), config, available_memory(chosen.type), keep_best=validation is not None
+        GraphSize.of(core),
+        config,
+        memory.available,
+        keep_best=validation is not None,
+        judged=rows_at_once(chosen.type, memory.total),
     )
     watched = validation and validation.within(columns)
     run = _Run(core, config, watched, chosen, checkpoint_dir, report, join_group(chosen))

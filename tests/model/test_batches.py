@@ -102,12 +102,12 @@ def test_a_step_the_way_of_a_gpu_is_that_of_a_cpu(name, monkeypatch):
     graph = random_graph(80, 50, tokens=5)
     config = LightGCNConfig(embedding_size=8, batch_size=30, negatives=20, positives=4, smoothing=1.0)
     if name == "in parts":
-        monkeypatch.setattr("challenge.model.trainer.ROWS_AT_ONCE", 7)
+        monkeypatch.setattr("challenge.model.memory._ROWS_AT_ONCE", 7)
     plain = Trainer(graph, config, CPU)
 
     def drawn_ahead(sampler, device, rows_at_once):
         on_device = DeviceSampler(sampler, device)
-        return Prefetcher(lambda step: PreparedBatch.of(on_device.batch(step), rows_at_once()), ahead=3)
+        return Prefetcher(lambda step: PreparedBatch.of(on_device.batch(step), rows_at_once), ahead=3)
 
     monkeypatch.setattr("challenge.model.trainer.prepared_batches", drawn_ahead)
     ahead = Trainer(graph, config, CPU)

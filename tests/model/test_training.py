@@ -14,7 +14,7 @@ from challenge.model.config import LightGCNConfig, paper_config
 from challenge.model.device import choose_device
 from challenge.model.embeddings import Embeddings
 from challenge.model.initialise import randomised_svd
-from challenge.model.memory import GraphSize, estimate_memory, require_memory
+from challenge.model.memory import GraphSize, estimate_memory, require_memory, rows_at_once
 from challenge.model.propagation import Propagation
 from challenge.model.trainer import Trainer
 from challenge.model.training import train
@@ -81,9 +81,10 @@ def test_first_step_moves_parameters_as_adam_on_the_dense_gradient():
 
 def test_parts_of_a_batch_give_the_whole_batchs_step(monkeypatch):
     graph = random_graph(40, 30, tokens=4)
-    whole, parted = (Trainer(graph, SMALL, torch.device("cpu")) for _ in range(2))
+    whole = Trainer(graph, SMALL, torch.device("cpu"))
     loss = whole.step(0, learning_rate=0.01).item()
-    monkeypatch.setattr("challenge.model.trainer.ROWS_AT_ONCE", 3)
+    monkeypatch.setattr("challenge.model.memory._ROWS_AT_ONCE", 3)
+    parted = Trainer(graph, SMALL, torch.device("cpu"))
     assert parted.step(0, learning_rate=0.01).item() == pytest.approx(loss, rel=1e-5)
     for name, parameter in whole.parameters.items():
         torch.testing.assert_close(parted.parameters[name].grad, parameter.grad, atol=1e-7, rtol=1e-4)
@@ -271,3 +272,12 @@ def test_learning_rate_falls_by_half_a_cosine():
     falling = LightGCNConfig(learning_rate=0.1, schedule="cosine")
     rates = [falling.learning_rate_at(step, 6) for step in (0, 2, 3, 6)]
     np.testing.assert_allclose(rates, [0.1, 0.075, 0.05, 0.0], atol=1e-12)
+
+
+def test_a_roomy_gpu_judges_more_rows_at_once_and_the_estimate_knows():
+    assert rows_at_once("cuda", 80_000_000_000) == 4 * rows_at_once("cuda", 8_000_000_000)
+    assert rows_at_once("cpu", 80_000_000_000) == rows_at_once("cuda", 8_000_000_000)
+    size, config = GraphSize(1_000_000, 1_200_000, 66_000_000), LightGCNConfig()
+    few, many = (estimate_memory(size, config, judged=judged) for judged in (4096, 16_384))
+    vectors = config.positives * config.embedding_size * 4 * 6
+    assert many - few == (16_384 - 4096) * (config.negatives * 16 + vectors)
