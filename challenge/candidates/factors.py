@@ -99,7 +99,9 @@ def factorise(matrix: sp.csr_matrix, config: FactorsConfig) -> tuple[FloatArray,
     with progress.task("factorise", config.iterations, unit="iterations") as advance:
         for _ in range(config.iterations):
             rows = solve_side(matrix, columns, config, config.cg_steps)
+            del columns  # two of a side at once would be the largest that is ever held
             columns = solve_side(transposed, rows, config, config.cg_steps)
+            del rows
             advance()
     # Queries are read off the rows, so these get a last, more exact solution.
     rows = solve_side(matrix, columns, config, 3 * config.cg_steps)

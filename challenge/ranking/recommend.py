@@ -18,7 +18,7 @@ from challenge.ranking.features import QueryFacts, feature_names, make_features,
 from challenge.ranking.ranker import Ranker, RankerConfig, TrainingRows, iterate_tiles, sample_rows
 from challenge.types import LIST_LENGTH, FloatArray, Int32Array
 
-TILE_BYTES: Final = 3 << 30
+TILE_BYTES: Final = 2 << 30
 """Memory that the scores of one tile may take, all sources together."""
 LARGEST_TILE: Final = 64
 

@@ -125,6 +125,7 @@ def fit_and_learn(
         seed = config.seed + number
         parts.append(training_rows(sources, fold.holdout, config.ranker, seed=seed, first=fold.first))
     rows = TrainingRows.concatenate(parts)
+    parts.clear()
     with part("learn to rank"), progress.task(f"learn to rank {len(rows.label):,} candidates"):
         ranker = train_ranker(rows, feature_names(sources.names), config.ranker, seed=config.seed)
     ranker.save(folder / RANKER_FILE)
@@ -133,7 +134,7 @@ def fit_and_learn(
         "ranker_rows": len(rows.label),
         "importance": ranker.importance(),
     }
-    del rows, parts
+    del rows
     if not lookalikes.joint:
         progress.message("all sources on all playlists and seeds")
         sources = fit_sources(lookalikes.answering, config.sources, embedder=embedder)
