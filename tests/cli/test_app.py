@@ -102,9 +102,14 @@ def test_shared_options_are_added_and_errors_become_codes() -> None:
     assert "This text is one paragraph." in CliRunner().invoke(app, ["try", "--help"]).stdout
 
 
+def heed_ctrl_c() -> None:
+    """Tests in the background of a script are started deaf to Ctrl-C, and so would be what they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_ends_with_130_and_leaves_nothing_half_written(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "challenge", "sample", "-o", str(tmp_path), "--playlists", "500000"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c) as process:
         assert process.stderr is not None
         while "started" not in process.stderr.readline():
             pass

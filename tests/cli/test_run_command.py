@@ -262,7 +262,13 @@ def test_ctrl_c_keeps_what_was_finished_and_resume_goes_on(
     ]
     options = ["--config", config, "--sources", "lightgcn", "--ranking", "blend", "--threads", "1"]
     command = [sys.executable, "-m", "challenge", "run", *map(str, [*paths, *options])]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # heard even from the background
+    ) as process:
         assert process.stderr is not None
         assert process.stdout is not None
         seen = ""
