@@ -101,14 +101,12 @@ class Bench:
     def training(self) -> Iterator[Row]:
         """Training by the default settings until validation gains no more, and all that goes with it."""
         start = time.perf_counter()
-        held_graph, validation = hold_out(self._graph, n_rows=min(500, self._graph.n_rows // 4))
+        validation = hold_out(self._graph, n_rows=min(500, self._graph.n_rows // 4))
         yield Row("holding out the validation", time.perf_counter() - start)
         if self._device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self._device)
         start = time.perf_counter()
-        result = train(
-            held_graph, self._config, validation=validation, full_graph=self._graph, device=str(self._device)
-        )
+        result = train(self._graph, self._config, validation=validation, device=str(self._device))
         seconds, report = time.perf_counter() - start, result.report
         scores = [entry["ndcg"] for entry in report.epochs if "ndcg" in entry]
         note = (
@@ -152,10 +150,10 @@ class Bench:
         """The same batches, gradients and lists as on a CPU, at a hundredth of the size at most."""
         graph = whole_size_graph(min(self._scale, SMALL_SCALE))
         yield from self._same_step(graph)
-        held_graph, validation = hold_out(graph, n_rows=100)
+        validation = hold_out(graph, n_rows=100)
         short = replace(self._config, epochs=2)
         cpu, here, again = (
-            train(held_graph, short, validation=validation, device=str(device))
+            train(graph, short, validation=validation, device=str(device))
             for device in (CPU, self._device, self._device)
         )
         scores = [result.report.epochs[-1]["ndcg"] for result in (cpu, here)]

@@ -42,13 +42,12 @@ class LightGCNEmbedder:
         from challenge.model.training import train
         from challenge.model.validation import hold_out
 
-        training_graph, validation = hold_out(graph, seed=self._config.seed)
+        validation = hold_out(graph, seed=self._config.seed)
         folder = None if self._checkpoint_dir is None else self._checkpoint_dir / f"part-{len(self.reports)}"
         result = train(
-            training_graph,
+            graph,
             self._config,
             validation=validation,
-            full_graph=graph,
             device=self._device,
             checkpoint_dir=folder,
             resume=self._resume,

@@ -42,6 +42,9 @@ SOURCES: Final = (
 
 _NEED_GRAPH: Final = frozenset({"factors", "latent_neighbours", "lightgcn"})
 
+_FITTED_FIRST: Final = frozenset({"lightgcn"})
+"""Its training takes the most memory, so it had better not lie beside what the others leave."""
+
 Embedder: TypeAlias = Callable[[BipartiteGraph], EmbeddingGenerator]
 """Trains embeddings on the graph of a corpus, queries included."""
 
@@ -137,12 +140,12 @@ def fit_sources(corpus: Corpus, config: SourcesConfig, *, embedder: Embedder | N
     }
     if embedder is not None:
         fitted["lightgcn"] = lambda: embedder(graph())
-    generators = []
-    for name in config.names:
-        if name in fitted:
-            with part(name.replace("_", " ")):
-                generators.append(fitted[name]())
-    return SourceSet(corpus, index, tuple(generators), title)
+    names = [name for name in config.names if name in fitted]
+    generators: dict[str, CandidateGenerator] = {}
+    for name in sorted(names, key=lambda name: name not in _FITTED_FIRST):
+        with part(name.replace("_", " ")):
+            generators[name] = fitted[name]()
+    return SourceSet(corpus, index, tuple(generators[name] for name in names), title)
 
 
 @dataclass(frozen=True, eq=False)

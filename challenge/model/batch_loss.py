@@ -9,9 +9,10 @@ from torch import Tensor
 
 from challenge.model.batches import Part, TensorBatch
 from challenge.model.config import LightGCNConfig
-from challenge.model.losses import bpr, sampled_softmax
+from challenge.model.losses import bpr
 from challenge.model.parallel import Group
 from challenge.model.scoring_head import ScoringHead
+from challenge.model.softmax_gradient import Judged, softmax_loss
 
 
 class Gradients(NamedTuple):
@@ -74,13 +75,11 @@ class BatchLoss:
         if share == 0:  # a mean over nothing would not be a number
             return (rows.sum() + columns.sum() + (0.0 if bias is None else bias.sum())) * 0.0
         rows, columns = self._head.rows(rows), self._head.columns(columns)
-        positive = (rows[of_row] * columns[at_positive]).sum(1)
-        if self._config.objective == "bpr":
-            return share * bpr(positive, (rows[of_row] * columns[bpr_negative]).sum(1))
-        negative = rows[rank::size] @ columns[at_negative].T
-        if bias is not None:
-            positive, negative = positive + bias[at_positive], negative + bias[at_negative]
-        return share * sampled_softmax(positive, negative, of_row // size, batch.log_expected)
+        if self._config.objective == "softmax":
+            judged = Judged(of_row // size, at_positive, at_negative, batch.log_expected)
+            return share * softmax_loss(rows[rank::size], columns, bias, judged)
+        own = rows[of_row]
+        return share * bpr((own * columns[at_positive]).sum(1), (own * columns[bpr_negative]).sum(1))
 
 
 def _gradient(tensor: Tensor) -> Tensor:

@@ -20,6 +20,9 @@ from challenge.model.hiding import Hiding
 from challenge.model.kernels import Kernel, KernelName, choose_kernel, new_kernel
 from challenge.types import FloatArray, Int32Array, Int64Array
 
+_ROWS_CONVERTED = 4096
+"""Rows at a time, so that what lies between multiplying and converting stays in a cache."""
+
 STORAGE = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -115,9 +118,9 @@ class Propagation:
         """
         passes = needed_passes(self._weights, rows_are_zero=rows_are_zero, columns_only=columns_only)
         if passes and passes[0].to_columns:
-            torch.mul(rows, self._row_scale, out=self._buffers[0][0])
+            _scaled(rows, self._row_scale, self._buffers[0][0])
         if passes and passes[0].to_rows:
-            torch.mul(columns, self._column_scale, out=self._buffers[0][1])
+            _scaled(columns, self._column_scale, self._buffers[0][1])
         rows.mul_(self._weights[0])
         columns.mul_(self._weights[0])
         for layer, (this, following) in enumerate(pairwise([*passes, Passes(False, False)]), start=1):
@@ -171,3 +174,14 @@ class Propagation:
     def _rescale(self, rows: Tensor, scale: Tensor) -> None:
         self._to_rows.rescale(rows, scale)
         self._row_scale[rows] = scale[:, None]
+
+
+def _scaled(values: Tensor, scale: Tensor, out: Tensor) -> None:
+    """Put ``values * scale`` into ``out``, which may be of another dtype."""
+    if out.dtype == values.dtype or values.device.type != "cpu":
+        torch.mul(values, scale, out=out)
+        return
+    # torch multiplies into another dtype by a slow path on a CPU, and converts fast.
+    for start in range(0, len(values), _ROWS_CONVERTED):
+        some = slice(start, start + _ROWS_CONVERTED)
+        out[some].copy_(values[some] * scale[some])

@@ -22,6 +22,7 @@ from challenge.model.memory import GraphSize, device_memory, require_memory, row
 from challenge.model.parallel import Group, join_group
 from challenge.model.trainer import Trainer
 from challenge.model.validation import Validation
+from challenge.types import Int64Array
 
 _STEPS_BETWEEN_NOTES = 8
 """Steps on a GPU between two looks at the loss."""
@@ -74,17 +75,16 @@ def train(
     config: LightGCNConfig,
     *,
     validation: Validation | None = None,
-    full_graph: BipartiteGraph | None = None,
     device: str = "auto",
     checkpoint_dir: Path | None = None,
     resume: bool = False,
 ) -> TrainingResult:
-    """Train on ``graph`` and embed all its nodes, or those of ``full_graph`` (same nodes, more edges).
+    """Train on ``graph`` and embed all its nodes.
 
-    With a validation the parameters of the best epoch are kept and training stops after ``patience``
-    validations without gain. With a folder for checkpoints, ``resume`` goes on from the last one; on the
-    same device the result is the same as without interruption. Under ``torchrun`` the processes train
-    together, and all return the same.
+    What a validation hides plays no part in the training, but in the embeddings. With a validation the
+    parameters of the best epoch are kept and training stops after ``patience`` validations without gain. With
+    a folder for checkpoints, ``resume`` goes on from the last one; on the same device the result is the same
+    as without interruption. Under ``torchrun`` the processes train together, and all return the same.
 
     Raises:
         ConfigError: an unknown device.
@@ -94,8 +94,7 @@ def train(
     chosen, reason = choose_device(device)
     progress.message(f"LightGCN on {chosen} ({reason})")
     prepare_device(chosen)
-    columns = graph.columns_of_degree(config.min_degree)
-    core = graph.with_columns(columns)
+    columns, core = _trainable(graph, config, validation)
     report = TrainingReport(str(chosen), reason)
     memory = device_memory(chosen.type)
     report.memory_estimate = require_memory(
@@ -114,7 +113,16 @@ def train(
     run.all_epochs()
     run.trainer.release()
     parameters = {name: run.trainer.whole(tensor) for name, tensor in run.trainer.parameters.items()}
-    return TrainingResult(embed(full_graph or graph, config, parameters, columns, device=chosen), report)
+    return TrainingResult(embed(graph, config, parameters, columns, device=chosen), report)
+
+
+def _trainable(
+    graph: BipartiteGraph, config: LightGCNConfig, validation: Validation | None
+) -> tuple[Int64Array, BipartiteGraph]:
+    """Columns that take part in training, ascending, and the graph of them without what is hidden."""
+    open_graph = graph if validation is None else validation.remaining(graph)
+    columns = open_graph.columns_of_degree(config.min_degree)
+    return columns, open_graph.with_columns(columns)
 
 
 class _Run:

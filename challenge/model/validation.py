@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -16,17 +16,27 @@ from challenge.types import LIST_LENGTH, Int64Array
 
 @dataclass(frozen=True, eq=False)
 class Validation:
-    """V rows of a graph with tracks that belong to them but are no edges of the graph.
+    """V rows of a graph with tracks that belong to them but are hidden from the training.
 
     Attributes:
         rows: int64, shape (V,).
         relevant: the hidden tracks, V rows.
         length: how long the list judged is.
+        hidden: edges of the graph that lead to them, int64; none where the graph never had them.
     """
 
     rows: Int64Array
     relevant: Interactions
     length: int = LIST_LENGTH
+    hidden: Int64Array = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def remaining(self, graph: BipartiteGraph) -> BipartiteGraph:
+        """Return the graph that may be trained on: without what is hidden, all nodes."""
+        if len(self.hidden) == 0:
+            return graph
+        gone = np.zeros(graph.n_edges, bool)
+        gone[self.hidden] = True
+        return graph.without_edges(gone)
 
     def within(self, columns: Int64Array) -> Validation:
         """Number hidden tracks by their places in ``columns`` (ascending); drop those not there."""
@@ -36,9 +46,7 @@ class Validation:
         return replace(self, relevant=renumbered.where(columns[found] == self.relevant.track_index))
 
 
-def hold_out(
-    graph: BipartiteGraph, *, n_rows: int = 500, share: float = 0.5, seed: int = 0
-) -> tuple[BipartiteGraph, Validation]:
+def hold_out(graph: BipartiteGraph, *, n_rows: int = 500, share: float = 0.5, seed: int = 0) -> Validation:
     """Hide a random ``share`` of the tracks of some training playlists; at least one stays and one goes.
 
     A track that would be left without any row stays where it is.
@@ -48,16 +56,17 @@ def hold_out(
     eligible = np.flatnonzero(counts >= 2)
     rows = np.sort(rng.choice(eligible, min(n_rows, len(eligible)), replace=False))
     left = np.diff(graph.column_indptr).copy()
-    keep, hidden = np.ones(graph.n_edges, bool), []
+    edges, hidden = [], []
     for row in rows:
         begin = graph.row_indptr[row]
         wanted = rng.permutation(counts[row])[: max(1, min(counts[row] - 1, round(share * counts[row])))]
         columns = graph.row_indices[begin + wanted]
         going = left[columns] > 1
         left[columns[going]] -= 1
-        keep[begin + wanted[going]] = False
+        edges.append(np.sort(begin + wanted[going]))
         hidden.append(np.sort(columns[going]).tolist())
-    return graph.without_edges(~keep), Validation(rows, Interactions.from_rows(hidden))
+    places = np.concatenate([np.empty(0, np.int64), *edges])
+    return Validation(rows, Interactions.from_rows(hidden), hidden=places)
 
 
 def mean_ndcg(

@@ -5,7 +5,9 @@ import math
 import pytest
 import torch
 
+from challenge.model import softmax_gradient
 from challenge.model.losses import bpr, sampled_softmax
+from challenge.model.softmax_gradient import Judged, softmax_loss
 
 
 def test_bpr_of_equal_logits_is_ln_2():
@@ -37,3 +39,38 @@ def test_softmax_gradient_is_probability_minus_one():
     weights = [math.exp(x) for x in (0.3, 0.1, -0.2)]
     assert positive.grad.item() == pytest.approx(weights[0] / sum(weights) - 1, rel=1e-5)
     assert negative.grad[0, 1].item() == pytest.approx(weights[2] / sum(weights), rel=1e-5)
+
+
+@pytest.mark.parametrize("with_bias", [True, False])
+@pytest.mark.parametrize("table_bytes", [1, 4 * 6 * 7, 1 << 20])
+def test_closed_form_gradients_are_those_derived_automatically(with_bias, table_bytes, monkeypatch):
+    monkeypatch.setattr(softmax_gradient, "_TABLE_BYTES", table_bytes)
+    generator = torch.Generator().manual_seed(1)
+    rows, columns, bias = (torch.randn(*shape, generator=generator) for shape in ((20, 5), (9, 5), (9,)))
+    # Rows 2 and 19 have no positive, some columns occur several times, one both ways, one never.
+    judged = Judged(
+        of_row=torch.tensor([0, 0, 1, 3, 3, 3, *range(4, 19)]),
+        at_positive=torch.tensor([4, 4, 0, 1, 2, 4, *(i % 4 for i in range(15))]),
+        at_negative=torch.tensor([5, 6, 6, 4, 7, 5]),
+        log_expected=torch.randn(6, generator=generator),
+    )
+
+    def by_autograd(rows, columns, bias):
+        added = torch.zeros(9) if bias is None else bias
+        positive = (rows[judged.of_row] * columns[judged.at_positive]).sum(1) + added[judged.at_positive]
+        negative = rows @ columns[judged.at_negative].T + added[judged.at_negative]
+        return sampled_softmax(positive, negative, judged.of_row, judged.log_expected)
+
+    found, expected = [], []
+    for loss, results in (
+        (lambda *leaves: softmax_loss(*leaves, judged), found),
+        (by_autograd, expected),
+    ):
+        leaves = [leaf.clone().requires_grad_() for leaf in (rows, columns)]
+        leaves.append(bias.clone().requires_grad_() if with_bias else None)
+        value = 3.0 * loss(*leaves)
+        value.backward()
+        results += [value.detach(), *(leaf.grad for leaf in leaves if leaf is not None)]
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+    assert not found[1][2].any() and not found[1][19].any() and not found[2][8].any()

@@ -23,7 +23,8 @@ CONFIGS = {
 
 
 def run(name, folder=None):
-    graph, validation = hold_out(two_genres(), n_rows=20)
+    graph = two_genres()
+    validation = hold_out(graph, n_rows=20)
     return train(graph, CONFIGS[name], validation=validation, device="cpu", checkpoint_dir=folder)
 
 
@@ -48,7 +49,8 @@ def test_two_gloo_processes_equal_one(name, tmp_path):
         losses = [entry["loss"] for entry in alone.report.epochs[1:]]
         np.testing.assert_allclose(found["losses"], losses, rtol=1e-5)
     # What two processes wrote, one can go on from.
-    graph, validation = hold_out(two_genres(), n_rows=20)
+    graph = two_genres()
+    validation = hold_out(graph, n_rows=20)
     folder = tmp_path / "checkpoints"
     resumed = train(
         graph, CONFIGS[name], validation=validation, device="cpu", checkpoint_dir=folder, resume=True
