@@ -78,12 +78,12 @@ class LightGCNConfig:
     learning_rate: float = 0.002
     schedule: Literal["constant", "cosine"] = "constant"
     l2: float = 0.0
-    epochs: int = 20
+    epochs: int = 40
     patience: int = 3
     validate_every: int = 1
     initialisation: Literal["spectral", "normal"] = "spectral"
     initial_scale: float = 0.01
-    storage: Literal["fp32", "bf16"] = "fp32"
+    storage: Literal["fp32", "bf16"] = "bf16"
     checkpoint_minutes: float = 10.0
     max_seconds: float = 1200.0
     seed: int = 0
@@ -159,6 +159,7 @@ def paper_config(**changes: object) -> LightGCNConfig:
         "batch_size": 2048,
         "epochs": 1000,
         "max_seconds": 0.0,
+        "storage": "fp32",
     }
     return LightGCNConfig(**(settings | changes))  # type: ignore[arg-type]
 

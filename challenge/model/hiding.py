@@ -8,23 +8,21 @@ import torch
 from torch import Tensor
 
 from challenge.graph import BipartiteGraph, inverse_root
-from challenge.types import Int64Array
+from challenge.types import Int32Array, Int64Array
 
 
 class Hiding:
     """Knows of every edge where it stands in both directions and what it adds to its row's degree.
 
     Attributes:
-        mirror: place in ``column_indices`` of each edge of ``row_indices``, shape (E,); int32 on a GPU.
+        mirror: place in ``column_indices`` of each edge of ``row_indices``, shape (E,); int32 or int64.
         row_scale: the rows' scales with all edges, fp32, shape (R,).
     """
 
     def __init__(self, graph: BipartiteGraph, device: torch.device) -> None:
         self._graph = graph
         self._on_cpu = device.type == "cpu"
-        mirror = torch.from_numpy(mirror_edges(graph))
-        narrow = not self._on_cpu and graph.n_edges < 2**31
-        self.mirror = (mirror.int() if narrow else mirror).to(device)
+        self.mirror = torch.from_numpy(mirror_edges(graph)).to(device)
         self.row_scale = torch.from_numpy(graph.row_scale).to(device)
         self._indptr = torch.from_numpy(graph.row_indptr).to(device)
         self._columns = torch.from_numpy(graph.row_indices).to(device)
@@ -73,12 +71,16 @@ class Hiding:
         return torch.where(lost_count > 0, without, scale)
 
 
-def mirror_edges(graph: BipartiteGraph) -> Int64Array:
-    """Return the place in ``column_indices`` of each edge of ``row_indices``, int64, shape (E,)."""
+def mirror_edges(graph: BipartiteGraph) -> Int32Array | Int64Array:
+    """Return the place in ``column_indices`` of each edge of ``row_indices``, shape (E,).
+
+    int32, or int64 from 2**31 edges on.
+    """
     # Turning a matrix of edge numbers is a counting sort: far faster than sorting 66 million columns.
-    numbers = np.arange(graph.n_edges, dtype=np.int64)
+    dtype: type[np.signedinteger] = np.int32 if graph.n_edges < 2**31 else np.int64
+    numbers = np.arange(graph.n_edges, dtype=dtype)
     shape = (graph.n_rows, graph.n_columns)
     turned = sp.csr_matrix((numbers, graph.row_indices, graph.row_indptr), shape=shape).tocsc()
-    place = np.empty(graph.n_edges, np.int64)
+    place: Int32Array | Int64Array = np.empty(graph.n_edges, dtype)
     place[turned.data] = numbers
     return place

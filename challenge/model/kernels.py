@@ -41,7 +41,7 @@ class Kernel(Protocol):
     def hide(self, edges: Tensor) -> None:
         """Leave these edges, counted in this direction's order, out of all sums until :meth:`show`.
 
-        Indices are int64 (int32 will do on a GPU), here and below, and lie on the kernel's device.
+        Indices are int64 or int32, here and below, and lie on the kernel's device.
         """
         ...
 

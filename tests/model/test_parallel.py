@@ -16,7 +16,7 @@ from challenge.model.validation import hold_out
 
 CONFIGS = {
     "softmax": LightGCNConfig(
-        embedding_size=8, batch_size=15, negatives=16, positives=4, epochs=3, smoothing=1.0
+        embedding_size=8, batch_size=15, negatives=16, positives=4, epochs=3, smoothing=1.0, storage="fp32"
     ),
     "bpr": paper_config(embedding_size=8, batch_size=64, epochs=3, learning_rate=0.01, l2=0.01),
 }

@@ -21,7 +21,14 @@ from challenge.model.training import train
 from challenge.model.validation import Validation, hold_out, mean_ndcg
 
 SMALL = LightGCNConfig(
-    embedding_size=8, batch_size=16, negatives=16, positives=4, epochs=6, smoothing=1.0, learning_rate=0.01
+    embedding_size=8,
+    batch_size=16,
+    negatives=16,
+    positives=4,
+    epochs=6,
+    smoothing=1.0,
+    learning_rate=0.01,
+    storage="fp32",
 )
 PAPER = paper_config(embedding_size=8, batch_size=64, epochs=20, learning_rate=0.01)
 
