@@ -20,8 +20,8 @@ from challenge.model.hiding import Hiding
 from challenge.model.kernels import Kernel, KernelName, choose_kernel, new_kernel
 from challenge.types import FloatArray, Int32Array, Int64Array
 
-_ROWS_CONVERTED = 4096
-"""Rows at a time, so that what lies between multiplying and converting stays in a cache."""
+_ROWS_AT_ONCE = 4096
+"""Rows that a CPU scales and weighs at a time: they are still in a cache when they are read again."""
 
 STORAGE = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -117,12 +117,10 @@ class Propagation:
         ``columns_only`` are wanted, is left out; with ``columns_only`` the rows' values are of no use after.
         """
         passes = needed_passes(self._weights, rows_are_zero=rows_are_zero, columns_only=columns_only)
-        if passes and passes[0].to_columns:
-            _scaled(rows, self._row_scale, self._buffers[0][0])
-        if passes and passes[0].to_rows:
-            _scaled(columns, self._column_scale, self._buffers[0][1])
-        rows.mul_(self._weights[0])
-        columns.mul_(self._weights[0])
+        first = passes[0] if passes else Passes(False, False)
+        weight = self._weights[0]
+        _begin(rows, weight, self._row_scale, self._buffers[0][0] if first.to_columns else None)
+        _begin(columns, weight, self._column_scale, self._buffers[0][1] if first.to_rows else None)
         for layer, (this, following) in enumerate(pairwise([*passes, Passes(False, False)]), start=1):
             row_source, column_source = self._buffers[(layer - 1) % 2]
             # Nothing reads the buffers behind the last layer, and a single layer has but one pair.
@@ -176,12 +174,18 @@ class Propagation:
         self._row_scale[rows] = scale[:, None]
 
 
-def _scaled(values: Tensor, scale: Tensor, out: Tensor) -> None:
-    """Put ``values * scale`` into ``out``, which may be of another dtype."""
-    if out.dtype == values.dtype or values.device.type != "cpu":
-        torch.mul(values, scale, out=out)
-        return
-    # torch multiplies into another dtype by a slow path on a CPU, and converts fast.
-    for start in range(0, len(values), _ROWS_CONVERTED):
-        some = slice(start, start + _ROWS_CONVERTED)
-        out[some].copy_(values[some] * scale[some])
+def _begin(values: Tensor, weight: float, scale: Tensor, source: Tensor | None) -> None:
+    """Put ``values * scale`` into ``source``, if wanted, and multiply ``values`` by ``weight`` in place."""
+    on_cpu = values.device.type == "cpu"
+    step = _ROWS_AT_ONCE if on_cpu else max(1, len(values))
+    for start in range(0, len(values), step):
+        here = slice(start, start + step)
+        some = values[here]
+        if source is not None and on_cpu and source.dtype != values.dtype:
+            source[here].copy_(some * scale[here])  # faster than a product into another dtype
+        elif source is not None:
+            torch.mul(some, scale[here], out=source[here])
+        if weight == 0:
+            some.zero_()
+        else:
+            some.mul_(weight)
