@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from challenge.candidates.base import QueryTile
-from challenge.candidates.exact_search import pair_products, search
+from challenge.candidates.exact_search import ItemSearch, item_search, pair_products
 from challenge.errors import InvariantError
 from challenge.types import FloatArray, Int32Array
 
@@ -24,6 +25,7 @@ class EmbeddingGenerator:
         answers: which queries the embeddings know anything of, bool, shape (Q,); others get no opinion.
         logits: inner products are logits of a softmax over tracks, and scores its probabilities; otherwise
             the inner products are the scores.
+        device: where the best are searched for: cpu or a device of torch's.
     """
 
     name: str
@@ -32,6 +34,11 @@ class EmbeddingGenerator:
     track_embedding: FloatArray
     answers: np.ndarray
     logits: bool = False
+    device: str = "cpu"
+
+    @cached_property
+    def _tracks(self) -> ItemSearch:
+        return item_search(self.track_embedding, self.device)
 
     def __post_init__(self) -> None:
         if self.query_embedding.shape[1] != self.track_embedding.shape[1]:
@@ -56,7 +63,7 @@ class EmbeddingGenerator:
         rows = slice(tile.start, tile.stop)
         seeds = np.diff(tile.seed_start)
         room = self.depth + int(seeds.max(initial=0))
-        found = search(self.query_embedding[rows], self.track_embedding, room, softmax=self.logits)
+        found = self._tracks.best(self.query_embedding[rows], room, softmax=self.logits)
         known = self.answers[rows] & (found.highest > -np.inf)
         wanted = known[:, None] & (found.item >= 0)
         if not self.logits:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import exp
-from typing import Final
+from typing import Final, Protocol
 
 import numba as nb
 import numpy as np
 
+from challenge import progress
 from challenge.blocks import each_block
 from challenge.types import FloatArray, Int32Array
 
@@ -39,6 +40,52 @@ class Found:
     score: FloatArray
     highest: FloatArray
     total: np.ndarray
+
+    @classmethod
+    def nothing(cls, n_queries: int, count: int) -> Found:
+        """Room for what will be found, with nothing in it."""
+        return cls(
+            np.full((n_queries, count), -1, np.int32),
+            np.zeros((n_queries, count), np.float32),
+            np.full(n_queries, -np.inf, np.float32),
+            np.zeros(n_queries),
+        )
+
+
+class ItemSearch(Protocol):
+    """Finds the best of N items, wherever these lie."""
+
+    def best(self, queries: FloatArray, count: int, *, softmax: bool = False) -> Found:
+        """See :func:`search`."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class BlockSearch:
+    """:func:`search` among items (N, D), float32, on the CPU."""
+
+    items: FloatArray
+
+    def best(self, queries: FloatArray, count: int, *, softmax: bool = False) -> Found:
+        """See :func:`search`."""
+        return search(queries, self.items, count, softmax=softmax)
+
+
+def item_search(items: FloatArray, device: str = "cpu") -> ItemSearch:
+    """Search ``items`` (N, D), float32, on a device; on the CPU where that has no room for them."""
+    if device == "cpu":
+        return BlockSearch(items)
+    import torch
+
+    from challenge.candidates.tensor_search import TensorSearch
+
+    where = torch.device(device)
+    if where.type == "cuda" and torch.cuda.mem_get_info(where)[0] < TensorSearch.bytes_for(items):
+        progress.message(
+            f"{device} has no room for {items.nbytes / 1e9:.1f} GB of vectors: searched on the CPU"
+        )
+        return BlockSearch(items)
+    return TensorSearch(items, where)
 
 
 def search(queries: FloatArray, items: FloatArray, count: int, *, softmax: bool = False) -> Found:
@@ -92,22 +139,19 @@ class _Kept:
 
 def _united(stretches: list[_Kept], n_queries: int, count: int) -> Found:
     """Merge what was found in stretches of items, which follow each other."""
-    item = np.full((n_queries, count), -1, np.int32)
-    score = np.zeros((n_queries, count), np.float32)
-    highest = np.full(n_queries, -np.inf, np.float32)
-    total = np.zeros(n_queries)
+    found = Found.nothing(n_queries, count)
     for kept in stretches:
-        np.maximum(highest, kept.highest, out=highest)
+        np.maximum(found.highest, kept.highest, out=found.highest)
     for kept in stretches:
-        total += kept.total * np.exp((kept.highest - highest).astype(np.float64))
+        found.total[:] += kept.total * np.exp((kept.highest - found.highest).astype(np.float64))
     for query in range(n_queries):
         scores = np.concatenate(
             [np.empty(0, np.float32), *(k.score[query, : k.size[query]] for k in stretches)]
         )
         items = np.concatenate([np.empty(0, np.int32), *(k.item[query, : k.size[query]] for k in stretches)])
         order = np.argsort(-scores, kind="stable")[:count]
-        item[query, : len(order)], score[query, : len(order)] = items[order], scores[order]
-    return Found(item, score, highest, total)
+        found.item[query, : len(order)], found.score[query, : len(order)] = items[order], scores[order]
+    return found
 
 
 @nb.njit(cache=True, nogil=True)

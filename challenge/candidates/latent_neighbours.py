@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from challenge.candidates.base import DenseAnswer, QueryTile, dense_answer
-from challenge.candidates.exact_search import search
+from challenge.candidates.exact_search import ItemSearch, item_search
 from challenge.candidates.index import CorpusIndex
 from challenge.candidates.kernels import weighted_row_scores
 from challenge.types import FloatArray
@@ -32,10 +33,10 @@ class LatentNeighbours:
     depth: int = 200
     name: str = "latent_neighbours"
 
-    def fit(self, index: CorpusIndex, rows: FloatArray) -> LatentNeighbourGenerator:
+    def fit(self, index: CorpusIndex, rows: FloatArray, *, device: str = "cpu") -> LatentNeighbourGenerator:
         """Scale the factors of all rows, float32, shape (P + Q, D), to length 1; zero rows stay zero."""
-        norms = np.linalg.norm(rows, axis=1, keepdims=True)
-        return LatentNeighbourGenerator(self.name, self.depth, self, index, rows / np.maximum(norms, 1e-12))
+        directions = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+        return LatentNeighbourGenerator(self.name, self.depth, self, index, directions, device)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,7 @@ class LatentNeighbourGenerator:
 
     Attributes:
         direction: factors of all rows scaled to length 1, float32, shape (P + Q, D).
+        device: where the nearest are searched for: cpu or a device of torch's.
     """
 
     name: str
@@ -51,12 +53,16 @@ class LatentNeighbourGenerator:
     config: LatentNeighbours
     index: CorpusIndex
     direction: FloatArray
+    device: str = "cpu"
+
+    @cached_property
+    def _playlists(self) -> ItemSearch:
+        return item_search(self.direction[: self.index.n_playlists], self.device)
 
     def scores(self, tile: QueryTile) -> FloatArray:
         """Sum of votes for each track, float32, shape (B, T)."""
         scores = np.zeros((len(tile), self.index.n_tracks), np.float32)
-        playlists = self.direction[: self.index.n_playlists]
-        found = search(self.direction[tile.own_row], playlists, self.config.neighbours)
+        found = self._playlists.best(self.direction[tile.own_row], self.config.neighbours)
         near = np.maximum(found.score, 0)
         best = np.maximum(near.max(axis=1, keepdims=True, initial=0), 1e-12)
         weighted_row_scores(

@@ -58,6 +58,8 @@ class LightGCNEmbedder:
 
     def generator(self, graph: BipartiteGraph, embeddings: Embeddings) -> EmbeddingGenerator:
         """Make a source of trained embeddings for the queries of ``graph``."""
+        from challenge.model.device import choose_device
+
         return EmbeddingGenerator(
             name="lightgcn",
             depth=self._depth,
@@ -65,4 +67,5 @@ class LightGCNEmbedder:
             track_embedding=embeddings.columns[: graph.n_tracks],
             answers=answerable(graph),
             logits=self._config.objective == "softmax",
+            device=str(choose_device(self._device)[0]),
         )

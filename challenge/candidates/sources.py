@@ -40,7 +40,8 @@ SOURCES: Final = (
     "popularity",
 )
 
-_NEED_GRAPH: Final = frozenset({"factors", "latent_neighbours", "lightgcn"})
+NEED_GRAPH: Final = frozenset({"factors", "latent_neighbours", "lightgcn"})
+"""Sources of vectors, which are searched for the nearest."""
 
 _FITTED_FIRST: Final = frozenset({"lightgcn"})
 """Its training takes the most memory, so it had better not lie beside what the others leave."""
@@ -118,13 +119,18 @@ class SourceSet:
         return tuple(generator.name for generator in self.generators)
 
 
-def fit_sources(corpus: Corpus, config: SourcesConfig, *, embedder: Embedder | None = None) -> SourceSet:
-    """Fit the configured sources; LightGCN by ``embedder``, and left out where there is none."""
+def fit_sources(
+    corpus: Corpus, config: SourcesConfig, *, embedder: Embedder | None = None, device: str = "cpu"
+) -> SourceSet:
+    """Fit the configured sources; LightGCN by ``embedder``, and left out where there is none.
+
+    ``device`` (cpu or a device of torch's) searches among factors.
+    """
     with part("index and graph"):
         index = build_index(corpus)
         title = config.title.fit(index, corpus.queries, group_titles(corpus.playlists))
         graph = cache(lambda: build_graph(corpus, tokens_of=title_tokens))
-        if _NEED_GRAPH.intersection(config.names):
+        if NEED_GRAPH.intersection(config.names):
             graph()
     factors = cache(lambda: _fit_factors(graph(), config))
     fitted: dict[str, Callable[[], CandidateGenerator]] = {
@@ -133,8 +139,8 @@ def fit_sources(corpus: Corpus, config: SourcesConfig, *, embedder: Embedder | N
         "cooccurrence": lambda: config.cooccurrence.fit(index, corpus.queries),
         "title": lambda: title,
         "title_names": lambda: config.title_names.fit(index, corpus.queries, corpus.catalog),
-        "factors": lambda: factors().generator(config.factors_depth),
-        "latent_neighbours": lambda: config.latent_neighbours.fit(index, factors().rows),
+        "factors": lambda: factors().generator(config.factors_depth, device),
+        "latent_neighbours": lambda: config.latent_neighbours.fit(index, factors().rows, device=device),
         "continuation": lambda: config.continuation.fit(index, corpus.queries),
         "popularity": lambda: config.popularity.fit(index, corpus.queries),
     }
@@ -156,10 +162,11 @@ class _Factors:
     rows: FloatArray
     columns: FloatArray
 
-    def generator(self, depth: int) -> EmbeddingGenerator:
+    def generator(self, depth: int, device: str) -> EmbeddingGenerator:
         """Score tracks by their inner product with a query."""
         tracks, known = self.columns[: self.graph.n_tracks], answerable(self.graph)
-        return EmbeddingGenerator("factors", depth, self.rows[self.graph.n_playlists :], tracks, known)
+        queries = self.rows[self.graph.n_playlists :]
+        return EmbeddingGenerator("factors", depth, queries, tracks, known, device=device)
 
 
 def _fit_factors(graph: BipartiteGraph, config: SourcesConfig) -> _Factors:

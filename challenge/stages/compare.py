@@ -12,7 +12,7 @@ import numpy as np
 
 from challenge import progress
 from challenge.candidates.popularity import PopularityGenerator
-from challenge.candidates.sources import SourcesConfig, SourceSet, fit_sources
+from challenge.candidates.sources import SourcesConfig, SourceSet
 from challenge.data.challenge_set import read_challenge_set
 from challenge.data.corpus import Corpus
 from challenge.data.interactions import Interactions
@@ -31,7 +31,7 @@ from challenge.scoring.resampling import PairedDifference
 from challenge.scoring.scorecard import PlaylistScores, Scorecard, compare_paired, make_scorecard
 from challenge.stages.config import RunConfig
 from challenge.stages.fill import saved_embedder
-from challenge.stages.train import RANKER_FILE, answering_corpus, fit_and_learn, new_embedder
+from challenge.stages.train import RANKER_FILE, answering_corpus, fit_all, fit_and_learn, new_embedder
 from challenge.stages.world import open_world
 from challenge.types import LIST_LENGTH
 
@@ -138,9 +138,8 @@ def compare_on(
             )
             sources, _ = fit_and_learn(corpus, needed, models, new_embedder(needed))
         else:
-            embedder = saved_embedder(config, models)
-            answering = answering_corpus(corpus, config)
-            sources = fit_sources(answering, _needed(config, systems), embedder=embedder)
+            needed = replace(config, sources=_needed(config, systems))
+            sources = fit_all(answering_corpus(corpus, config), needed, saved_embedder(config, models))
         scores = {}
         for name in systems:
             progress.message(f"system {name}")

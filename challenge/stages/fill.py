@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from challenge.candidates.embedding import EmbeddingGenerator
 from challenge.candidates.lightgcn import LightGCNEmbedder
-from challenge.candidates.sources import Embedder, SourceSet, fit_sources
+from challenge.candidates.sources import Embedder, SourceSet
 from challenge.data.corpus import Corpus
 from challenge.errors import MissingInputError
 from challenge.graph import BipartiteGraph
@@ -16,7 +16,7 @@ from challenge.ranking.fill import FilledLists, fill
 from challenge.ranking.ranker import Ranker
 from challenge.ranking.recommend import Order, blended_order, learned_order, rank_queries
 from challenge.stages.config import RunConfig
-from challenge.stages.train import EMBEDDINGS_DIR, RANKER_FILE, answering_corpus
+from challenge.stages.train import EMBEDDINGS_DIR, RANKER_FILE, answering_corpus, fit_all
 from challenge.submission.csv_format import write_submission
 from challenge.submission.submission import Submission
 from challenge.submission.team_info import TeamInfo
@@ -54,7 +54,7 @@ def recommend(
     """
     if sources is None:
         answering = answering_corpus(corpus, config)
-        sources = fit_sources(answering, config.sources, embedder=saved_embedder(config, folder))
+        sources = fit_all(answering, config, saved_embedder(config, folder))
     order = _order(sources, config, folder)
     return fill(sources, rank_queries(sources, order, total=len(corpus.queries)))
 
@@ -114,6 +114,6 @@ def _generator(graph: BipartiteGraph, config: RunConfig, embeddings: Embeddings)
             hint="run 'challenge train' again with these inputs",
         )
     embedder = LightGCNEmbedder(
-        replace(config.lightgcn, seed=config.seed), depth=config.sources.lightgcn_depth
+        replace(config.lightgcn, seed=config.seed), depth=config.sources.lightgcn_depth, device=config.device
     )
     return embedder.generator(graph, embeddings)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from challenge import progress
 from challenge.artifacts import write_text
 from challenge.candidates.lightgcn import LightGCNEmbedder
-from challenge.candidates.sources import SourceSet, fit_sources
+from challenge.candidates.sources import NEED_GRAPH, Embedder, SourceSet, fit_sources
 from challenge.config_file import dump_toml
 from challenge.cost import part
 from challenge.data.corpus import Corpus
@@ -113,7 +113,7 @@ def fit_and_learn(
     Returns the sources and facts for the manifest.
     """
     if config.ranking != "learned":
-        return fit_sources(corpus, config.sources, embedder=embedder), {}
+        return fit_all(corpus, config, embedder), {}
     lookalikes = _lookalikes(corpus, config)
     parts: list[TrainingRows] = []
     for number, fold in enumerate(lookalikes.folds):
@@ -121,7 +121,7 @@ def fit_and_learn(
             f"look-alikes, part {number + 1} of {len(lookalikes.folds)}: {len(fold.holdout):,} "
             "training playlists cut like the challenge's"
         )
-        sources = fit_sources(fold.corpus, config.sources, embedder=embedder)
+        sources = fit_all(fold.corpus, config, embedder)
         seed = config.seed + number
         parts.append(training_rows(sources, fold.holdout, config.ranker, seed=seed, first=fold.first))
     rows = TrainingRows.concatenate(parts)
@@ -137,8 +137,22 @@ def fit_and_learn(
     del rows
     if not lookalikes.joint:
         progress.message("all sources on all playlists and seeds")
-        sources = fit_sources(lookalikes.answering, config.sources, embedder=embedder)
+        sources = fit_all(lookalikes.answering, config, embedder)
     return sources, facts
+
+
+def fit_all(corpus: Corpus, config: RunConfig, embedder: Embedder | None) -> SourceSet:
+    """Fit the sources of a run; vectors are searched on the device that LightGCN is trained on.
+
+    Raises:
+        ConfigError: no such device.
+    """
+    device = "cpu"
+    if NEED_GRAPH.intersection(config.sources.names):
+        from challenge.model.device import choose_device
+
+        device = str(choose_device(config.device)[0])
+    return fit_sources(corpus, config.sources, embedder=embedder, device=device)
 
 
 def answering_corpus(corpus: Corpus, config: RunConfig) -> Corpus:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from challenge.candidates import exact_search
-from challenge.candidates.exact_search import pair_products, search
+from challenge.candidates import exact_search, tensor_search
+from challenge.candidates.exact_search import BlockSearch, item_search, pair_products, search
+from challenge.candidates.tensor_search import TensorSearch
 from challenge.types import FloatArray
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def products(seed: int, queries: int, items: int) -> tuple[FloatArray, FloatArray]:
@@ -70,3 +74,40 @@ def test_products_of_pairs() -> None:
     found = np.empty(4, np.float32)
     pair_products(queries, items, query, item, found)
     assert found.tolist() == (queries @ items.T)[query, item].tolist()
+
+
+@pytest.mark.parametrize("table_bytes", [1, 4 * 300 * 4, 1 << 20])
+@pytest.mark.parametrize("count", [1, 5, 40, 500])
+def test_a_table_of_scores_finds_the_same_with_ties(
+    count: int, table_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tensor_search, "_TABLE_BYTES", table_bytes)
+    queries, items = products(3, 6, 300)
+    blocks = search(queries, items, count, softmax=True)
+    table = TensorSearch(items, DEVICE).best(queries, count, softmax=True)
+    np.testing.assert_array_equal(table.item, blocks.item)
+    np.testing.assert_array_equal(table.score, blocks.score)
+    np.testing.assert_array_equal(table.highest, blocks.highest)
+    np.testing.assert_allclose(table.total, blocks.total, rtol=1e-6)
+
+
+def test_equal_scores_of_a_table_go_by_item() -> None:
+    found = TensorSearch(np.ones((1000, 3), np.float32), DEVICE).best(np.zeros((2, 3), np.float32), 5)
+    assert found.item.tolist() == [[0, 1, 2, 3, 4]] * 2
+
+
+def test_a_table_of_nothing() -> None:
+    for queries, items in ((0, 7), (4, 0), (0, 0)):
+        vectors = np.ones((queries, 3), np.float32), np.ones((items, 3), np.float32)
+        ours = TensorSearch(vectors[1], DEVICE).best(vectors[0], 5, softmax=True)
+        blocks = search(vectors[0], vectors[1], 5, softmax=True)
+        assert ours.item.tolist() == blocks.item.tolist()
+        assert ours.total.tolist() == blocks.total.tolist()
+
+
+def test_a_device_without_room_leaves_the_search_to_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    items = np.ones((10, 3), np.float32)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (TensorSearch.bytes_for(items) - 1, 0))
+    assert isinstance(item_search(items, "cuda:0"), BlockSearch)
+    assert isinstance(item_search(items, "meta"), TensorSearch)
+    assert isinstance(item_search(items), BlockSearch)
