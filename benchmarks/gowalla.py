@@ -60,6 +60,7 @@ OURS = LightGCNConfig(
     validate_every=4,
     patience=0,  # the rate falls to 0 at the end: what comes before tells little
     max_seconds=0.0,
+    storage="fp32",
 )
 
 
