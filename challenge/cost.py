@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import psutil
 
-_SAMPLE_SECONDS = 0.05
+_SAMPLE_SECONDS = 0.2
+"""Each look goes through all processes of the machine for children; peaks between are not lost, see below."""
 
 
 @dataclass

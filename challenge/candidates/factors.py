@@ -12,6 +12,9 @@ import scipy.sparse as sp
 from challenge import progress
 from challenge.blocks import each_block, even_blocks
 from challenge.candidates.least_squares import solve_rows
+from challenge.errors import ResourceError
+from challenge.graph import BipartiteGraph
+from challenge.machine import memory
 from challenge.types import FloatArray
 
 _CHUNK: Final = 1 << 15
@@ -85,6 +88,32 @@ class Side:
             self.coordinates[start:stop] = self.coordinates[start:stop] @ turn
 
         each_block(turn_rows, len(self.coordinates), _CHUNK)
+
+
+def estimate_memory(graph: BipartiteGraph, size: int) -> int:
+    """Bytes that ``size`` factors of all rows and columns take, and the matrix both ways beside them."""
+    return 4 * size * (graph.n_rows + graph.n_columns) + 16 * graph.n_edges
+
+
+def require_memory(graph: BipartiteGraph, config: FactorsConfig) -> None:
+    """Refuse before anything is trained what would not fit.
+
+    Raises:
+        ResourceError: more memory would be needed than is free; the hint names a size that would fit.
+    """
+    available, needed = memory().available, estimate_memory(graph, config.embedding_size)
+    if needed <= available:
+        return
+    smaller = (size for size in (128, 64, 32, 16) if size < config.embedding_size)
+    fits = next((size for size in smaller if estimate_memory(graph, size) <= available), None)
+    raise ResourceError(
+        f"factorising {graph.n_rows:,} playlists × {graph.n_columns:,} tracks and title words with "
+        f"embedding_size {config.embedding_size} needs {needed / 1e9:.1f} GB, "
+        f"{available / 1e9:.1f} GB are free",
+        hint="use a machine with more memory, or fewer playlists"
+        if fits is None
+        else f"set embedding_size = {fits} under [sources.factors] in a file for --config",
+    )
 
 
 def factorise(matrix: sp.csr_matrix, config: FactorsConfig) -> tuple[FloatArray, FloatArray]:

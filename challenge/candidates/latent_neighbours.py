@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 
+from challenge.blocks import each_block
 from challenge.candidates.base import DenseAnswer, QueryTile, dense_answer
 from challenge.candidates.exact_search import ItemSearch, item_search
 from challenge.candidates.index import CorpusIndex
 from challenge.candidates.kernels import weighted_row_scores
 from challenge.types import FloatArray
+
+_CHUNK: Final = 1 << 15
+"""Rows that one thread scales at once."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +38,22 @@ class LatentNeighbours:
     depth: int = 200
     name: str = "latent_neighbours"
 
-    def fit(self, index: CorpusIndex, rows: FloatArray, *, device: str = "cpu") -> LatentNeighbourGenerator:
-        """Scale the factors of all rows, float32, shape (P + Q, D), to length 1; zero rows stay zero."""
-        directions = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-        return LatentNeighbourGenerator(self.name, self.depth, self, index, directions, device)
+    def fit(
+        self, index: CorpusIndex, direction: FloatArray, *, device: str = "cpu"
+    ) -> LatentNeighbourGenerator:
+        """Take over the directions of all rows' factors, see :func:`to_directions`."""
+        return LatentNeighbourGenerator(self.name, self.depth, self, index, direction, device)
+
+
+def to_directions(rows: FloatArray) -> FloatArray:
+    """Scale the factors of rows, float32, shape (P + Q, D), to length 1 in place; zero rows stay zero."""
+
+    def scale_rows(start: int, stop: int) -> None:
+        some = rows[start:stop]
+        some /= np.maximum(np.linalg.norm(some, axis=1, keepdims=True), 1e-12)
+
+    each_block(scale_rows, len(rows), _CHUNK)
+    return rows
 
 
 @dataclass(frozen=True, eq=False)

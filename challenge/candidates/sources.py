@@ -13,9 +13,9 @@ from challenge.candidates.base import CandidateGenerator
 from challenge.candidates.continuation import Continuation
 from challenge.candidates.cooccurrence import Cooccurrence
 from challenge.candidates.embedding import EmbeddingGenerator
-from challenge.candidates.factors import FactorsConfig, factorise
+from challenge.candidates.factors import FactorsConfig, factorise, require_memory
 from challenge.candidates.index import CorpusIndex, build_index
-from challenge.candidates.latent_neighbours import LatentNeighbours
+from challenge.candidates.latent_neighbours import LatentNeighbours, to_directions
 from challenge.candidates.neighbours import PlaylistNeighbours
 from challenge.candidates.popularity import Popularity
 from challenge.candidates.title_names import TitleNames
@@ -42,6 +42,8 @@ SOURCES: Final = (
 
 NEED_GRAPH: Final = frozenset({"factors", "latent_neighbours", "lightgcn"})
 """Sources of vectors, which are searched for the nearest."""
+
+_NEED_FACTORS: Final = frozenset({"factors", "latent_neighbours"})
 
 _FITTED_FIRST: Final = frozenset({"lightgcn"})
 """Its training takes the most memory, so it had better not lie beside what the others leave."""
@@ -132,6 +134,8 @@ def fit_sources(
         graph = cache(lambda: build_graph(corpus, tokens_of=title_tokens))
         if NEED_GRAPH.intersection(config.names):
             graph()
+        if _NEED_FACTORS.intersection(config.names):
+            require_memory(graph(), config.factors)
     factors = cache(lambda: _fit_factors(graph(), config))
     fitted: dict[str, Callable[[], CandidateGenerator]] = {
         "neighbours": lambda: config.neighbours.fit(index, corpus.queries),
@@ -140,7 +144,7 @@ def fit_sources(
         "title": lambda: title,
         "title_names": lambda: config.title_names.fit(index, corpus.queries, corpus.catalog),
         "factors": lambda: factors().generator(config.factors_depth, device),
-        "latent_neighbours": lambda: config.latent_neighbours.fit(index, factors().rows, device=device),
+        "latent_neighbours": lambda: config.latent_neighbours.fit(index, factors().directions, device=device),
         "continuation": lambda: config.continuation.fit(index, corpus.queries),
         "popularity": lambda: config.popularity.fit(index, corpus.queries),
     }
@@ -156,23 +160,24 @@ def fit_sources(
 
 @dataclass(frozen=True, eq=False)
 class _Factors:
-    """Factors of all rows (P + Q, D) and columns, float32, over the graph they were made from."""
+    """Factors of queries (Q, D) and columns and directions of all rows (P + Q, D), float32, over a graph."""
 
     graph: BipartiteGraph
-    rows: FloatArray
+    queries: FloatArray
     columns: FloatArray
+    directions: FloatArray
 
     def generator(self, depth: int, device: str) -> EmbeddingGenerator:
         """Score tracks by their inner product with a query."""
         tracks, known = self.columns[: self.graph.n_tracks], answerable(self.graph)
-        queries = self.rows[self.graph.n_playlists :]
-        return EmbeddingGenerator("factors", depth, queries, tracks, known, device=device)
+        return EmbeddingGenerator("factors", depth, self.queries, tracks, known, device=device)
 
 
 def _fit_factors(graph: BipartiteGraph, config: SourcesConfig) -> _Factors:
     rows, columns = factorise(graph.matrix().astype(np.float32), config.factors)
     rows[graph.n_playlists :][~answerable(graph)] = 0  # factors of what only the query holds are chance
-    return _Factors(graph, rows, columns)
+    queries = rows[graph.n_playlists :].copy()
+    return _Factors(graph, queries, columns, to_directions(rows))
 
 
 def answerable(graph: BipartiteGraph) -> np.ndarray:

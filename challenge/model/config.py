@@ -49,7 +49,7 @@ class LightGCNConfig:
         initial_scale: root mean square of the columns' initial embeddings.
         storage: number format of what is propagated; sums, parameters and Adam's moments are fp32 always.
         checkpoint_minutes: at least this long between checkpoints inside an epoch.
-        max_seconds: stop after the epoch in which this is passed; 0 for no limit.
+        max_seconds: stop after the epoch in which this is passed, counted over interruptions; 0 for no limit.
         seed: of all random draws.
     """
 

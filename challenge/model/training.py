@@ -166,11 +166,8 @@ class _Run:
         if self._validation is not None and self._state.step == 0:
             self._judge({"epoch": 0})
         with progress.task("Training LightGCN", total - self._state.step, unit="step") as advance:
-            while self._state.step < total and not self._stalled():
+            while self._state.step < total and not self._stalled() and not self._late():
                 self._epoch(advance)
-                if self._group.any(0 < self._config.max_seconds <= time.monotonic() - start):
-                    self._report.stopped = f"max_seconds ({self._config.max_seconds:g}) passed"
-                    break
         self._summarise(self._state.step - first_step, time.monotonic() - start)
         for name, tensor in self._best.items():
             self.trainer.parameters[name].copy_(tensor)
@@ -183,6 +180,14 @@ class _Run:
         if stalled:
             self._report.stopped = f"no gain in {since} validations"
         return stalled
+
+    def _late(self) -> bool:
+        """Whether the epochs done, those before an interruption included, took as long as they may."""
+        spent = sum(entry.get("seconds", 0.0) for entry in self._state.history)
+        late: bool = self._group.any(0 < self._config.max_seconds <= spent)
+        if late:
+            self._report.stopped = f"max_seconds ({self._config.max_seconds:g}) passed"
+        return late
 
     def _epoch(self, advance: progress.Advance) -> None:
         steps = self.trainer.sampler.steps_per_epoch

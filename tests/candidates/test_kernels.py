@@ -14,15 +14,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_world import Question, catalog_of, playlists_of, queries_of, random_corpus
 
-from challenge.candidates import least_squares
+from challenge.candidates import factors, least_squares
 from challenge.candidates.base import QueryTile, best_tracks, query_tile
 from challenge.candidates.cooccurrence import Cooccurrence
-from challenge.candidates.factors import FactorsConfig, Side, factorise, solve_side
+from challenge.candidates.factors import (
+    FactorsConfig,
+    Side,
+    estimate_memory,
+    factorise,
+    require_memory,
+    solve_side,
+)
 from challenge.candidates.index import CorpusIndex, build_index, distinct
 from challenge.candidates.kernels import weighted_row_scores
 from challenge.candidates.neighbours import PlaylistNeighbours
 from challenge.data.corpus import Corpus
 from challenge.data.interactions import Interactions
+from challenge.errors import ResourceError
+from challenge.graph import BipartiteGraph
+from challenge.machine import Memory
 from challenge.types import Category, FloatArray
 
 SEEDS = range(5)
@@ -295,6 +305,23 @@ def test_factorise_descends_and_ends_on_exact_rows() -> None:
         held = columns[matrix[row].indices].astype(float)
         expected = np.linalg.solve(gram + 20 * held.T @ held, 21 * held.sum(axis=0))
         np.testing.assert_allclose(rows[row], expected, rtol=1e-2, atol=1e-3)
+
+
+def test_factors_that_would_not_fit_are_refused_with_what_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = BipartiteGraph.from_matrix(sp.csr_matrix(np.ones((300, 200), np.int8)))
+    config = FactorsConfig(embedding_size=128)
+    room = estimate_memory(graph, 128)
+    assert room == 4 * 128 * 500 + 16 * 60_000
+    monkeypatch.setattr(factors, "memory", lambda: Memory(room, room))
+    require_memory(graph, config)
+    monkeypatch.setattr(factors, "memory", lambda: Memory(room, room - 1))
+    with pytest.raises(ResourceError, match=r"300 playlists × 200 tracks .* 128 needs 0\.0 GB") as caught:
+        require_memory(graph, config)
+    assert "embedding_size = 64 under" in (caught.value.hint or "")
+    monkeypatch.setattr(factors, "memory", lambda: Memory(room, 1))
+    with pytest.raises(ResourceError) as caught:
+        require_memory(graph, config)
+    assert "more memory" in (caught.value.hint or "")
 
 
 def test_factorise_depends_on_the_seed_alone() -> None:

@@ -25,7 +25,7 @@ from challenge.candidates.continuation import Continuation
 from challenge.candidates.embedding import EmbeddingGenerator
 from challenge.candidates.factors import FactorsConfig
 from challenge.candidates.index import build_index
-from challenge.candidates.latent_neighbours import LatentNeighbours
+from challenge.candidates.latent_neighbours import LatentNeighbours, to_directions
 from challenge.candidates.lightgcn import LightGCNEmbedder
 from challenge.candidates.merge import merge_candidates
 from challenge.candidates.sources import SOURCES, SourcesConfig, SourceSet, answerable, fit_sources
@@ -336,10 +336,10 @@ def test_latent_neighbours_by_hand() -> None:
     corpus = replace(alone([0]), playlists=playlists_of([[0, 1], [1, 2], [3], [4]], ["x", "y", "z", "w"]))
     index = build_index(corpus)
     rows = np.array([[0, 3], [0.8, 0.6], [1, 0], [0, -2], [0, 5]], np.float32)
-    generator = LatentNeighbours(neighbours=2, sharpness=2.0).fit(index, rows)
+    generator = LatentNeighbours(neighbours=2, sharpness=2.0).fit(index, to_directions(rows.copy()))
     scores = generator.scores(query_tile(index, 0, 1))
     np.testing.assert_allclose(scores, [[1, 1.36, 0.36, 0, 0, 0, 0]], rtol=1e-5)
-    everybody = LatentNeighbours(neighbours=100).fit(index, rows)
+    everybody = LatentNeighbours(neighbours=100).fit(index, to_directions(rows.copy()))
     assert np.flatnonzero(everybody.scores(query_tile(index, 0, 1))).tolist() == [0, 1, 2]
-    unknown = LatentNeighbours().fit(index, np.vstack([rows[:4], [[0, 0]]]).astype(np.float32))
+    unknown = LatentNeighbours().fit(index, to_directions(np.vstack([rows[:4], [[0, 0]]]).astype(np.float32)))
     assert not unknown.scores(query_tile(index, 0, 1)).any()

@@ -116,6 +116,9 @@ def test_resumed_equals_uninterrupted(config, tmp_path):
     cut = replace(config, max_seconds=1e-9)
     folder = tmp_path / "checkpoints"
     train(graph, cut, validation=validation, device="cpu", checkpoint_dir=folder)
+    again = train(graph, cut, validation=validation, device="cpu", checkpoint_dir=folder, resume=True)
+    assert again.report.steps == 0
+    assert again.report.stopped.startswith("max_seconds")
     resumed = train(graph, config, validation=validation, device="cpu", checkpoint_dir=folder, resume=True)
     np.testing.assert_array_equal(resumed.embeddings.rows, whole.embeddings.rows)
     np.testing.assert_array_equal(resumed.embeddings.columns, whole.embeddings.columns)
