@@ -8,6 +8,7 @@ import numpy as np
 
 from challenge.candidates.base import DenseAnswer, QueryTile, dense_answer
 from challenge.candidates.index import CorpusIndex
+from challenge.candidates.kernels import continue_artists
 from challenge.data.corpus import Queries
 from challenge.types import FloatArray, Int32Array, Int64Array
 
@@ -61,25 +62,21 @@ class ContinuationGenerator:
 
     def scores(self, tile: QueryTile) -> FloatArray:
         """Artist and album shares by popularity within the artist, float32, shape (B, T)."""
-        scores = np.zeros((len(tile), self.index.n_tracks), np.float32)
-        for query in range(len(tile)):
-            seeds = tile.seed_track[tile.seed_start[query] : tile.seed_start[query + 1]]
-            if len(seeds):
-                self._add(scores[query], seeds)
+        index = self.index
+        scores = np.zeros((len(tile), index.n_tracks), np.float32)
+        continue_artists(
+            tile.seed_start,
+            tile.seed_track,
+            index.track_artist,
+            index.track_album,
+            index.popularity,
+            self.artist_start,
+            self.artist_track,
+            self.album_weight,
+            scores,
+        )
         return scores
 
     def answer(self, tile: QueryTile) -> DenseAnswer:
         """See :class:`challenge.candidates.base.CandidateGenerator`."""
         return dense_answer(self.scores(tile), tile, self.depth)
-
-    def _add(self, scores: FloatArray, seeds: Int32Array) -> None:
-        index = self.index
-        artists, counts = np.unique(index.track_artist[seeds], return_counts=True)
-        albums, album_counts = np.unique(index.track_album[seeds], return_counts=True)
-        for artist, count in zip(artists.tolist(), counts.tolist(), strict=True):
-            tracks = self.artist_track[self.artist_start[artist] : self.artist_start[artist + 1]]
-            album = index.track_album[tracks]
-            place = np.minimum(np.searchsorted(albums, album), len(albums) - 1)
-            shared = np.where(albums[place] == album, album_counts[place], 0)
-            fame = (index.popularity[tracks] + 1) / (index.popularity[tracks].max() + 1)
-            scores[tracks] = (count + self.album_weight * shared) / len(seeds) * fame

@@ -132,6 +132,48 @@ def weighted_row_scores(
                 scores[query, row_track[k]] += entry_weight[i]
 
 
+@nb.njit(parallel=True, cache=True, nogil=True)
+def continue_artists(
+    seed_start: Int64Array,
+    seed_track: Int32Array,
+    track_artist: Int32Array,
+    track_album: Int32Array,
+    popularity: FloatArray,
+    artist_start: Int64Array,
+    artist_track: Int32Array,
+    album_weight: float,
+    scores: FloatArray,
+) -> None:  # pragma: no cover - compiled
+    """Score the tracks by each query's artists; see :class:`challenge.candidates.continuation.Continuation`.
+
+    Writes into ``scores``, float32, shape (B, T).
+    """
+    for query in nb.prange(len(seed_start) - 1):
+        seeds = seed_track[seed_start[query] : seed_start[query + 1]]
+        n_seeds = len(seeds)
+        for i in range(n_seeds):
+            artist = track_artist[seeds[i]]
+            count = 0
+            seen = False
+            for j in range(n_seeds):
+                if track_artist[seeds[j]] == artist:
+                    count += 1
+                    seen = seen or j < i
+            if seen:
+                continue
+            tracks = artist_track[artist_start[artist] : artist_start[artist + 1]]
+            most = np.float32(0)
+            for track in tracks:
+                most = max(most, popularity[track])
+            for track in tracks:
+                shared = 0
+                for j in range(n_seeds):
+                    if track_album[seeds[j]] == track_album[track]:
+                        shared += 1
+                fame = (popularity[track] + np.float32(1)) / (most + np.float32(1))
+                scores[query, track] = (count + album_weight * shared) / n_seeds * fame
+
+
 _BLOCK = 64
 
 
