@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import psutil
 
 _SAMPLE_SECONDS = 0.2
-"""Each look goes through all processes of the machine for children; peaks between are not lost, see below."""
+"""Each look goes through all processes of the machine for children, so it had better not look often."""
 
 
 @dataclass
@@ -74,10 +74,12 @@ def measure() -> Iterator[StageCost]:
 
 def _watch(cost: StageCost, stop: threading.Event) -> None:
     process = psutil.Process()
+    ended = False
     while True:
         cost.peak_bytes = max(cost.peak_bytes, _resident_bytes(process))
-        if stop.wait(_SAMPLE_SECONDS):
+        if ended:
             return
+        ended = stop.wait(_SAMPLE_SECONDS)  # what is held at the end is looked at too
 
 
 def _resident_bytes(process: psutil.Process) -> int:
