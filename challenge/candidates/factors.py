@@ -15,6 +15,7 @@ from challenge.candidates.least_squares import solve_rows
 from challenge.errors import ResourceError
 from challenge.graph import BipartiteGraph
 from challenge.machine import memory
+from challenge.model.memory import halvings
 from challenge.types import FloatArray
 
 _CHUNK: Final = 1 << 15
@@ -104,7 +105,7 @@ def require_memory(graph: BipartiteGraph, config: FactorsConfig) -> None:
     available, needed = memory().available, estimate_memory(graph, config.embedding_size)
     if needed <= available:
         return
-    smaller = (size for size in (128, 64, 32, 16) if size < config.embedding_size)
+    smaller = halvings(config.embedding_size)
     fits = next((size for size in smaller if estimate_memory(graph, size) <= available), None)
     raise ResourceError(
         f"factorising {graph.n_rows:,} playlists × {graph.n_columns:,} tracks and title words with "

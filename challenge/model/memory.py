@@ -13,14 +13,6 @@ _FIXED = 300_000_000
 """Bytes of the libraries themselves."""
 _ROWS_AT_ONCE = 4096
 _ROOMY = 16_000_000_000
-_SMALLER: tuple[dict[str, object], ...] = (
-    {"storage": "bf16"},
-    {"embedding_size": 64},
-    {"embedding_size": 64, "storage": "bf16"},
-    {"embedding_size": 32},
-    {"embedding_size": 32, "storage": "bf16"},
-    {"embedding_size": 16, "storage": "bf16"},
-)
 
 
 @dataclass(frozen=True)
@@ -101,12 +93,20 @@ def require_memory(
 
 
 def _what_fits(size: GraphSize, config: LightGCNConfig, available: int) -> str:
-    for changes in _SMALLER:
-        if int(str(changes.get("embedding_size", 0))) > config.embedding_size:
-            continue
-        if estimate_memory(size, replace(config, **changes)) <= available:  # type: ignore[arg-type]
-            return "use " + " and ".join(f"{name} = {value}" for name, value in changes.items())
+    for smaller in (config.embedding_size, *halvings(config.embedding_size)):
+        changed = replace(config, embedding_size=smaller, storage="bf16")
+        if estimate_memory(size, changed) <= available:
+            settings = {"embedding_size": smaller, "storage": "bf16"}
+            changes = [
+                f"{name} = {value}" for name, value in settings.items() if getattr(config, name) != value
+            ]
+            return "use " + " and ".join(changes)
     return "use a machine with more memory, or fewer playlists"
+
+
+def halvings(size: int) -> list[int]:
+    """Powers of two below ``size``, greatest first, down to 8: what to try where it does not fit."""
+    return [1 << power for power in range(max(size - 1, 1).bit_length() - 1, 2, -1)]
 
 
 def device_memory(device: str = "cpu") -> Memory:

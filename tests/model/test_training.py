@@ -239,6 +239,23 @@ def test_memory_is_refused_beforehand_with_what_would_fit():
     assert require_memory(size, config, needed) == needed
 
 
+def test_the_largest_embeddings_that_would_fit_are_named():
+    size = GraphSize(1_010_000, 2_260_000, 66_000_000)
+
+    def hint(config, available):
+        with pytest.raises(ResourceError) as caught:
+            require_memory(size, config, available)
+        return caught.value.hint
+
+    wide = LightGCNConfig(embedding_size=100)
+    assert hint(wide, estimate_memory(size, replace(wide, embedding_size=64))) == "use embedding_size = 64"
+    exact = LightGCNConfig(embedding_size=100, storage="fp32")
+    assert hint(exact, estimate_memory(size, wide)) == "use storage = bf16"
+    fits = estimate_memory(size, LightGCNConfig(embedding_size=16))
+    assert hint(exact, fits) == "use embedding_size = 16 and storage = bf16"
+    assert "more memory" in hint(wide, 1_000_000)
+
+
 def test_devices():
     device, reason = choose_device("cpu")
     assert (device.type, reason) == ("cpu", "cpu: as asked")
