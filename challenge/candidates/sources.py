@@ -40,10 +40,8 @@ SOURCES: Final = (
     "popularity",
 )
 
-NEED_GRAPH: Final = frozenset({"factors", "latent_neighbours", "lightgcn"})
-"""Sources of vectors, which are searched for the nearest."""
-
-_NEED_FACTORS: Final = frozenset({"factors", "latent_neighbours"})
+NEED_FACTORS: Final = frozenset({"factors", "latent_neighbours"})
+_NEED_GRAPH: Final = NEED_FACTORS | {"lightgcn"}
 
 _FITTED_FIRST: Final = frozenset({"lightgcn"})
 """Its training takes the most memory, so it had better not lie beside what the others leave."""
@@ -132,9 +130,9 @@ def fit_sources(
         index = build_index(corpus)
         title = config.title.fit(index, corpus.queries, group_titles(corpus.playlists))
         graph = cache(lambda: build_graph(corpus, tokens_of=title_tokens))
-        if NEED_GRAPH.intersection(config.names):
+        if _NEED_GRAPH.intersection(config.names):
             graph()
-        if _NEED_FACTORS.intersection(config.names):
+        if NEED_FACTORS.intersection(config.names):
             require_memory(graph(), config.factors)
     factors = cache(lambda: _fit_factors(graph(), config))
     fitted: dict[str, Callable[[], CandidateGenerator]] = {

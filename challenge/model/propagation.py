@@ -119,8 +119,8 @@ class Propagation:
         passes = needed_passes(self._weights, rows_are_zero=rows_are_zero, columns_only=columns_only)
         first = passes[0] if passes else Passes(False, False)
         weight = self._weights[0]
-        _begin(rows, weight, self._row_scale, self._buffers[0][0] if first.to_columns else None)
-        _begin(columns, weight, self._column_scale, self._buffers[0][1] if first.to_rows else None)
+        _scale_and_weigh(rows, weight, self._row_scale, self._buffers[0][0] if first.to_columns else None)
+        _scale_and_weigh(columns, weight, self._column_scale, self._buffers[0][1] if first.to_rows else None)
         for layer, (this, following) in enumerate(pairwise([*passes, Passes(False, False)]), start=1):
             row_source, column_source = self._buffers[(layer - 1) % 2]
             # Nothing reads the buffers behind the last layer, and a single layer has but one pair.
@@ -174,7 +174,7 @@ class Propagation:
         self._row_scale[rows] = scale[:, None]
 
 
-def _begin(values: Tensor, weight: float, scale: Tensor, source: Tensor | None) -> None:
+def _scale_and_weigh(values: Tensor, weight: float, scale: Tensor, source: Tensor | None) -> None:
     """Put ``values * scale`` into ``source``, if wanted, and multiply ``values`` by ``weight`` in place."""
     on_cpu = values.device.type == "cpu"
     step = _ROWS_AT_ONCE if on_cpu else max(1, len(values))

@@ -34,9 +34,13 @@ class Judged(NamedTuple):
 
 
 def softmax_loss(rows: Tensor, columns: Tensor, bias: Tensor | None, judged: Judged) -> Tensor:
-    """Return :func:`challenge.model.losses.sampled_softmax` of the inner products, differentiable.
+    """Return the mean cross-entropy of each positive against itself and the shared negatives, differentiable.
 
-    ``rows`` (B, D), ``columns`` (U, D) and ``bias`` (U,), which is added to a column's logits, are fp32.
+    Logits are inner products of ``rows`` (B, D) and ``columns`` (U, D) plus the column's ``bias`` (U,), all
+    fp32. The negatives' logits are lowered by the logarithm of how often each is expected in the sample, so
+    that their sum estimates the sum over all columns.
+
+    Source: Jean et al., On using very large target vocabulary, ACL 2015; Bengio and Senécal 2008.
     """
     # torch's apply is untyped
     loss: Tensor = _SoftmaxLoss.apply(rows, columns, bias, judged)  # type: ignore[no-untyped-call]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from challenge import progress
 from challenge.artifacts import write_text
 from challenge.candidates.lightgcn import LightGCNEmbedder
-from challenge.candidates.sources import NEED_GRAPH, Embedder, SourceSet, fit_sources
+from challenge.candidates.sources import NEED_FACTORS, Embedder, SourceSet, fit_sources
 from challenge.config_file import dump_toml
 from challenge.cost import part
 from challenge.data.corpus import Corpus
@@ -148,7 +148,7 @@ def fit_all(corpus: Corpus, config: RunConfig, embedder: Embedder | None) -> Sou
         ConfigError: no such device.
     """
     device = "cpu"
-    if NEED_GRAPH.intersection(config.sources.names):
+    if NEED_FACTORS.intersection(config.sources.names):
         from challenge.model.device import choose_device
 
         device = str(choose_device(config.device)[0])

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from challenge.model import softmax_gradient
-from challenge.model.losses import bpr, sampled_softmax
+from challenge.model.losses import bpr
 from challenge.model.softmax_gradient import Judged, softmax_loss
 
 
@@ -20,25 +20,31 @@ def test_bpr_by_hand():
     assert value == pytest.approx((math.log1p(math.exp(-1)) + math.log1p(math.exp(2))) / 2)
 
 
+def judged_by(of_row, at_positive, at_negative, log_expected):
+    return Judged(*(torch.tensor(part) for part in (of_row, at_positive, at_negative)), log_expected)
+
+
 def test_softmax_by_hand():
-    positive = torch.tensor([math.log(2.0), 0.0])
-    negative = torch.log(torch.tensor([[1.0, 3.0], [1.0, 1.0]]))
+    # Rows are unit vectors, so a column's entries are its logits: two positives, then two negatives.
+    logits = torch.tensor([[math.log(2.0), 9.0], [9.0, 0.0], [0.0, 0.0], [math.log(3.0), 0.0]])
     # Two draws of probabilities 1/4 and 3/4: expected counts 1/2 and 3/2.
-    log_expected = torch.log(torch.tensor([0.5, 1.5]))
+    judged = judged_by([0, 1], [0, 1], [2, 3], torch.log(torch.tensor([0.5, 1.5])))
     # Row 0: negatives weigh 1/.5 + 3/1.5 = 4; row 1: 1/.5 + 1/1.5 = 8/3.
     first = -math.log(2 / (2 + 4))
     second = -math.log(1 / (1 + 8 / 3))
-    value = sampled_softmax(positive, negative, torch.tensor([0, 1]), log_expected).item()
+    value = softmax_loss(torch.eye(2), logits, None, judged).item()
     assert value == pytest.approx((first + second) / 2, rel=1e-6)
+    # The same logits, partly as biases.
+    bias = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    assert softmax_loss(torch.eye(2), logits - bias[:, None], bias, judged).item() == pytest.approx(value)
 
 
 def test_softmax_gradient_is_probability_minus_one():
-    positive = torch.tensor([0.3], requires_grad=True)
-    negative = torch.tensor([[0.1, -0.2]], requires_grad=True)
-    sampled_softmax(positive, negative, torch.tensor([0]), torch.zeros(2)).backward()
+    columns = torch.tensor([[0.3], [0.1], [-0.2]], requires_grad=True)
+    softmax_loss(torch.ones(1, 1), columns, None, judged_by([0], [0], [1, 2], torch.zeros(2))).backward()
     weights = [math.exp(x) for x in (0.3, 0.1, -0.2)]
-    assert positive.grad.item() == pytest.approx(weights[0] / sum(weights) - 1, rel=1e-5)
-    assert negative.grad[0, 1].item() == pytest.approx(weights[2] / sum(weights), rel=1e-5)
+    assert columns.grad[0].item() == pytest.approx(weights[0] / sum(weights) - 1, rel=1e-5)
+    assert columns.grad[2].item() == pytest.approx(weights[2] / sum(weights), rel=1e-5)
 
 
 @pytest.mark.parametrize("with_bias", [True, False])
@@ -59,7 +65,8 @@ def test_closed_form_gradients_are_those_derived_automatically(with_bias, table_
         added = torch.zeros(9) if bias is None else bias
         positive = (rows[judged.of_row] * columns[judged.at_positive]).sum(1) + added[judged.at_positive]
         negative = rows @ columns[judged.at_negative].T + added[judged.at_negative]
-        return sampled_softmax(positive, negative, judged.of_row, judged.log_expected)
+        normaliser = torch.logsumexp(negative - judged.log_expected, dim=1)[judged.of_row]
+        return (torch.logaddexp(normaliser, positive) - positive).mean()
 
     found, expected = [], []
     for loss, results in (
