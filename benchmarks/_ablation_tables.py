@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from _recall import Recall
 from _removals import WHOLE, Removal
 
-from challenge.scoring.forms import METRICS
-from challenge.scoring.resampling import PairedDifference
-from challenge.scoring.scorecard import OVERALL
+from challenge.evaluation.scorecard import OVERALL
+from challenge.evaluation.significance import PairedDifference
+from challenge.evaluation.variants import METRICS
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,15 +9,15 @@ import numpy as np
 from _removals import Removal
 
 from challenge import progress
-from challenge.candidates.base import QueryTile, query_tile
-from challenge.candidates.index import CorpusIndex
-from challenge.candidates.merge import Candidates, merge_candidates
-from challenge.candidates.sources import SourceSet
 from challenge.data.interactions import Interactions
 from challenge.ranking.features import QueryFacts, feature_names, make_features, ranks_by_source
 from challenge.ranking.pair_features import pair_features
+from challenge.ranking.rank import RankedLists, facts_of, label_candidates, tile_size
 from challenge.ranking.ranker import Ranker, RankerConfig, TrainingRows, iterate_tiles
-from challenge.ranking.recommend import RankedLists, facts_of, label_candidates, tile_size
+from challenge.sources.base import QueryTile, query_tile
+from challenge.sources.merge import Candidates, merge_candidates
+from challenge.sources.postings import CorpusIndex
+from challenge.sources.registry import SourceSet
 from challenge.types import LIST_LENGTH, FloatArray
 
 

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from challenge.graph import BipartiteGraph
-from challenge.model.device import wait_for
-from challenge.model.kernels import Kernel, new_kernel
-from challenge.model.propagation import STORAGE
-from challenge.model.trainer import Trainer
+from challenge.lightgcn.device import wait_for
+from challenge.lightgcn.kernels.reference import Kernel, new_kernel
+from challenge.lightgcn.model import Trainer
+from challenge.lightgcn.propagation import STORAGE
 
 TILES = ((256, 1), (512, 1), (1024, 1), (1024, 2), (2048, 4))
 """Sums of a Triton program and the warps that share them; :class:`Tuning` holds what is used by default."""
@@ -77,7 +77,7 @@ def _candidates(
     if device.type == "cpu":
         yield "compiled", kernels(lambda *arrays: new_kernel("compiled", *arrays, **options))
     elif find_spec("triton") is not None:
-        from challenge.model.triton_kernel import TritonKernel, Tuning
+        from challenge.lightgcn.kernels.triton import TritonKernel, Tuning
 
         for numbers, warps in TILES:
             tuning = Tuning(numbers=numbers, warps=warps)

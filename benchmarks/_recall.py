@@ -9,10 +9,10 @@ from typing import Final
 import numpy as np
 from _described import DescribedQueries
 
-from challenge.candidates.merge import Candidates
 from challenge.data.interactions import Interactions
+from challenge.evaluation.metrics import Holdouts
 from challenge.ranking.features import RANK_FUSION, ranks_by_source
-from challenge.scoring.metrics import Holdouts
+from challenge.sources.merge import Candidates
 from challenge.types import Int64Array
 
 SIZES: Final = (250, 500, 1000, 2000)

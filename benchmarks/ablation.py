@@ -32,21 +32,21 @@ from _removals import Removal, all_removals
 
 from challenge import progress
 from challenge.artifacts import write_text
-from challenge.candidates.sources import SourceSet, fit_sources
-from challenge.data.corpus import Corpus
+from challenge.config import RunConfig
+from challenge.data.dataset import Corpus
 from challenge.data.interactions import Interactions
+from challenge.evaluation.ground_truth import read_answers
+from challenge.evaluation.metrics import evaluate
+from challenge.evaluation.scorecard import PlaylistScores, compare_paired, in_order
+from challenge.evaluation.variants import Forms
 from challenge.ranking.fill import fill
-from challenge.ranking.lookalike import draw_lookalikes
 from challenge.ranking.ranker import RankerConfig, TrainingRows, train_ranker
-from challenge.scoring.answers import read_answers
-from challenge.scoring.forms import Forms
-from challenge.scoring.metrics import evaluate
-from challenge.scoring.scorecard import PlaylistScores, compare_paired, in_order
-from challenge.stages.compare import holdout_of_answers
-from challenge.stages.config import RunConfig
-from challenge.stages.train import new_embedder
-from challenge.stages.world import open_world
+from challenge.sources.registry import SourceSet, fit_sources
+from challenge.split.training_queries import draw_lookalikes
 from challenge.threads import thread_count, use_threads
+from challenge.workflows.compare import holdout_of_answers
+from challenge.workflows.inputs import open_world
+from challenge.workflows.train import new_embedder
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,9 +30,9 @@ import torch
 from challenge.artifacts import write_text
 from challenge.data.interactions import Interactions
 from challenge.graph import BipartiteGraph
-from challenge.model.config import LightGCNConfig
-from challenge.model.training import train
-from challenge.model.validation import Validation
+from challenge.lightgcn.config import LightGCNConfig
+from challenge.lightgcn.trainer import train
+from challenge.lightgcn.validation import Validation
 from challenge.threads import thread_count, use_threads
 
 LENGTH = 20

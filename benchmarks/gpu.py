@@ -27,16 +27,16 @@ from _gpu_cases import Row, kernel_rows, least_seconds, step_bytes
 from _whole_size import whole_size_graph
 
 from challenge.artifacts import write_text
-from challenge.candidates.base import QueryTile
-from challenge.candidates.embedding import EmbeddingGenerator
-from challenge.candidates.exact_search import item_search
 from challenge.graph import BipartiteGraph
-from challenge.model.config import LightGCNConfig
-from challenge.model.device import choose_device, copy_bandwidth, wait_for
-from challenge.model.embeddings import Embeddings
-from challenge.model.trainer import Trainer
-from challenge.model.training import train
-from challenge.model.validation import hold_out
+from challenge.lightgcn.config import LightGCNConfig
+from challenge.lightgcn.device import choose_device, copy_bandwidth, wait_for
+from challenge.lightgcn.embeddings import Embeddings
+from challenge.lightgcn.model import Trainer
+from challenge.lightgcn.trainer import train
+from challenge.lightgcn.validation import hold_out
+from challenge.sources.base import QueryTile
+from challenge.sources.embedding import EmbeddingGenerator
+from challenge.sources.search.cpu import item_search
 from challenge.threads import thread_count, use_threads
 
 QUERIES, TILE, LENGTH, SMALL_SCALE = 10_000, 64, 500, 0.01

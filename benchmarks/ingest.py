@@ -17,9 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from challenge.artifacts import StageCost, measure, write_text
-from challenge.data.build import in_order
-from challenge.data.slice_files import SliceFile, find_slices, read_slice
-from challenge.data.store import prepare_store
+from challenge.mpd.build import in_order
+from challenge.mpd.slices import SliceFile, find_slices, read_slice
+from challenge.mpd.store import prepare_store
 from challenge.threads import thread_count
 
 TARGET_RATIO = 1.6

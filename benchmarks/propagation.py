@@ -26,9 +26,9 @@ from torch.nn.functional import embedding_bag
 
 from challenge.artifacts import write_text
 from challenge.graph import BipartiteGraph
-from challenge.model.device import choose_device, wait_for
-from challenge.model.kernels import KernelName
-from challenge.model.propagation import Propagation
+from challenge.lightgcn.device import choose_device, wait_for
+from challenge.lightgcn.kernels.reference import KernelName
+from challenge.lightgcn.propagation import Propagation
 from challenge.threads import thread_count, use_threads
 
 LAYERS = 3

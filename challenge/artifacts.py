@@ -17,8 +17,8 @@ from typing import IO, Any
 
 import orjson
 
-from challenge.cost import StageCost, ledger, measure
 from challenge.errors import FormatError, MissingInputError, ResourceError
+from challenge.profile import StageCost, ledger, measure
 
 __all__ = [
     "RunManifest",

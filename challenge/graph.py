@@ -21,7 +21,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from challenge.data.corpus import Corpus
+from challenge.data.dataset import Corpus
 from challenge.data.interactions import Interactions
 from challenge.types import FloatArray, Int32Array, Int64Array
 

@@ -12,7 +12,7 @@ import numpy as np
 from official_files import playlist_record, tiny_challenge, track_uri, write_mpd_zip
 
 from challenge.submission.submission import Submission
-from challenge.submission.team_info import TeamInfo
+from challenge.submission.team import TeamInfo
 from challenge.types import Category
 
 PIDS = (1_000_000, 1_000_002, 1_000_007)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from challenge import artifacts, cost
+from challenge import artifacts, profile
 from challenge.artifacts import (
     RunManifest,
     StageCost,
@@ -133,7 +133,7 @@ def fixed_costs(monkeypatch: pytest.MonkeyPatch, *costs: StageCost) -> None:
         yield (found := StageCost())
         found.seconds, found.peak_bytes = vars(next(left)).values()
 
-    monkeypatch.setattr(cost, "measure", measured)
+    monkeypatch.setattr(profile, "measure", measured)
     monkeypatch.setattr(artifacts, "measure", measured)
 
 
@@ -142,7 +142,7 @@ def test_parts_of_a_stage_add_up_and_are_saved(tmp_path: Path, monkeypatch: pyte
     manifest = RunManifest()
     with manifest.stage("train"):
         for name in ("factors", "small", "factors"):
-            with cost.part(name):
+            with profile.part(name):
                 pass
     assert manifest.parts == {"train": {"factors": StageCost(3, 50), "small": StageCost(0.1, 9)}}
     shown = [(name, seconds.seconds, is_part) for name, seconds, is_part in manifest.costs()]
@@ -152,8 +152,8 @@ def test_parts_of_a_stage_add_up_and_are_saved(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_part_outside_of_any_stage_is_not_measured() -> None:
-    with cost.part("alone"):
+    with profile.part("alone"):
         pass
-    with cost.ledger() as costs:
+    with profile.ledger() as costs:
         pass
     assert costs == {}

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from challenge.data.catalog import Catalog
-from challenge.data.corpus import Corpus, Queries
+from challenge.data.dataset import Corpus, Queries
 from challenge.data.interactions import Interactions
 from challenge.data.playlists import Playlists
 from challenge.data.strings import StringTable

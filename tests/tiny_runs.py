@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from challenge import threads
-from challenge.candidates.factors import FactorsConfig
-from challenge.candidates.sources import SourcesConfig
-from challenge.data.sample import write_sample
-from challenge.model.config import LightGCNConfig
+from challenge.config import RunConfig
+from challenge.lightgcn.config import LightGCNConfig
 from challenge.ranking.ranker import RankerConfig
-from challenge.stages.config import RunConfig
+from challenge.sample import write_sample
+from challenge.sources.ials import FactorsConfig
+from challenge.sources.registry import SourcesConfig
 
 PER_CATEGORY = 5
 TINY = RunConfig(

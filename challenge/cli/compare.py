@@ -13,7 +13,7 @@ from challenge.cli.settings import EpochsOption, RunDeviceOption, RunSeedOption,
 from challenge.cli.split import SplitKindName, SplitKindOption
 
 if TYPE_CHECKING:
-    from challenge.stages.compare import Comparison
+    from challenge.workflows.compare import Comparison
 
 
 def compare(
@@ -66,7 +66,7 @@ def compare(
     nothing. A star marks a difference from the best system that chance would make in less than one of twenty
     cases (paired sign-flip test).
     """
-    from challenge.stages.compare import compare as compare_systems
+    from challenge.workflows.compare import compare as compare_systems
 
     models = None if model is None else model / "model"
     file = config if models is None else models / "config.toml"

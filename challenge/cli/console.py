@@ -1,7 +1,7 @@
 """Where output goes: results to stdout, progress and messages to stderr.
 
 A command ends with one of :func:`show_json` or :func:`show`. Progress is shown as bars on a terminal and as
-log lines elsewhere; see :mod:`challenge.cli.bars` and :mod:`challenge.cli.log_lines`.
+log lines elsewhere; see :mod:`challenge.cli.progress_rich` and :mod:`challenge.cli.progress_log`.
 """
 
 from __future__ import annotations
@@ -164,11 +164,11 @@ def console_progress(*, quiet: bool) -> Iterator[None]:
     if quiet:
         backend = SilentBackend()
     elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
-        from challenge.cli.bars import BarBackend
+        from challenge.cli.progress_rich import BarBackend
 
         backend = BarBackend(stderr_console())
     else:
-        from challenge.cli.log_lines import LogBackend
+        from challenge.cli.progress_log import LogBackend
 
         backend = LogBackend(sys.stderr)
     with progress.use_backend(backend):

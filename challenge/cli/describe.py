@@ -12,9 +12,9 @@ from challenge.cli.console import make_table, show, show_json
 from challenge.cli.options import CacheOption, JsonFlag
 
 if TYPE_CHECKING:
-    from challenge.data.describe import Fact
-    from challenge.data.resolve import SeedReport
-    from challenge.stages.describe import ChallengeDescription, Description, MpdDescription
+    from challenge.mpd.build_dataset import SeedReport
+    from challenge.mpd.describe import Fact
+    from challenge.workflows.describe import ChallengeDescription, Description, MpdDescription
 
 _LABELS: Final = {
     "normalised_titles": "titles after normalisation",
@@ -67,7 +67,7 @@ def describe(
     JSON, zip or gz), whose categories are told and whose official file is recognised. Writes the MPD's store
     into the cache unless it is there already, and nothing else.
     """
-    from challenge.stages.describe import describe as look
+    from challenge.workflows.describe import describe as look
 
     found = look(path, challenge=challenge, mpd=mpd, cache=cache)
     if json:

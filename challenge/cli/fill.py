@@ -25,7 +25,7 @@ def fill(
     Reads the MPD (or its store), the challenge set and DIR/model/. Writes DIR/submission.csv.gz and
     DIR/manifest.json. Next: challenge validate.
     """
-    from challenge.stages.steps import fill as fill_step
+    from challenge.workflows.steps import fill as fill_step
 
     filled = fill_step(mpd, challenge, output, cache=cache, team=team, email=email)
     if json:

@@ -8,7 +8,7 @@ from challenge.cli.console import make_table, seconds_text, show, show_json, siz
 from challenge.cli.options import CacheOption, JsonFlag, MpdOption
 
 if TYPE_CHECKING:
-    from challenge.stages.prepare import PreparedStore
+    from challenge.workflows.prepare import PreparedStore
 
 _ORDER: Final = ("playlists", "rows", "tracks", "artists", "albums", "titles")
 
@@ -20,7 +20,7 @@ def prepare(*, mpd: MpdOption, cache: CacheOption = None, json: JsonFlag = False
     the content, so that the same MPD is read once however it is named. The other commands do this by
     themselves.
     """
-    from challenge.stages.prepare import prepare as make_store
+    from challenge.workflows.prepare import prepare as make_store
 
     prepared = make_store(mpd, cache=cache)
     if json:

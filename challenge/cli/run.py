@@ -32,7 +32,7 @@ from challenge.cli.settings import (
 )
 
 if TYPE_CHECKING:
-    from challenge.stages.run import RunResult
+    from challenge.workflows.run import RunResult
 
 
 def run(
@@ -69,7 +69,7 @@ def run(
     hashes, seconds and memory of each stage), DIR/validation.json, DIR/model/ and, with --answers,
     DIR/scorecard.json. A second run on the same MPD starts from its store.
     """
-    from challenge.stages.run import run as run_all
+    from challenge.workflows.run import run as run_all
 
     settings = load_config(
         config,

@@ -12,7 +12,7 @@ from challenge.cli.console import make_table, show, show_json, size_text
 from challenge.cli.options import JsonFlag, SeedOption
 
 if TYPE_CHECKING:
-    from challenge.data.sample import SampleFiles
+    from challenge.sample import SampleFiles
 
 
 def sample(
@@ -37,7 +37,7 @@ def sample(
     Reads nothing. Writes DIR/mpd.zip, DIR/challenge_set.json and DIR/answers.json in the official formats.
     The same options give the same files, whatever the number of threads.
     """
-    from challenge.data.sample import write_sample
+    from challenge.sample import write_sample
 
     files = write_sample(
         output, playlists=playlists, seed=seed, challenge_per_category=challenge_per_category

@@ -12,8 +12,8 @@ from challenge.cli.console import make_table, show, show_json
 from challenge.cli.options import AnswersOption, JsonFlag
 
 if TYPE_CHECKING:
-    from challenge.scoring.forms import Forms
-    from challenge.scoring.scorecard import Score, Scorecard
+    from challenge.evaluation.scorecard import Score, Scorecard
+    from challenge.evaluation.variants import Forms
 
 
 def score(
@@ -73,8 +73,8 @@ def score(
     the signature that names the forms of the metrics, the answers and the seed. A submission that is broken
     or lacks playlists of the answers is refused.
     """
-    from challenge.stages.score import save_beside
-    from challenge.stages.score import score as judge
+    from challenge.workflows.score import save_beside
+    from challenge.workflows.score import score as judge
 
     forms = _forms(form or [])
     card, scores = judge(
@@ -92,7 +92,7 @@ def score(
 
 
 def _forms(choices: list[str]) -> Forms:
-    from challenge.scoring.forms import Forms
+    from challenge.evaluation.variants import Forms
 
     forms = Forms()
     for choice in choices:

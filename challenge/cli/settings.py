@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 if TYPE_CHECKING:
-    from challenge.stages.config import RunConfig
+    from challenge.config import RunConfig
 
 PANEL = "Settings (over --config)"
 
@@ -108,8 +108,8 @@ def load_config(file: Path | None, **options: Any) -> RunConfig:
         MissingInputError: no such file.
         ConfigError: an unknown setting (with a suggestion) or a value that does not fit.
     """
+    from challenge.config import RunConfig
     from challenge.config_file import load_toml, override
-    from challenge.stages.config import RunConfig
 
     config = RunConfig() if file is None else load_toml(file, RunConfig)
     if options.get("sources") is not None:

@@ -13,7 +13,7 @@ from challenge.cli.console import make_table, show, show_json, size_text
 from challenge.cli.options import CacheOption, JsonFlag, MpdOption, OutputOption, SeedOption
 
 if TYPE_CHECKING:
-    from challenge.stages.split import SplitFiles
+    from challenge.workflows.split import SplitFiles
 
 
 class SplitKindName(StrEnum):
@@ -65,8 +65,8 @@ def split(
     the official formats, and DIR/manifest.json. Held-out playlists leave the training data entirely, and each
     of their tracks still occurs there.
     """
-    from challenge.stages.split import SplitOptions
-    from challenge.stages.split import split as hold_out
+    from challenge.workflows.split import SplitOptions
+    from challenge.workflows.split import split as hold_out
 
     options = SplitOptions(kind=kind.value, fold=fold, seed=seed, per_category=per_category)
     files = hold_out(mpd, output, options, challenge=challenge, cache=cache)

@@ -54,7 +54,7 @@ def train(
     Reads the MPD (or its store) and the challenge set, whose seeds are part of the graph. Writes DIR/model/
     (settings, ranker, embeddings, checkpoints) and DIR/manifest.json. Next: challenge fill.
     """
-    from challenge.stages.steps import train as train_step
+    from challenge.workflows.steps import train as train_step
 
     settings = load_config(
         config,

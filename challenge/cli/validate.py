@@ -14,7 +14,7 @@ from challenge.cli.options import ChallengeOption, JsonFlag
 from challenge.errors import InvalidSubmissionError
 
 if TYPE_CHECKING:
-    from challenge.submission.validation import ValidationReport
+    from challenge.submission.validator import ValidationReport
 
 SHOWN: Final = 20
 
@@ -49,7 +49,7 @@ def validate(
     Reads FILE, the challenge set and, where there is one, the store of the MPD. Writes nothing. Ends with 0
     where the submission is valid and with 4 where it is not. The official checker accepts what is valid here.
     """
-    from challenge.stages.validate import validate as check
+    from challenge.workflows.validate import validate as check
 
     report = check(file, challenge, store=store, mpd=mpd)
     if json:

@@ -9,11 +9,11 @@ from typing import Final
 import numba as nb
 import numpy as np
 
-from challenge.candidates.base import QueryTile
-from challenge.candidates.index import CorpusIndex
-from challenge.candidates.merge import Candidates
-from challenge.data.corpus import Queries
+from challenge.data.dataset import Queries
 from challenge.ranking.pair_features import Pair, pair_features
+from challenge.sources.base import QueryTile
+from challenge.sources.merge import Candidates
+from challenge.sources.postings import CorpusIndex
 from challenge.types import Category, FloatArray, Int32Array, Int64Array
 
 QUERY_FEATURES: Final = (

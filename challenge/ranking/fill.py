@@ -7,10 +7,10 @@ from typing import Final
 
 import numpy as np
 
-from challenge.candidates.base import best_tracks, query_tile
-from challenge.candidates.sources import SourceSet
 from challenge.errors import MissingInputError
-from challenge.ranking.recommend import RankedLists
+from challenge.ranking.rank import RankedLists
+from challenge.sources.base import best_tracks, query_tile
+from challenge.sources.registry import SourceSet
 from challenge.types import LIST_LENGTH, Category, Int32Array
 
 FALLBACKS: Final = ("title fallback", "popularity fallback")

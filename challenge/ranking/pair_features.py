@@ -8,10 +8,10 @@ from typing import Final
 import numba as nb
 import numpy as np
 
-from challenge.candidates.base import QueryTile
-from challenge.candidates.index import CorpusIndex
-from challenge.candidates.kernels import sampling_step
-from challenge.candidates.merge import Candidates
+from challenge.sources.base import QueryTile
+from challenge.sources.kernels import sampling_step
+from challenge.sources.merge import Candidates
+from challenge.sources.postings import CorpusIndex
 from challenge.types import FloatArray, Int32Array, Int64Array
 
 MAX_HOLDERS: Final = 2000

@@ -11,7 +11,7 @@ import numpy as np
 
 from challenge.artifacts import write_text
 from challenge.errors import MissingInputError
-from challenge.ranking.trees import flatten
+from challenge.ranking.forest import flatten
 from challenge.threads import thread_count
 from challenge.types import FloatArray, Int32Array, Int64Array
 

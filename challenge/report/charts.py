@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any, Final
 
-from challenge.report.winners import BEST_CELLS
-from challenge.scoring.forms import METRICS
-from challenge.scoring.scorecard import Scorecard
+from challenge.evaluation.scorecard import Scorecard
+from challenge.evaluation.variants import METRICS
+from challenge.report.leaderboard_2018 import BEST_CELLS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,10 +10,10 @@ from typing import Any, Final
 from challenge import __version__
 from challenge.artifacts import read_json, write_text
 from challenge.errors import FormatError, MissingInputError
+from challenge.evaluation.scorecard import Scorecard
+from challenge.evaluation.variants import METRICS
 from challenge.report.charts import TITLES, readable, score_chart, source_chart, training_chart
-from challenge.report.winners import WINNER
-from challenge.scoring.forms import METRICS
-from challenge.scoring.scorecard import Scorecard
+from challenge.report.leaderboard_2018 import WINNER
 
 REPORT_NAME: Final = "report.html"
 _TEMPLATE: Final = "page.html.j2"

@@ -12,11 +12,11 @@ from isal import igzip
 
 from challenge.artifacts import atomic_file
 from challenge.errors import InvalidSubmissionError
+from challenge.submission.parser import scan
 from challenge.submission.playlist_line import PlaylistLine
 from challenge.submission.rules import Rule, Violations
-from challenge.submission.scanning import scan
 from challenge.submission.submission import Submission
-from challenge.submission.team_info import TeamInfo
+from challenge.submission.team import TeamInfo
 from challenge.types import ID_LENGTH, LIST_LENGTH, TRACK_PREFIX, IdArray
 
 _SEPARATED_PREFIX: Final = b"," + TRACK_PREFIX.encode()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from challenge.errors import InvalidSubmissionError
-from challenge.submission.team_info import TeamInfo
+from challenge.submission.team import TeamInfo
 from challenge.types import ID_LENGTH, LIST_LENGTH, IdArray, Int32Array
 
 

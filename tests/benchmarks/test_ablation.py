@@ -16,20 +16,20 @@ from _described import DescribedQueries, describe, kept_features, kept_rows, kep
 from _recall import fused_places, recalls
 from _removals import GROUPS, Removal, all_removals, parse_removal
 from tiny_runs import TINY, TinySample, make_tiny_sample, one_thread, with_sources
-from toy_world import ToyWorld, toy_world, tracks_of
+from toy_dataset import ToyWorld, toy_world, tracks_of
 
-from challenge.candidates.base import query_tile
-from challenge.candidates.factors import FactorsConfig
-from challenge.candidates.merge import Candidates, merge_candidates
-from challenge.candidates.popularity import Popularity
-from challenge.candidates.sources import SOURCES, SourcesConfig, SourceSet, fit_sources
 from challenge.data.interactions import Interactions
 from challenge.errors import ConfigError
 from challenge.ranking.features import feature_names, make_features
+from challenge.ranking.rank import facts_of, learned_order, rank_queries, training_rows
 from challenge.ranking.ranker import Ranker, RankerConfig
-from challenge.ranking.recommend import facts_of, learned_order, rank_queries, training_rows
-from challenge.stages.compare import compare, only
+from challenge.sources.base import query_tile
+from challenge.sources.ials import FactorsConfig
+from challenge.sources.merge import Candidates, merge_candidates
+from challenge.sources.popularity import Popularity
+from challenge.sources.registry import SOURCES, SourcesConfig, SourceSet, fit_sources
 from challenge.types import FloatArray
+from challenge.workflows.compare import compare, only
 
 USED = tuple(name for name in SOURCES if name != "lightgcn")
 CONFIG = SourcesConfig(

@@ -12,7 +12,6 @@ import pytest
 from rich.console import Console
 
 from challenge import progress
-from challenge.cli.bars import BarBackend
 from challenge.cli.console import (
     amount_text,
     console_progress,
@@ -23,7 +22,8 @@ from challenge.cli.console import (
     show_json,
     size_text,
 )
-from challenge.cli.log_lines import LogBackend
+from challenge.cli.progress_log import LogBackend
+from challenge.cli.progress_rich import BarBackend
 
 
 @pytest.mark.parametrize(

@@ -17,14 +17,14 @@ from typer.testing import CliRunner
 from challenge.artifacts import file_hash
 from challenge.cli import describe as describe_command
 from challenge.cli.app import build_app
-from challenge.data import challenge_set as challenge_set_module
-from challenge.data.describe import OFFICIAL_TOTALS, Fact
-from challenge.data.store import open_store
 from challenge.errors import ConfigError, MissingInputError
-from challenge.stages.describe import describe, is_challenge_set
-from challenge.stages.prepare import prepare
-from challenge.stages.split import SplitOptions, split
+from challenge.mpd import challenge_set as challenge_set_module
+from challenge.mpd.describe import OFFICIAL_TOTALS, Fact
+from challenge.mpd.store import open_store
 from challenge.types import Category
+from challenge.workflows.describe import describe, is_challenge_set
+from challenge.workflows.prepare import prepare
+from challenge.workflows.split import SplitOptions, split
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,8 @@ from typer.testing import CliRunner, Result
 
 from challenge.cli.app import build_app
 from challenge.cli.run import seed_groups
+from challenge.config import RunConfig
 from challenge.config_file import load_toml
-from challenge.stages.config import RunConfig
 from challenge.submission.csv_format import read_submission
 
 QUICK = ["--sources", "neighbours,title,popularity", "--threads", "1"]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_runs import one_thread
-from toy_world import (
+from toy_dataset import (
     Question,
     ToyWorld,
     catalog_of,
@@ -23,14 +23,9 @@ from toy_world import (
     tracks_of,
 )
 
-from challenge.candidates.base import QueryTile, query_tile
-from challenge.candidates.factors import FactorsConfig
-from challenge.candidates.index import build_index
-from challenge.candidates.merge import Candidates, merge_candidates
-from challenge.candidates.sources import SourcesConfig, SourceSet, fit_sources
-from challenge.data.corpus import Corpus
+from challenge.data.dataset import Corpus
 from challenge.data.interactions import Interactions
-from challenge.ranking import recommend
+from challenge.ranking import rank as recommend
 from challenge.ranking.features import (
     QUERY_FEATURES,
     RANK_FUSION,
@@ -39,8 +34,7 @@ from challenge.ranking.features import (
     query_facts,
     ranks_by_source,
 )
-from challenge.ranking.ranker import Ranker, RankerConfig, TrainingRows, iterate_tiles, train_ranker
-from challenge.ranking.recommend import (
+from challenge.ranking.rank import (
     RankedLists,
     blended_order,
     facts_of,
@@ -51,6 +45,12 @@ from challenge.ranking.recommend import (
     tile_size,
     training_rows,
 )
+from challenge.ranking.ranker import Ranker, RankerConfig, TrainingRows, iterate_tiles, train_ranker
+from challenge.sources.base import QueryTile, query_tile
+from challenge.sources.ials import FactorsConfig
+from challenge.sources.merge import Candidates, merge_candidates
+from challenge.sources.postings import build_index
+from challenge.sources.registry import SourcesConfig, SourceSet, fit_sources
 from challenge.types import Category, FloatArray
 
 COUNTING = ("neighbours", "cooccurrence", "title", "continuation", "popularity")

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from toy_world import Question, catalog_of, playlists_of, queries_of
+from toy_dataset import Question, catalog_of, playlists_of, queries_of
 
-from challenge.candidates.sources import SourcesConfig, SourceSet, fit_sources
-from challenge.data.corpus import Corpus
+from challenge.data.dataset import Corpus
 from challenge.errors import MissingInputError
 from challenge.ranking.fill import FALLBACKS, by_popularity, fill
-from challenge.ranking.recommend import RankedLists
+from challenge.ranking.rank import RankedLists
+from challenge.sources.registry import SourcesConfig, SourceSet, fit_sources
 from challenge.types import LIST_LENGTH, Category
 
 TRACKS = 620

@@ -10,14 +10,14 @@ from itertools import pairwise
 import numba
 import numpy as np
 import pytest
-from toy_world import Question, catalog_of, playlists_of, queries_of, random_corpus
+from toy_dataset import Question, catalog_of, playlists_of, queries_of, random_corpus
 
-from challenge.candidates.base import query_tile
-from challenge.candidates.index import CorpusIndex, build_index
-from challenge.candidates.merge import Candidates
-from challenge.data.corpus import Corpus
+from challenge.data.dataset import Corpus
 from challenge.ranking import pair_features as module
 from challenge.ranking.pair_features import NEAR_WINDOW, NEXT_WINDOW, RECENT_SEEDS, Pair, pair_features
+from challenge.sources.base import query_tile
+from challenge.sources.merge import Candidates
+from challenge.sources.postings import CorpusIndex, build_index
 from challenge.types import Category, FloatArray
 
 CORPORA = [random_corpus(seed, playlists=30, tracks=20, queries=12) for seed in range(3)]

@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 from challenge.artifacts import RunManifest, StageCost
 from challenge.cli.app import build_app
 from challenge.errors import FormatError, MissingInputError
+from challenge.evaluation.metrics import MetricValues
+from challenge.evaluation.scorecard import PlaylistScores, Scorecard, make_scorecard
 from challenge.report.charts import score_chart
 from challenge.report.page import flatten, render_report, source_counts, training_curves
-from challenge.scoring.metrics import MetricValues
-from challenge.scoring.scorecard import PlaylistScores, Scorecard, make_scorecard
 
 
 def card() -> Scorecard:

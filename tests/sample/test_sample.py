@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from challenge.data.sample import SampleFiles, write_sample
-from challenge.data.sample.draw import lengths_at_least
-from challenge.data.sample.world import World, build_world
 from challenge.errors import ConfigError
+from challenge.sample import SampleFiles, write_sample
+from challenge.sample.catalogue import World, build_world
+from challenge.sample.draw import lengths_at_least
 from challenge.types import Category
 
 SEED = 7
@@ -146,7 +146,7 @@ def test_a_few_playlists_repeat_a_track(playlists: list[dict[str, Any]]) -> None
 
 
 def _genres_of_tracks(world: World, playlists: list[dict[str, Any]]) -> dict[str, int]:
-    from challenge.data.sample.text import TrackTexts
+    from challenge.sample.text import TrackTexts
 
     tracks = np.arange(world.n_tracks, dtype=np.int32)
     common = tracks[np.argsort(-np.diff(world.popular))[:20_000]]

@@ -9,12 +9,12 @@ from random import Random
 import numpy as np
 import pytest
 
-from challenge.data.sample import zip_writer
-from challenge.data.sample.names import artist_name, durations_ms, spotify_ids, track_name, word
-from challenge.data.sample.themes import all_themes
-from challenge.data.sample.titles import make_title, misspell
-from challenge.data.sample.world import World, build_world
-from challenge.data.sample.zip_writer import Deflated, ZipWriter
+from challenge.mpd import zip_writer
+from challenge.mpd.zip_writer import Deflated, ZipWriter
+from challenge.sample.catalogue import World, build_world
+from challenge.sample.names import artist_name, durations_ms, spotify_ids, track_name, word
+from challenge.sample.themes import all_themes
+from challenge.sample.titles import make_title, misspell
 
 
 @pytest.fixture(scope="module")

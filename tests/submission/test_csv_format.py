@@ -11,7 +11,7 @@ from small_submissions import HEADER, PIDS, lines, playlist, submission, tracks,
 from challenge.errors import InputError, InvalidSubmissionError, MissingInputError
 from challenge.submission.csv_format import read_submission, write_submission
 from challenge.submission.submission import Submission
-from challenge.submission.team_info import TeamInfo
+from challenge.submission.team import TeamInfo
 
 
 def test_written_text_is_the_official_form(tmp_path):

@@ -10,9 +10,9 @@ from small_submissions import World, write_world
 from typer.testing import CliRunner
 
 from challenge.cli.app import build_app
-from challenge.data.store import prepare_store
-from challenge.stages.validate import validate
+from challenge.mpd.store import prepare_store
 from challenge.submission.rules import Rule
+from challenge.workflows.validate import validate
 
 
 @pytest.fixture

@@ -1,0 +1,107 @@
+"""Checkpoints: one safetensors file with its state in the header, and the state again as JSON to read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from torch import Tensor
+
+from challenge.artifacts import disk_full_explained, write_json
+from challenge.errors import FormatError, InputError
+from challenge.graph import BipartiteGraph
+from challenge.lightgcn.config import LightGCNConfig
+
+_TENSORS, _STATE = "checkpoint.safetensors", "checkpoint.json"
+_UNSEEN_BY_FINGERPRINT = ("max_seconds", "checkpoint_minutes", "patience")
+
+
+@dataclass
+class TrainingState:
+    """All that decides how training goes on.
+
+    Attributes:
+        fingerprint: of graph and configuration; only the same may resume.
+        step: steps done.
+        best_score: best validation NDCG so far; -1 before the first.
+        best_epoch: after which epoch that was.
+        history: one entry an epoch.
+    """
+
+    fingerprint: str
+    step: int = 0
+    best_score: float = -1.0
+    best_epoch: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def save_checkpoint(folder: Path, tensors: dict[str, Tensor], state: TrainingState) -> None:
+    """Write tensors and state so that a kill at any moment leaves the old or the new checkpoint whole.
+
+    Raises:
+        ResourceError: the disk is full.
+    """
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / _TENSORS
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    size = sum(tensor.nbytes for tensor in tensors.values())
+    try:
+        with disk_full_explained(path, needed=size):
+            contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+            save_file(contiguous, temporary, metadata={"state": orjson.dumps(vars(state)).decode()})
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    write_json(folder / _STATE, vars(state))
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Whether ``folder`` holds a checkpoint."""
+    return (folder / _TENSORS).exists()
+
+
+def load_checkpoint(folder: Path, *, fingerprint: str) -> tuple[dict[str, Tensor], TrainingState]:
+    """Read tensors (on the CPU) and state.
+
+    Raises:
+        FormatError: the file is damaged.
+        InputError: it was written by another configuration or for another graph.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = folder / _TENSORS
+    try:
+        with safe_open(path, framework="pt") as file:
+            state = TrainingState(**orjson.loads(file.metadata()["state"]))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise FormatError(
+            f"{path}: not a checkpoint of this program ({error})", hint="delete it, or train without --resume"
+        ) from error
+    if state.fingerprint != fingerprint:
+        raise InputError(
+            f"{path}: written with other settings or other data (fingerprint {state.fingerprint[:12]}, "
+            f"now {fingerprint[:12]})",
+            hint="train without --resume, or give the settings and data of that run",
+        )
+    return tensors, state
+
+
+def fingerprint(graph: BipartiteGraph, config: LightGCNConfig) -> str:
+    """Hash of all that training depends on: the edges and the settings, but for those that only end it."""
+    settings = {k: v for k, v in asdict(config).items() if k not in _UNSEEN_BY_FINGERPRINT}
+    if config.schedule == "constant":
+        del settings["epochs"]
+    digest = hashlib.sha256(orjson.dumps(settings, option=orjson.OPT_SORT_KEYS))
+    for array in (graph.row_indptr, graph.row_indices, graph.column_weight):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

@@ -1,0 +1,208 @@
+"""Batches of positive edges and negatives, drawn with vectorised numpy.
+
+Every draw is seeded by the configuration's seed and the step, never by what came before, so a resumed
+training sees the very batches that an uninterrupted one would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from challenge.graph import BipartiteGraph
+from challenge.lightgcn.config import LightGCNConfig
+from challenge.types import FloatArray, Int64Array
+
+_EPOCH, _STEP = 0, 1  # which stream of random numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Positive edges of some rows with negatives; letters B rows, E positives, N negatives.
+
+    Attributes:
+        rows: distinct rows, int64, shape (B,).
+        row_of_positive: index into ``rows`` of each positive edge, int64, shape (E,).
+        positives: column of each positive edge, int64, shape (E,).
+        negatives: columns shared by all rows (softmax, (N,)) or one for each positive (bpr, (E,)); int64.
+        hidden: edges that the propagation must not see, ascending, int64.
+    """
+
+    rows: Int64Array
+    row_of_positive: Int64Array
+    positives: Int64Array
+    negatives: Int64Array
+    hidden: Int64Array
+
+
+@dataclass(frozen=True, eq=False)
+class RowDraws:
+    """The random numbers of one batch of rows, for whoever puts the batch together; letters as in Batch.
+
+    M edges of the rows' T track edges are hidden where edges are masked, all T are predicted otherwise.
+
+    Attributes:
+        rows: distinct rows, ascending, int64, shape (B,).
+        masking: one number in [0, 1) for each track edge, float64, shape (T,); empty without masking.
+        kept_share: share of each row's track edges that are not hidden, float64, shape (B,).
+        tokenless: rows whose title is hidden, ascending, int64.
+        rest: M numbers that choose positives, then N that choose negatives, float64, shape (T + N,).
+    """
+
+    rows: Int64Array
+    masking: NDArray[np.float64]
+    kept_share: NDArray[np.float64]
+    tokenless: Int64Array
+    rest: NDArray[np.float64]
+
+
+class Sampler:
+    """Draws the batches of one graph under one configuration; several threads may ask at once.
+
+    Attributes:
+        graph: the graph.
+        config: the configuration.
+        track_counts: edges of each row that lead to tracks, int64, shape (R,).
+        probability: of each track in one draw of a negative, float64, shape (T,).
+        cumulative: sums of ``probability`` up to each track, float64, shape (T,).
+        batch_size: rows of a batch (softmax) or edges (bpr).
+    """
+
+    def __init__(self, graph: BipartiteGraph, config: LightGCNConfig) -> None:
+        self.graph = graph
+        self.config = config
+        self.track_counts = track_edge_counts(graph)
+        self._rows = np.flatnonzero(self.track_counts >= (2 if config.masking else 1))
+        self.batch_size = config.rows_per_batch(len(self._rows))
+        degrees = np.diff(graph.column_indptr)[: graph.n_tracks]
+        self.probability = np.where(degrees > 0, degrees.astype(np.float64) ** config.negative_power, 0.0)
+        self.probability /= max(self.probability.sum(), 1e-300)
+        self.cumulative = np.cumsum(self.probability)
+        self._permutation: tuple[int, Int64Array] = (-1, self._rows)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in a pass over all rows (softmax) or as many edges as there are (bpr)."""
+        bpr = self.config.objective == "bpr"
+        amount = int(self.track_counts.sum()) if bpr else len(self._rows)
+        return max(1, -(-amount // self.batch_size))
+
+    def batch(self, step: int) -> Batch:
+        """Draw the batch of one step, counted from 0 over all epochs."""
+        rng = np.random.default_rng((self.config.seed, _STEP, step))
+        return self._pairs(rng) if self.config.objective == "bpr" else self._row_batch(step, rng)
+
+    def log_expected(self, negatives: Int64Array) -> FloatArray:
+        """log(N * q) of each of N negatives, q being its probability in one draw; float32."""
+        expected: FloatArray = np.log(len(negatives) * self.probability[negatives]).astype(np.float32)
+        return expected
+
+    def row_draws(self, step: int, empty: Callable[[int], NDArray[np.float64]] = np.empty) -> RowDraws:
+        """Draw what :meth:`batch` draws for one step (softmax), into arrays that ``empty`` makes."""
+        config, rng = self.config, np.random.default_rng((self.config.seed, _STEP, step))
+        rows = self._epoch_rows(step)
+        n_edges = int(self.track_counts[rows].sum())
+        masking, rest = empty(n_edges if config.masking else 0), empty(n_edges + config.negatives)
+        kept_share, tokenless = np.empty(0), rows[:0]
+        if config.masking:
+            rng.random(out=masking)
+            kept_share = self._kept_share(rows, rng)
+            tokenless = rows[rng.random(len(rows)) < config.token_masking]
+        rng.random(out=rest)
+        return RowDraws(rows, masking, kept_share, tokenless, rest)
+
+    def _pairs(self, rng: np.random.Generator) -> Batch:
+        """Rows drawn uniformly, one of their edges each, and a uniform negative that is no edge."""
+        graph = self.graph
+        drawn = self._rows[rng.integers(0, len(self._rows), self.batch_size)]
+        place = (rng.random(len(drawn)) * self.track_counts[drawn]).astype(np.int64)
+        positives = graph.row_indices[graph.row_indptr[drawn] + place].astype(np.int64)
+        negatives = rng.integers(0, graph.n_tracks, len(drawn))
+        for _ in range(10):
+            clash = np.flatnonzero(has_edge(graph, drawn, negatives))
+            if len(clash) == 0:
+                break
+            negatives[clash] = rng.integers(0, graph.n_tracks, len(clash))
+        rows, local = np.unique(drawn, return_inverse=True)
+        return Batch(rows, local.astype(np.int64), positives, negatives, np.empty(0, np.int64))
+
+    def _row_batch(self, step: int, rng: np.random.Generator) -> Batch:
+        rows = self._epoch_rows(step)
+        edges, local = self._edges_of(rows)
+        hidden = np.empty(0, np.int64)
+        if self.config.masking:
+            masked = rng.random(len(edges)) >= self._kept_share(rows, rng)[local]
+            edges, local = edges[masked], local[masked]
+            tokenless = rows[rng.random(len(rows)) < self.config.token_masking]
+            hidden = np.sort(np.concatenate([edges, self._token_edges_of(tokenless)]))
+        chosen = self._at_most_positives(local, len(rows), rng)
+        positives = self.graph.row_indices[edges[chosen]].astype(np.int64)
+        negatives = np.searchsorted(self.cumulative, rng.random(self.config.negatives) * self.cumulative[-1])
+        negatives = np.minimum(negatives, self.graph.n_tracks - 1)
+        return Batch(rows, local[chosen], positives, negatives, hidden)
+
+    def _epoch_rows(self, step: int) -> Int64Array:
+        """Rows of the step, ascending: the epoch's permutation cut into batches."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        known, permutation = self._permutation
+        if known != epoch:
+            rng = np.random.default_rng((self.config.seed, _EPOCH, epoch))
+            permutation = rng.permutation(self._rows)
+            self._permutation = (epoch, permutation)
+        size = self.batch_size
+        return np.sort(permutation[place * size : (place + 1) * size])
+
+    def _edges_of(self, rows: Int64Array) -> tuple[Int64Array, Int64Array]:
+        """Track edges of ``rows``, ascending, and the place in ``rows`` that each belongs to."""
+        counts = self.track_counts[rows]
+        local = np.repeat(np.arange(len(rows)), counts)
+        starts = self.graph.row_indptr[rows] - (np.cumsum(counts) - counts)
+        return np.arange(len(local)) + starts[local], local
+
+    def _kept_share(self, rows: Int64Array, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Share of each row's tracks that the propagation may see."""
+        config = self.config
+        share = rng.uniform(config.min_kept, config.max_kept, len(rows))
+        # One track of few as often as most of many: as unlike in number as the challenge's seeds are.
+        short = rng.random(len(rows)) < config.short_share
+        share[short] = self.track_counts[rows[short]] ** (rng.random(np.count_nonzero(short)) - 1.0)
+        share[rng.random(len(rows)) < config.blank] = 0.0
+        return share
+
+    def _token_edges_of(self, rows: Int64Array) -> Int64Array:
+        """Title token edges of ``rows``, ascending; they stand after the track edges."""
+        first = self.graph.row_indptr[rows] + self.track_counts[rows]
+        counts = self.graph.row_indptr[rows + 1] - first
+        offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        edges: Int64Array = np.repeat(first, counts) + offsets
+        return edges
+
+    def _at_most_positives(self, local: Int64Array, n_rows: int, rng: np.random.Generator) -> Int64Array:
+        """Keep each edge with the probability that leaves ``positives`` edges of its row on average."""
+        counts = np.bincount(local, minlength=n_rows)
+        share = np.minimum(1.0, self.config.positives / np.maximum(1, counts))
+        return np.flatnonzero(rng.random(len(local)) < share[local])
+
+
+def track_edge_counts(graph: BipartiteGraph) -> Int64Array:
+    """Edges of each row that lead to tracks, which stand before its title tokens; int64, shape (R,)."""
+    is_track = np.concatenate([[0], np.cumsum(graph.row_indices < graph.n_tracks, dtype=np.int64)])
+    counts: Int64Array = is_track[graph.row_indptr[1:]] - is_track[graph.row_indptr[:-1]]
+    return counts
+
+
+def has_edge(graph: BipartiteGraph, rows: Int64Array, columns: Int64Array) -> NDArray[np.bool_]:
+    """Whether each pair of a row and a column is an edge; bool, by bisection of the row's columns."""
+    low, high = graph.row_indptr[rows].copy(), graph.row_indptr[rows + 1].copy()
+    last = max(graph.n_edges - 1, 0)
+    while np.any(low < high):
+        middle = (low + high) // 2
+        below = (graph.row_indices[np.minimum(middle, last)] < columns) & (low < high)
+        low = np.where(below, middle + 1, low)
+        high = np.where(below, high, np.minimum(middle, high))
+    inside = low < graph.row_indptr[rows + 1]
+    found: NDArray[np.bool_] = inside & (graph.row_indices[np.minimum(low, last)] == columns)
+    return found

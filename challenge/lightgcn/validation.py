@@ -1,0 +1,102 @@
+"""Rows with hidden tracks, on which training is watched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from challenge.data.interactions import Interactions
+from challenge.graph import BipartiteGraph
+from challenge.lightgcn.sampling import track_edge_counts
+from challenge.types import LIST_LENGTH, Int64Array
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """V rows of a graph with tracks that belong to them but are hidden from the training.
+
+    Attributes:
+        rows: int64, shape (V,).
+        relevant: the hidden tracks, V rows.
+        length: how long the list judged is.
+        hidden: edges of the graph that lead to them, int64; none where the graph never had them.
+    """
+
+    rows: Int64Array
+    relevant: Interactions
+    length: int = LIST_LENGTH
+    hidden: Int64Array = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def remaining(self, graph: BipartiteGraph) -> BipartiteGraph:
+        """Return the graph that may be trained on: without what is hidden, all nodes."""
+        if len(self.hidden) == 0:
+            return graph
+        gone = np.zeros(graph.n_edges, bool)
+        gone[self.hidden] = True
+        return graph.without_edges(gone)
+
+    def within(self, columns: Int64Array) -> Validation:
+        """Number hidden tracks by their places in ``columns`` (ascending); drop those not there."""
+        place = np.searchsorted(columns, self.relevant.track_index)
+        found = np.minimum(place, len(columns) - 1)
+        renumbered = replace(self.relevant, track_index=found.astype(np.int32))
+        return replace(self, relevant=renumbered.where(columns[found] == self.relevant.track_index))
+
+
+def hold_out(graph: BipartiteGraph, *, n_rows: int = 500, share: float = 0.5, seed: int = 0) -> Validation:
+    """Hide a random ``share`` of the tracks of some training playlists; at least one stays and one goes.
+
+    A track that would be left without any row stays where it is.
+    """
+    rng = np.random.default_rng(seed)
+    counts = track_edge_counts(graph)[: graph.n_playlists]
+    eligible = np.flatnonzero(counts >= 2)
+    rows = np.sort(rng.choice(eligible, min(n_rows, len(eligible)), replace=False))
+    left = np.diff(graph.column_indptr).copy()
+    edges, hidden = [], []
+    for row in rows:
+        begin = graph.row_indptr[row]
+        wanted = rng.permutation(counts[row])[: max(1, min(counts[row] - 1, round(share * counts[row])))]
+        columns = graph.row_indices[begin + wanted]
+        going = left[columns] > 1
+        left[columns[going]] -= 1
+        edges.append(np.sort(begin + wanted[going]))
+        hidden.append(np.sort(columns[going]).tolist())
+    places = np.concatenate([np.empty(0, np.int64), *edges])
+    return Validation(rows, Interactions.from_rows(hidden), hidden=places)
+
+
+def mean_ndcg(
+    rows: Tensor, columns: Tensor, graph: BipartiteGraph, validation: Validation, *, tile: int = 128
+) -> float:
+    """Mean NDCG of the best tracks by inner product, from 0 to 1, higher is better.
+
+    ``rows`` (V, D) are the vectors of ``validation.rows``, ``columns`` (T, D) those of the tracks. A row's
+    edges are no candidates. Rows without hidden tracks do not count. A hit at place i, counted from 1, gains
+    1 / log2(i + 1).
+    """
+    length = min(validation.length, len(columns))
+    discount = 1.0 / np.log2(np.arange(length) + 2.0)
+    ideal = np.concatenate([[0.0], np.cumsum(discount)])
+    values = []
+    for start in range(0, len(rows), tile):
+        lists = _best(rows[start : start + tile], columns, graph, validation.rows[start:], length)
+        for offset, ranked in enumerate(lists):
+            relevant = validation.relevant.row(start + offset)
+            if len(relevant):
+                hits = np.isin(ranked, relevant)
+                values.append(float(discount[hits].sum() / ideal[min(len(relevant), length)]))
+    return float(np.mean(values)) if values else 0.0
+
+
+def _best(
+    rows: Tensor, columns: Tensor, graph: BipartiteGraph, row_ids: Int64Array, length: int
+) -> np.ndarray:
+    scores = rows @ columns.T
+    for offset, row in enumerate(row_ids[: len(rows)]):
+        own = graph.row_indices[graph.row_indptr[row] : graph.row_indptr[row + 1]]
+        scores[offset, torch.from_numpy(own[own < len(columns)]).to(scores.device).long()] = -torch.inf
+    return np.asarray(torch.topk(scores, length, dim=1).indices.cpu())

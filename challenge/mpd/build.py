@@ -1,0 +1,160 @@
+"""Reads slices in parallel processes and merges them in order, so that ids do not depend on the workers."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from challenge import progress
+from challenge.errors import ResourceError
+from challenge.mpd.merge import Merger
+from challenge.mpd.slice_columns import SliceColumns, decode_slice
+from challenge.mpd.slice_scan import scan_slice
+from challenge.mpd.slices import SliceFile, read_slice, with_checksum
+from challenge.threads import thread_count
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+_SERIAL_BYTES = 32_000_000
+"""Below this much JSON, starting processes costs more than it gives."""
+_SMALLEST_SLICE = (
+    b'{"playlists":[{"pid":0,"tracks":[{"track_uri":"spotify:track:0000000000000000000000",'
+    b'"artist_uri":"spotify:artist:0000000000000000000000",'
+    b'"album_uri":"spotify:album:0000000000000000000000"}]}]}'
+)
+_AHEAD = 2
+"""Slices that wait, finished, for each worker: bounds the memory when one slice is slow."""
+
+
+def load_slice(file: SliceFile) -> SliceColumns:
+    """Read and decode one slice: by the scanner, and where that gives up by the general decoder."""
+    data = read_slice(file)
+    scanned = scan_slice(data)
+    return decode_slice(data, file.name) if scanned is None else scanned
+
+
+def checksummed(slices: list[SliceFile], *, workers: int | None = None) -> list[SliceFile]:
+    """Return the slices with their checksums, computed in parallel where no zip gives them."""
+    missing = sum(file.size for file in slices if file.crc32 < 0)
+    if missing == 0:
+        return slices
+    found = []
+    with progress.task("Checking slices", missing, unit="B") as advance:
+        for file in in_order(with_checksum, slices, workers=worker_count(slices, workers)):
+            advance(file.size)
+            found.append(file)
+    return found
+
+
+def build_columns(slices: list[SliceFile], folder: Path, *, workers: int | None = None) -> dict[str, int]:
+    """Write the columns of a store into ``folder`` and return their counts.
+
+    Raises:
+        FormatError: a slice is not as it should be, or a pid occurs twice.
+        ResourceError: a worker was killed, as happens when memory runs out.
+    """
+    scan_slice(_SMALLEST_SLICE)  # compiles the scanner, or loads it, once for all forked workers
+    merger = Merger(folder)
+    try:
+        with progress.task("Reading slices", sum(f.size for f in slices), unit="B") as advance:
+            parts = in_order(load_slice, slices, workers=worker_count(slices, workers))
+            with closing(parts):
+                for file, part in zip(slices, parts, strict=True):
+                    merger.add(part, file.name)
+                    advance(file.size, note=file.name)
+        return merger.finish()
+    finally:
+        merger.close(complete=False)
+
+
+def worker_count(slices: list[SliceFile], workers: int | None) -> int:
+    """How many processes to use: as told, else one for each core unless the input is small."""
+    if workers is not None:
+        return max(1, min(workers, len(slices)))
+    small = sum(file.size for file in slices) < _SERIAL_BYTES
+    return 1 if small else min(thread_count(), len(slices))
+
+
+def in_order(
+    work: Callable[[Task], Result], tasks: Iterable[Task], *, workers: int
+) -> Generator[Result, None, None]:
+    """Map ``work`` over ``tasks`` in processes; results come in the order of the tasks.
+
+    Raises:
+        ResourceError: a worker was killed.
+    """
+    if workers == 1:
+        yield from map(work, tasks)
+        return
+    with _pool(workers) as pool:
+        waiting: deque[Future[Result]] = deque()
+        for task in tasks:
+            waiting.append(_submit(pool, work, task))
+            if len(waiting) >= workers * _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _submit(pool: ProcessPoolExecutor, work: Callable[[Task], Result], task: Task) -> Future[Result]:
+    with warnings.catch_warnings():
+        # The forked workers run no code that another thread's lock could stop: see _start_method.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return pool.submit(work, task)
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    context = multiprocessing.get_context(_start_method())
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
+    try:
+        yield pool
+    except BrokenProcessPool as error:
+        message = "a worker process was killed while reading slices, most likely for want of memory"
+        raise ResourceError(message, hint="use fewer workers, or free some memory") from error
+    finally:
+        # Also on Ctrl-C: what waits is dropped, and each worker ends after the slice in its hands.
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_method() -> str:
+    """Fork where it is at home: workers use neither thread pools nor devices, so they inherit no harm."""
+    return "fork" if sys.platform == "linux" else "spawn"
+
+
+def _begin_worker() -> None:
+    """Leave Ctrl-C to the parent, and never outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _keep_freed_memory()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc reuse a slice's memory for the next slice: fresh pages cost more than the parsing of them."""
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        mmap_threshold, trim_threshold = -3, -1
+        libc.mallopt(mmap_threshold, 1 << 30)
+        libc.mallopt(trim_threshold, 1 << 30)

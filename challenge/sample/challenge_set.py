@@ -1,0 +1,80 @@
+"""Draws the challenge playlists of a sample and hides part of each, in the ten categories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from challenge.data.interactions import Interactions
+from challenge.errors import ConfigError
+from challenge.sample.draw import MAX_LENGTH, Scenery, draw_playlists, lengths_at_least
+from challenge.types import Category
+
+_FEWEST_HOLDOUTS: Final = 5
+_ROUNDS: Final = 40
+
+
+@dataclass(frozen=True, eq=False)
+class HiddenPlaylists:
+    """Challenge playlists of one category.
+
+    Attributes:
+        category: the category.
+        titles: None where the title is not given.
+        seeds: given tracks with their true positions.
+        holdouts: hidden tracks with their true positions.
+    """
+
+    category: Category
+    titles: list[str | None]
+    seeds: Interactions
+    holdouts: Interactions
+
+
+def draw_category(scenery: Scenery, category: Category, count: int, seed: int) -> HiddenPlaylists:
+    """Draw ``count`` playlists without repeated tracks and hide what the category hides.
+
+    Raises:
+        ConfigError: the world of ``scenery`` holds too few tracks for playlists that long.
+    """
+    shortest = category.seed_count + _FEWEST_HOLDOUTS
+    titles: list[str] = []
+    parts: list[Interactions] = []
+    number = list(Category).index(category)
+    for attempt in range(_ROUNDS):
+        wanted = count - len(titles)
+        if wanted <= 0:
+            break
+        rng = np.random.default_rng([seed, 2, number, attempt])
+        lengths = lengths_at_least(shortest, wanted + wanted // 8 + 8, rng)
+        drawn = draw_playlists(scenery, lengths, rng, repeats=False)
+        good = np.flatnonzero(drawn.tracks.lengths >= shortest)[:wanted]
+        titles += [drawn.titles[i] for i in good.tolist()]
+        parts.append(drawn.tracks.take(good))
+    if len(titles) < count:
+        raise ConfigError(
+            f"too few different tracks for challenge playlists of {shortest} to {MAX_LENGTH} tracks",
+            hint="ask for more playlists",
+        )
+    tracks = Interactions.concatenate(parts)
+    given = _choose_seeds(tracks, category, np.random.default_rng([seed, 3, number]))
+    shown = [title if category.has_title else None for title in titles]
+    return HiddenPlaylists(category, shown, tracks.where(given), tracks.where(~given))
+
+
+def _choose_seeds(tracks: Interactions, category: Category, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Which entries are given: the first ones, or as many at random that are not just the first ones."""
+    count = category.seed_count
+    if not category.is_random:
+        return tracks.position < count
+    given = np.zeros(len(tracks.track_index), np.bool_)
+    for begin, length in zip(tracks.indptr.tolist(), tracks.lengths.tolist(), strict=False):
+        chosen = rng.permutation(length)[:count]
+        if chosen.max() < count:
+            # Only positions tell a random choice from the first tracks: one must lie beyond them.
+            chosen[0] = rng.integers(count, length)
+        given[begin + chosen] = True
+    return given

@@ -1,0 +1,137 @@
+"""Draws playlists: lengths, themes, the circles that suit them, titles and facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from challenge.data.interactions import Interactions
+from challenge.sample.catalogue import World
+from challenge.sample.names import artist_name
+from challenge.sample.sequence import MAX_CIRCLES, MIN_LENGTH, Tastes, draw_tracks
+from challenge.sample.themes import CircleSampler, Theme, all_themes
+from challenge.sample.titles import make_description, make_title
+from challenge.types import Int32Array, Int64Array
+
+MAX_LENGTH: Final = 250
+_FOLLOWERS: Final = (0.754, 0.904, 0.951, 0.970, 0.980)
+"""Shares of playlists with at most 1, 2, 3, 4, 5 followers."""
+_LAST_DAY: Final = 1_509_408_000
+_DAY: Final = 86_400
+
+_Flags = NDArray[np.bool_]
+_Uniform = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Playlists as drawn: n titles, descriptions and facts, and their tracks in order."""
+
+    titles: list[str]
+    descriptions: list[str | None]
+    modified_at: Int64Array
+    followers: Int64Array
+    edits: Int64Array
+    collaborative: _Flags
+    tracks: Interactions
+
+
+@dataclass(frozen=True, eq=False)
+class Scenery:
+    """What playlists are drawn from: the catalogue and the themes that lead into it."""
+
+    world: World
+    themes: list[Theme]
+    circles: CircleSampler
+    seed: int
+
+    @classmethod
+    def of(cls, world: World, seed: int) -> Scenery:
+        """Set up all themes for ``world``; ``seed`` chooses the names."""
+        themes = all_themes()
+        return cls(world, themes, CircleSampler(world, themes), seed)
+
+
+def lengths_at_least(minimum: int, count: int, rng: np.random.Generator) -> Int64Array:
+    """Draw playlist lengths from ``minimum`` (5 or more) to 250, of mean 66 for the minimum of 5; int64.
+
+    Lengths below the minimum are left out rather than raised, as if playlists too short had been skipped.
+    """
+    grid = np.arange(max(minimum, MIN_LENGTH), MAX_LENGTH + 1)
+    density = np.exp(-((np.log(grid / 58.5) / 0.93) ** 2) / 2) / grid
+    place = np.searchsorted(np.cumsum(density / density.sum()), rng.random(count))
+    lengths: Int64Array = grid[place.clip(0, len(grid) - 1)]
+    return lengths
+
+
+def draw_playlists(
+    scenery: Scenery, lengths: Int64Array, rng: np.random.Generator, *, repeats: bool
+) -> Drawn:
+    """Draw one playlist for each of ``lengths``, about as long as that (a narrow theme may end earlier).
+
+    With ``repeats`` a few playlists hold a track twice.
+    """
+    n = len(lengths)
+    drawn = np.searchsorted(np.cumsum([t.share for t in scenery.themes]), rng.random(n))
+    theme = drawn.clip(0, len(scenery.themes) - 1).astype(np.int32)
+    fan_of = _draw_artists(scenery, theme, rng)
+    circles = _draw_circles(scenery, theme, fan_of, rng)
+    tracks = draw_tracks(scenery.world, Tastes(lengths, circles, fan_of), rng, repeats=repeats)
+    words = Random(int(rng.integers(2**62)))
+    titles = [
+        make_title(scenery.themes[t], artist_name(a, scenery.seed) if a >= 0 else "", words)
+        for t, a in zip(theme.tolist(), fan_of.tolist(), strict=True)
+    ]
+    return Drawn(
+        titles=titles,
+        descriptions=[make_description(title, words) for title in titles],
+        modified_at=_LAST_DAY - _DAY * (rng.random(n) ** 2.5 * 2500).astype(np.int64),
+        followers=_draw_followers(n, rng),
+        edits=1 + (tracks.lengths * rng.random(n) ** 2.5 * 0.9).astype(np.int64),
+        collaborative=rng.random(n) < 0.0226,
+        tracks=tracks,
+    )
+
+
+def _draw_followers(n: int, rng: np.random.Generator) -> Int64Array:
+    """Followers: three quarters have one, and the tail falls as a power."""
+    few = 1 + np.searchsorted(_FOLLOWERS, rng.random(n))
+    many = (6.0 / (1.0 - rng.random(n)) ** 0.8).astype(np.int64).clip(6, 70_000)
+    return np.where(few > len(_FOLLOWERS), many, few)
+
+
+def _draw_artists(scenery: Scenery, theme: Int32Array, rng: np.random.Generator) -> Int32Array:
+    """The artist of each playlist about one artist, -1 for the others; int32, shape (n,)."""
+    world, uniform = scenery.world, rng.random(len(theme))
+    anywhere = np.zeros(len(theme), np.int64)
+    track = world.draw(anywhere, anywhere + world.n_tracks, uniform, anywhere > 0)
+    about = np.array([t.kind == "artist" for t in scenery.themes])[theme]
+    return np.where(about, world.album_artist[world.track_album[track]], -1).astype(np.int32)
+
+
+def _draw_circles(
+    scenery: Scenery, theme: Int32Array, fan_of: Int32Array, rng: np.random.Generator
+) -> Int32Array:
+    """Circles of each playlist, the core one first; int32, shape (n, 12).
+
+    A further circle is a neighbour of the last in half the cases; otherwise it suits the theme and, if one of
+    two draws allows, the genre of the core circle: tastes cross genres less than moods do.
+    """
+    world, n = scenery.world, len(theme)
+    circles = np.empty((n, MAX_CIRCLES), np.int32)
+    core = scenery.circles.draw(theme, rng.random(n))
+    circles[:, 0] = np.where(fan_of >= 0, world.artist_circle[fan_of], core)
+    near = 0.3 + 0.5 * rng.random(n)
+    for k in range(1, MAX_CIRCLES):
+        first, second = (scenery.circles.draw(theme, rng.random(n)) for _ in range(2))
+        alike = world.circle_genre[first] == world.circle_genre[circles[:, 0]]
+        other = np.where(alike, first, second)
+        step = (np.rint(rng.standard_normal(n) * 2.5)).astype(np.int32)
+        scene = world.circle_scene[circles[:, k - 1]]
+        beside = np.clip(circles[:, k - 1] + step, world.scene_start[scene], world.scene_start[scene + 1] - 1)
+        circles[:, k] = np.where((rng.random(n) < near) | (fan_of >= 0), beside, other)
+    return circles

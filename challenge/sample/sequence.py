@@ -1,0 +1,158 @@
+"""Fills playlists with tracks: runs of the same artist or album, the core of the theme first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from challenge.data.interactions import Interactions
+from challenge.sample.catalogue import World
+from challenge.types import Int32Array, Int64Array
+
+MIN_LENGTH: Final = 5
+MAX_CIRCLES: Final = 12
+"""Most circles that one playlist draws from."""
+
+_Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Tastes:
+    """What each of n playlists is made of.
+
+    Attributes:
+        lengths: tracks wanted, int64, shape (n,).
+        circles: circles to draw from, the core one first, int32, shape (n, 12).
+        artist: the artist that it is about, or -1, int32, shape (n,).
+    """
+
+    lengths: Int64Array
+    circles: Int32Array
+    artist: Int32Array
+
+
+@dataclass(frozen=True, eq=False)
+class _Slots:
+    """Places to be filled, of all playlists end to end.
+
+    Attributes:
+        row: playlist of each place, int64, shape (places,).
+        place: position in the playlist from 0, int64, shape (places,).
+        start: whether a run of one artist begins here, bool, shape (places,).
+        deep: whether to dig deeper than the hits, bool, shape (places,).
+    """
+
+    row: Int64Array
+    place: Int64Array
+    start: _Flags
+    deep: _Flags
+
+
+def draw_tracks(world: World, tastes: Tastes, rng: np.random.Generator, *, repeats: bool) -> Interactions:
+    """Fill the playlists, drawing half as many tracks again as needed and leaving repetitions out."""
+    lengths = tastes.lengths
+    slots = _make_slots(lengths, rng)
+    track = _draw_starts(world, tastes, slots, rng)
+    track = _draw_runs(world, track, slots, rng)
+    keep = ~_repeated(slots.row, track) & (world.popular[track + 1] > world.popular[track])
+    if repeats:
+        careless = rng.random(len(lengths)) < 0.3
+        keep |= careless[slots.row] & (rng.random(len(track)) < 0.04)
+        keep |= (np.bincount(slots.row[keep], minlength=len(lengths)) < MIN_LENGTH)[slots.row]
+    return _cut(slots.row[keep], track[keep], lengths)
+
+
+def _make_slots(lengths: Int64Array, rng: np.random.Generator) -> _Slots:
+    """Lay out the places to fill; some playlists run through artists, some hardly ever stay with one."""
+    drawn = lengths + lengths // 2 + 12
+    row = np.repeat(np.arange(len(lengths)), drawn)
+    place = np.arange(len(row)) - np.repeat(np.cumsum(drawn) - drawn, drawn)
+    runs = (rng.random(len(lengths)) ** 2.3 * 0.9)[row]
+    start = (rng.random(len(row)) >= runs) | (place == 0)
+    # Playlists open with what everybody knows and dig deeper later.
+    deep = rng.random(len(row)) < (0.5 * rng.random(len(lengths)))[row] * np.minimum(0.4 + place / 50, 1.0)
+    return _Slots(row, place, start, deep)
+
+
+def _draw_starts(world: World, tastes: Tastes, slots: _Slots, rng: np.random.Generator) -> Int32Array:
+    """Tracks that begin a run, from the playlist's circles, anywhere, or an artist already there; int32."""
+    low, high = _circle_ranges(world, tastes, slots, rng)
+    rows, shape = len(tastes.lengths), len(slots.row)
+    anywhere = rng.random(shape) < (0.3 * rng.random(rows) ** 2)[slots.row]
+    low[anywhere], high[anywhere] = 0, world.n_tracks
+    favourite = tastes.artist[slots.row]
+    fan = (favourite >= 0) & (rng.random(shape) < 0.5)
+    low[fan], high[fan] = world.artist_start[favourite[fan]], world.artist_start[favourite[fan] + 1]
+    track = np.zeros(shape, np.int32)
+    first = slots.start
+    track[first] = world.draw(low[first], high[first], rng.random(int(first.sum())), slots.deep[first])
+    again = first & (slots.place > 0) & (rng.random(shape) < (0.3 * rng.random(rows))[slots.row])
+    here = np.flatnonzero(again)
+    earlier = here - slots.place[here] + (rng.random(len(here)) * slots.place[here]).astype(np.int64)
+    artist = world.album_artist[world.track_album[track[_last_start(slots.start)[earlier]]]]
+    track[here] = _draw_of_artist(world, artist, slots.deep[here], rng)
+    return track
+
+
+def _circle_ranges(
+    world: World, tastes: Tastes, slots: _Slots, rng: np.random.Generator
+) -> tuple[Int64Array, Int64Array]:
+    """Track ranges of the circle each place draws from: the core at first, then ever more of the others."""
+    row, place, lengths = slots.row, slots.place, tastes.lengths
+    variety = 2 + (rng.random(len(lengths)) * np.minimum(lengths / 5, MAX_CIRCLES - 2)).astype(np.int64)
+    reach = 1 + (variety[row] - 1) * np.minimum((place + 4) / 24, 1.0)
+    lean = (1.0 + 1.5 * rng.random(len(lengths)))[row]
+    which = (reach * rng.random(len(row)) ** lean).astype(np.int64)
+    turn = (rng.random(len(row)) < 0.5) | (place == 0)
+    circle = tastes.circles[row, which[_last_start(turn)]]
+    # Part of each playlist comes from the whole scene, of which the circles are corners.
+    wide = rng.random(len(row)) < (0.15 + 0.7 * rng.random(len(lengths)))[row]
+    scene = world.circle_scene[circle]
+    low = np.where(wide, world.scene_start[scene], circle)
+    high = np.where(wide, world.scene_start[scene + 1], circle + 1)
+    return world.circle_start[low], world.circle_start[high]
+
+
+def _draw_runs(world: World, track: Int32Array, slots: _Slots, rng: np.random.Generator) -> Int32Array:
+    """Continue each run: with the album's next tracks, or with the same artist; int32, shape (places,)."""
+    begin = _last_start(slots.start)
+    opening = track[begin]
+    offset = np.arange(len(track)) - begin
+    in_album = (rng.random(len(track)) < 0.5)[begin]
+    follow = (opening + offset).astype(np.int32)
+    fits = in_album & (follow < world.album_start[world.track_album[opening] + 1])
+    track = np.where(slots.start | ~fits, track, follow)
+    rest = np.flatnonzero(~slots.start & ~fits)
+    artist = world.album_artist[world.track_album[opening[rest]]]
+    track[rest] = _draw_of_artist(world, artist, slots.deep[rest], rng)
+    return track
+
+
+def _draw_of_artist(world: World, artist: Int32Array, deep: _Flags, rng: np.random.Generator) -> Int32Array:
+    """One track of each of the given artists; int32, same shape."""
+    low, high = world.artist_start[artist], world.artist_start[artist + 1]
+    return world.draw(low, high, rng.random(len(artist)), deep)
+
+
+def _last_start(start: _Flags) -> Int64Array:
+    """Index of the last True at or before each entry; the first entry must be True."""
+    return np.maximum.accumulate(np.where(start, np.arange(len(start)), 0))
+
+
+def _repeated(row: Int64Array, track: Int32Array) -> _Flags:
+    """Whether the same playlist holds the same track at an earlier place, bool, shape (places,)."""
+    repeated = np.ones(len(row), np.bool_)
+    repeated[np.unique(row * np.int64(2**32) + track, return_index=True)[1]] = False
+    return repeated
+
+
+def _cut(row: Int64Array, track: Int32Array, lengths: Int64Array) -> Interactions:
+    """The first ``lengths`` tracks of each row, as interactions with positions from 0."""
+    begin = np.searchsorted(row, np.arange(len(lengths) + 1))
+    place = np.arange(len(row)) - begin[row]
+    keep = place < lengths[row]
+    indptr = np.concatenate([[0], np.cumsum(np.minimum(np.diff(begin), lengths))]).astype(np.int64)
+    return Interactions(indptr, track[keep].astype(np.int32), place[keep].astype(np.int32))

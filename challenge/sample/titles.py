@@ -1,0 +1,73 @@
+"""Titles as people write them: in any case, decorated, misspelt, or nothing but emoji."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Final
+
+from challenge.sample.names import word
+from challenge.sample.themes import Theme
+from challenge.sample.words import DESCRIPTIONS, YEARS
+
+_PATTERNS: Final = (
+    ("{}", 78),
+    ("{} ", 3),
+    ("{}!", 2),
+    ("My {}", 2),
+    ("{} playlist", 2),
+    ("{} 2", 1.5),
+    ("best {}", 1.5),
+    ("{} {year}", 3),
+    ("{} vibes", 1.5),
+    ("new {}", 1),
+    ("{} 🎵", 1),
+    ("~{}~", 0.7),
+    ("{}...", 0.6),
+    ("{} #1", 0.5),
+    ("The {}", 1),
+    ("old {}", 0.7),
+)
+_CASES: Final = (str.lower, str.title, str.title, str.capitalize, str.upper)
+_CASE_WEIGHTS: Final = (45, 30, 10, 10, 5)
+
+
+def misspell(text: str, rng: Random) -> str:
+    """Swap, drop or double one letter; texts of fewer than four characters stay."""
+    if len(text) < 4:
+        return text
+    place = rng.randrange(1, len(text) - 1)
+    before, here, after, rest = text[:place], text[place], text[place + 1], text[place + 2 :]
+    return rng.choice((before + after + here + rest, before + after + rest, before + here * 2 + after + rest))
+
+
+def _words_for(theme: Theme, artist: str, rng: Random) -> str:
+    """The core of a title: a word of the theme, the artist, or for some generic ones a word of their own."""
+    if theme.kind == "artist":
+        return artist
+    if theme.kind == "generic" and rng.random() < 0.22:
+        return (
+            f"{word(rng.randrange(4096))} {word(rng.randrange(4096))}"
+            if rng.random() < 0.3
+            else word(rng.randrange(4096))
+        )
+    # The first variant is the commonest: the square leans towards it.
+    return theme.words[int(rng.random() ** (1.0 if theme.kind == "generic" else 2.2) * len(theme.words))]
+
+
+def make_title(theme: Theme, artist: str, rng: Random) -> str:
+    """Write a title for a playlist about ``theme`` (and ``artist``, where the theme is one artist)."""
+    if theme.emoji and rng.random() < 0.035:
+        return rng.choice(theme.emoji) * rng.choice((1, 1, 2, 3))
+    text = rng.choices(_CASES, _CASE_WEIGHTS)[0](_words_for(theme, artist, rng))
+    if rng.random() < 0.03:
+        text = misspell(text, rng)
+    pattern = rng.choices([p for p, _ in _PATTERNS], [w for _, w in _PATTERNS])[0]
+    text = pattern.format(text, year=rng.choice(YEARS))
+    if theme.emoji and rng.random() < 0.05:
+        text += " " + rng.choice(theme.emoji)
+    return text
+
+
+def make_description(title: str, rng: Random) -> str | None:
+    """A description for about one playlist in fifty, otherwise None."""
+    return rng.choice(DESCRIPTIONS).format(title) if rng.random() < 0.0188 else None

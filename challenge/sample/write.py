@@ -1,0 +1,202 @@
+"""Writes a sample: the MPD as a zip, made by several processes, then the challenge set and its answers."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import orjson
+
+from challenge import progress
+from challenge.artifacts import atomic_file, write_bytes
+from challenge.data.interactions import Interactions
+from challenge.errors import ConfigError
+from challenge.mpd.zip_writer import Deflated, ZipWriter
+from challenge.sample.catalogue import build_world
+from challenge.sample.challenge_set import HiddenPlaylists, draw_category
+from challenge.sample.draw import Scenery, draw_playlists, lengths_at_least
+from challenge.sample.text import TrackTexts, challenge_json, slice_json
+from challenge.threads import thread_count
+from challenge.types import Category, Int32Array
+
+SLICE_PLAYLISTS: Final = 1000
+FEWEST_PLAYLISTS: Final = 100
+FIRST_CHALLENGE_PID: Final = 1_000_000
+_README: Final = """A synthetic dataset in the format of the Million Playlist Dataset.
+{playlists:,} playlists, seed {seed}.
+Every artist, album, track and playlist in it is invented.
+"""
+
+
+@dataclass(frozen=True)
+class SampleFiles:
+    """What was written, and how much of it.
+
+    Attributes:
+        mpd: the zip of slices.
+        challenge_set: the challenge playlists with their seeds.
+        answers: pid → category and held-out tracks.
+        playlists: playlists in the MPD.
+        rows: their tracks, repetitions included.
+        tracks: different tracks among them.
+        challenge_playlists: playlists in the challenge set.
+        json_bytes: size of all slices before compression.
+    """
+
+    mpd: Path
+    challenge_set: Path
+    answers: Path
+    playlists: int
+    rows: int
+    tracks: int
+    challenge_playlists: int
+    json_bytes: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Slice:
+    """A finished slice and the tracks it holds."""
+
+    member: Deflated
+    playlists: int
+    rows: int
+    tracks: Int32Array
+
+
+class _SliceMaker:
+    """Makes slices; each depends on the seed and its number only, never on who makes it."""
+
+    def __init__(self, playlists: int, seed: int) -> None:
+        self.playlists = playlists
+        self.seed = seed
+        self.world = build_world(seed)
+        self.scenery = Scenery.of(self.world, seed)
+        self.texts = TrackTexts(self.world, seed)
+
+    def make(self, number: int) -> _Slice:
+        """Draw, write and compress one slice."""
+        first = number * SLICE_PLAYLISTS
+        count = min(SLICE_PLAYLISTS, self.playlists - first)
+        rng = np.random.default_rng([self.seed, 1, number])
+        drawn = draw_playlists(self.scenery, lengths_at_least(0, count, rng), rng, repeats=True)
+        content = slice_json(self.texts, self.world, drawn, first)
+        member = Deflated.of(f"data/mpd.slice.{first}-{first + count - 1}.json", content)
+        tracks = drawn.tracks.track_index
+        return _Slice(member, count, len(tracks), np.unique(tracks))
+
+
+_maker: list[_SliceMaker] = []
+
+
+def _start_worker(playlists: int, seed: int) -> None:
+    """Set up a worker process, which leaves Ctrl-C to its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _maker.append(_SliceMaker(playlists, seed))
+
+
+def _make_in_worker(number: int) -> _Slice:
+    return _maker[0].make(number)
+
+
+def _slices(maker: _SliceMaker, workers: int) -> Iterator[_Slice]:
+    """All slices in order, made by ``workers`` processes; few are held at a time."""
+    count = -(-maker.playlists // SLICE_PLAYLISTS)
+    if min(workers, count) <= 1:
+        yield from map(maker.make, range(count))
+        return
+    with ProcessPoolExecutor(
+        min(workers, count),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start_worker,
+        initargs=(maker.playlists, maker.seed),
+    ) as pool:
+        waiting: deque[Future[_Slice]] = deque()
+        try:
+            for number in range(count):
+                waiting.append(pool.submit(_make_in_worker, number))
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def write_sample(
+    out_dir: Path,
+    *,
+    playlists: int,
+    seed: int,
+    challenge_per_category: int = 1000,
+    workers: int | None = None,
+) -> SampleFiles:
+    """Write ``mpd.zip``, ``challenge_set.json`` and ``answers.json`` into ``out_dir``.
+
+    The content depends on ``playlists``, ``seed`` and ``challenge_per_category`` only, not on ``workers``
+    (None: one for each processor). Every seed and every held-out track occurs in the MPD.
+
+    Raises:
+        ConfigError: fewer than 100 playlists, a negative seed, or no challenge playlists at all.
+        ResourceError: the disk is full.
+    """
+    if playlists < FEWEST_PLAYLISTS:
+        raise ConfigError(f"playlists = {playlists}: a sample needs at least {FEWEST_PLAYLISTS}")
+    if challenge_per_category < 1 or seed < 0:
+        raise ConfigError("challenge_per_category must be at least 1 and seed at least 0")
+    maker = _SliceMaker(playlists, seed)
+    seen = np.zeros(maker.world.n_tracks, np.bool_)
+    rows = size = 0
+    with (
+        atomic_file(out_dir / "mpd.zip") as file,
+        progress.task("Sample", playlists, unit="playlists") as done,
+    ):
+        archive = ZipWriter(file)
+        archive.add(Deflated.of("README.md", _README.format(playlists=playlists, seed=seed).encode()))
+        for part in _slices(maker, workers or thread_count()):
+            archive.add(part.member)
+            seen[part.tracks] = True
+            rows, size = rows + part.rows, size + part.member.size
+            done(part.playlists)
+        archive.close()
+    scenery = Scenery.of(maker.world.restricted(seen), seed)
+    parts = [
+        draw_category(scenery, category, challenge_per_category, seed)
+        for category in progress.track(Category, "Challenge set", len(Category), unit="categories")
+    ]
+    _write_challenge(out_dir, maker.texts, parts, max(FIRST_CHALLENGE_PID, playlists))
+    return SampleFiles(
+        mpd=out_dir / "mpd.zip",
+        challenge_set=out_dir / "challenge_set.json",
+        answers=out_dir / "answers.json",
+        playlists=playlists,
+        rows=rows,
+        tracks=int(seen.sum()),
+        challenge_playlists=len(Category) * challenge_per_category,
+        json_bytes=size,
+    )
+
+
+def _write_challenge(out_dir: Path, texts: TrackTexts, parts: list[HiddenPlaylists], first_pid: int) -> None:
+    """Write the challenge set and the answers."""
+    titles = [title for part in parts for title in part.titles]
+    categories = [part.category.value for part in parts for _ in part.titles]
+    seeds = Interactions.concatenate([part.seeds for part in parts])
+    holdouts = Interactions.concatenate([part.holdouts for part in parts])
+    pids = list(range(first_pid, first_pid + len(titles)))
+    text = challenge_json(texts, pids, titles, holdouts.lengths, seeds)
+    write_bytes(out_dir / "challenge_set.json", text)
+    uris = texts.uris(holdouts.track_index)
+    bounds = holdouts.indptr.tolist()
+    answers = {
+        str(pid): {"category": category, "holdout": uris[a:b]}
+        for pid, category, (a, b) in zip(pids, categories, pairwise(bounds), strict=True)
+    }
+    write_bytes(out_dir / "answers.json", orjson.dumps(answers))

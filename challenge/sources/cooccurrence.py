@@ -1,0 +1,95 @@
+"""Track co-occurrence: tracks that stand in the same playlists as the seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from challenge.data.dataset import Queries
+from challenge.sources.base import DenseAnswer, QueryTile, dense_answer
+from challenge.sources.kernels import cooccurrence_scores
+from challenge.sources.postings import CorpusIndex
+from challenge.types import FloatArray
+
+
+@dataclass(frozen=True)
+class Cooccurrence:
+    """Configuration of damped co-occurrence.
+
+    The score of a track is the sum over seeds and shared playlists of
+    ``1 / ((popularity(seed) + shrinkage)^seed_damping * length^length_damping)``, divided by
+    ``(popularity(track) + 1)^track_damping``: asymmetric cosine similarity with shrinkage.
+    Source: Deshpande and Karypis 2004, item-based top-N with conditional probability and row normalisation.
+
+    Attributes:
+        seed_damping: exponent of the seed's popularity.
+        track_damping: exponent of the track's popularity.
+        length_damping: exponent of the playlist's length.
+        shrinkage: added to the seed's popularity.
+        max_holders: of a more popular seed an even sample of at most this many playlists is read.
+        depth: candidates for each query.
+        name: what features call it.
+    """
+
+    seed_damping: float = 0.6
+    track_damping: float = 0.3
+    length_damping: float = 0.5
+    shrinkage: float = 2.0
+    max_holders: int = 2000
+    depth: int = 300
+    name: str = "cooccurrence"
+
+    def fit(self, index: CorpusIndex, queries: Queries) -> CooccurrenceGenerator:
+        """Weigh tracks and rows; counts are made query by query."""
+        return CooccurrenceGenerator(
+            self.name,
+            self.depth,
+            self.max_holders,
+            index,
+            ((index.popularity + self.shrinkage) ** -self.seed_damping).astype(np.float32),
+            ((index.popularity + 1) ** -self.track_damping).astype(np.float32),
+            (np.maximum(index.row_lengths, 1) ** -self.length_damping).astype(np.float32),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class CooccurrenceGenerator:
+    """Damped co-occurrence with the seeds.
+
+    Attributes:
+        seed_weight: of each track as a seed, float32, shape (T,).
+        track_scale: of each track as a candidate, float32, shape (T,).
+        row_scale: of each playlist, float32, shape (P + Q,).
+    """
+
+    name: str
+    depth: int
+    max_holders: int
+    index: CorpusIndex
+    seed_weight: FloatArray
+    track_scale: FloatArray
+    row_scale: FloatArray
+
+    def scores(self, tile: QueryTile) -> FloatArray:
+        """Damped co-occurrence of each track with the seeds, float32, shape (B, T)."""
+        scores = np.zeros((len(tile), self.index.n_tracks), np.float32)
+        cooccurrence_scores(
+            tile.seed_start,
+            tile.seed_track,
+            self.seed_weight[tile.seed_track],
+            tile.own_row,
+            self.index.row_start,
+            self.index.row_track,
+            self.index.track_start,
+            self.index.track_row,
+            self.row_scale,
+            self.max_holders,
+            scores,
+        )
+        scores *= self.track_scale
+        return scores
+
+    def answer(self, tile: QueryTile) -> DenseAnswer:
+        """See :class:`challenge.sources.base.CandidateGenerator`."""
+        return dense_answer(self.scores(tile), tile, self.depth)

@@ -1,0 +1,212 @@
+"""Compiled loops over postings: playlists that hold a track, tracks that a playlist holds.
+
+Every query is handled by one thread from beginning to end, so results do not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numba as nb
+import numpy as np
+
+from challenge.types import FloatArray, Int32Array, Int64Array
+
+
+@nb.njit(parallel=True, cache=True, nogil=True)
+def neighbour_scores(  # noqa: C901 - a compiled loop
+    seed_start: Int64Array,
+    seed_track: Int32Array,
+    seed_weight: FloatArray,
+    own_row: Int32Array,
+    row_start: Int64Array,
+    row_track: Int32Array,
+    track_start: Int64Array,
+    track_row: Int32Array,
+    row_scale: FloatArray,
+    neighbours: int,
+    power: float,
+    scores: FloatArray,
+) -> None:  # pragma: no cover - compiled
+    """Add up the tracks of the rows most similar to each query's seeds.
+
+    Similarity of a row is the sum of the weights of the seeds it holds times its scale; the best
+    ``neighbours`` rows, their similarity divided by the best one's and raised to ``power``, vote for their
+    tracks. Adds into ``scores``, float32, shape (B, T).
+    """
+    n_rows = len(row_start) - 1
+    for query in nb.prange(len(seed_start) - 1):
+        similarity = np.zeros(n_rows, np.float32)
+        touched = np.empty(n_rows, np.int32)
+        count = 0
+        for i in range(seed_start[query], seed_start[query + 1]):
+            track = seed_track[i]
+            for j in range(track_start[track], track_start[track + 1]):
+                row = track_row[j]
+                if row == own_row[query]:
+                    continue
+                if similarity[row] == 0.0:
+                    touched[count] = row
+                    count += 1
+                similarity[row] += seed_weight[i]
+        if count == 0:
+            continue
+        value = np.empty(count, np.float32)
+        for j in range(count):
+            value[j] = similarity[touched[j]] * row_scale[touched[j]]
+        best = value.max()
+        threshold = np.float32(0.0)
+        if count > neighbours:
+            threshold = np.partition(value, count - neighbours)[count - neighbours]
+        for j in range(count):
+            if value[j] < threshold:
+                continue
+            vote = np.float32((value[j] / best) ** power)
+            for k in range(row_start[touched[j]], row_start[touched[j] + 1]):
+                scores[query, row_track[k]] += vote
+
+
+MAX_READ: Final = 30_000
+"""Playlists that are read for one query at most, whatever the number and popularity of its seeds."""
+
+
+@nb.njit(cache=True, nogil=True)
+def sampling_step(holders: int, most: int, n_seeds: int) -> int:  # pragma: no cover - compiled
+    """Every how-many-th holder of a seed to read: at most ``most``, and an equal share of ``MAX_READ``."""
+    share = max(1, min(most, MAX_READ // n_seeds))
+    return max(1, (holders + share - 1) // share)
+
+
+@nb.njit(parallel=True, cache=True, nogil=True)
+def cooccurrence_scores(
+    seed_start: Int64Array,
+    seed_track: Int32Array,
+    seed_weight: FloatArray,
+    own_row: Int32Array,
+    row_start: Int64Array,
+    row_track: Int32Array,
+    track_start: Int64Array,
+    track_row: Int32Array,
+    row_scale: FloatArray,
+    max_holders: int,
+    scores: FloatArray,
+) -> None:  # pragma: no cover - compiled
+    """Add up weighted co-occurrence counts of every track with each query's seeds.
+
+    Of a seed in many rows an even sample of them is read and weighs accordingly more, which bounds the work
+    (see :func:`sampling_step`). Adds into ``scores``, float32, shape (B, T).
+    """
+    for query in nb.prange(len(seed_start) - 1):
+        n_seeds = seed_start[query + 1] - seed_start[query]
+        for i in range(seed_start[query], seed_start[query + 1]):
+            track = seed_track[i]
+            holders = track_start[track + 1] - track_start[track]
+            step = sampling_step(holders, max_holders, n_seeds)
+            weight = seed_weight[i] * np.float32(step)
+            for j in range(track_start[track], track_start[track + 1], step):
+                row = track_row[j]
+                if row == own_row[query]:
+                    continue
+                vote = weight * row_scale[row]
+                for k in range(row_start[row], row_start[row + 1]):
+                    scores[query, row_track[k]] += vote
+
+
+@nb.njit(parallel=True, cache=True, nogil=True)
+def weighted_row_scores(
+    entry_start: Int64Array,
+    entry_row: Int32Array,
+    entry_weight: FloatArray,
+    row_start: Int64Array,
+    row_track: Int32Array,
+    scores: FloatArray,
+) -> None:  # pragma: no cover - compiled
+    """Add up the tracks of given rows with given weights, one ragged list of rows a query.
+
+    Adds into ``scores``, float32, shape (B, T).
+    """
+    for query in nb.prange(len(entry_start) - 1):
+        for i in range(entry_start[query], entry_start[query + 1]):
+            row = entry_row[i]
+            for k in range(row_start[row], row_start[row + 1]):
+                scores[query, row_track[k]] += entry_weight[i]
+
+
+@nb.njit(parallel=True, cache=True, nogil=True)
+def continue_artists(
+    seed_start: Int64Array,
+    seed_track: Int32Array,
+    track_artist: Int32Array,
+    track_album: Int32Array,
+    popularity: FloatArray,
+    artist_start: Int64Array,
+    artist_track: Int32Array,
+    album_weight: float,
+    scores: FloatArray,
+) -> None:  # pragma: no cover - compiled
+    """Score the tracks by each query's artists; see :class:`challenge.sources.artist_album.Continuation`.
+
+    Writes into ``scores``, float32, shape (B, T).
+    """
+    for query in nb.prange(len(seed_start) - 1):
+        seeds = seed_track[seed_start[query] : seed_start[query + 1]]
+        n_seeds = len(seeds)
+        for i in range(n_seeds):
+            artist = track_artist[seeds[i]]
+            count = 0
+            seen = False
+            for j in range(n_seeds):
+                if track_artist[seeds[j]] == artist:
+                    count += 1
+                    seen = seen or j < i
+            if seen:
+                continue
+            tracks = artist_track[artist_start[artist] : artist_start[artist + 1]]
+            most = np.float32(0)
+            for track in tracks:
+                most = max(most, popularity[track])
+            for track in tracks:
+                shared = 0
+                for j in range(n_seeds):
+                    if track_album[seeds[j]] == track_album[track]:
+                        shared += 1
+                fame = (popularity[track] + np.float32(1)) / (most + np.float32(1))
+                scores[query, track] = (count + album_weight * shared) / n_seeds * fame
+
+
+_BLOCK = 64
+
+
+@nb.njit(parallel=True, cache=True, nogil=True)
+def best_of_rows(scores: FloatArray, limit: int, best: Int32Array) -> None:  # pragma: no cover - compiled
+    """Indices of the ``limit`` greatest positive scores of each row, best first, ties by lower index.
+
+    Writes ``best``, int32, shape (B, limit); unused places hold -1. Of the greatest values of blocks, the
+    ``limit``-th greatest is a bound that the best scores reach, so that few scores are left to be sorted.
+    """
+    n_columns = scores.shape[1]
+    n_blocks = (n_columns + _BLOCK - 1) // _BLOCK
+    for query in nb.prange(scores.shape[0]):
+        row = scores[query]
+        highest = np.zeros(n_blocks, np.float32)
+        for block in range(n_blocks):
+            top = np.float32(0.0)
+            for i in range(block * _BLOCK, min((block + 1) * _BLOCK, n_columns)):
+                top = max(top, row[i])
+            highest[block] = top
+        bound = np.float32(0.0)
+        if n_blocks > limit:
+            bound = np.partition(highest, n_blocks - limit)[n_blocks - limit]
+        found = np.empty(n_columns, np.int32)
+        count = 0
+        for block in range(n_blocks):
+            if highest[block] < bound or highest[block] <= 0.0:
+                continue
+            for i in range(block * _BLOCK, min((block + 1) * _BLOCK, n_columns)):
+                if row[i] >= bound and row[i] > 0.0:
+                    found[count] = i
+                    count += 1
+        order = np.argsort(-row[found[:count]], kind="mergesort")
+        best[query, :] = -1
+        for i in range(min(limit, count)):
+            best[query, i] = found[order[i]]

@@ -1,0 +1,165 @@
+"""Holds out a challenge in the ten categories from an MPD alone.
+
+How it follows the official challenge: held-out playlists leave the training data entirely, have titles, take
+their first or random tracks as seeds, and every seed and held-out track still occurs in a training playlist.
+To keep that true, a track that would vanish with a playlist is left out of that playlist, as if it had never
+been in it, and the places are counted anew. (Holding out only playlists whose tracks all occur elsewhere
+would favour popular tracks, on a part of the MPD badly so.) A track given as a seed is not held out again.
+
+The playlists of the final split are drawn first, so that tuning and final splits of one seed never overlap; a
+tuning split's training data lack both. Pids stay those of the MPD: a held-out playlist is not in it any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+import numpy as np
+
+from challenge.data.dataset import Corpus, Queries
+from challenge.data.interactions import Interactions
+from challenge.data.playlists import Playlists
+from challenge.errors import ConfigError, MissingInputError
+from challenge.mpd.build_dataset import PlaylistSource
+from challenge.mpd.challenge_set import ChallengeSet
+from challenge.split.holdout import HeldOut, HoldoutPool
+from challenge.split.lengths import target_lengths
+from challenge.types import Category, Int64Array
+
+SplitKind: TypeAlias = Literal["tuning", "final"]
+
+LARGEST_SHARE: Final = 0.06
+"""Of the playlists that can be held out, at most this share is: a small MPD keeps its training data."""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """A held-out challenge with its answers; all indices are those of the source's catalog.
+
+    Attributes:
+        source: the playlists and catalog it was taken from.
+        kind: "tuning" or "final".
+        seed: the seed of all choices; ``fold`` tells tuning splits of one seed apart.
+        train_rows: rows of the source's playlists that are left for training, int64, ascending.
+        query_rows: the row of each held-out playlist, int64, shape (Q,).
+        queries: the Q held-out playlists as a challenge, grouped by category.
+        holdout: held-out tracks of each, in playlist order, Q rows; a track may stand there twice.
+    """
+
+    source: PlaylistSource
+    kind: SplitKind
+    seed: int
+    fold: int
+    train_rows: Int64Array
+    query_rows: Int64Array
+    queries: Queries
+    holdout: Interactions
+
+    @property
+    def train_playlists(self) -> Playlists:
+        """The playlists left for training; a copy."""
+        return self.source.playlists.take(self.train_rows)
+
+    def corpus(self) -> Corpus:
+        """Training playlists and queries over the source's catalog, whose tracks all keep their index."""
+        return Corpus(self.source.catalog, self.train_playlists, self.queries)
+
+    def answers(self) -> dict[str, dict[str, object]]:
+        """Answers by pid, as the scorer reads them: ``{"category", "holdout": [uri, …]}``."""
+        tracks = self.source.catalog.tracks
+        return {
+            str(int(pid)): {"category": category.value, "holdout": tracks.uris(self.holdout.row(i))}
+            for i, (pid, category) in enumerate(zip(self.queries.pid, self.queries.categories, strict=True))
+        }
+
+
+def split_holdout(
+    source: PlaylistSource,
+    *,
+    seed: int,
+    per_category: int = 1000,
+    challenge_set: ChallengeSet | None = None,
+    kind: SplitKind = "tuning",
+    fold: int = 0,
+) -> Split:
+    """Hold out up to ``per_category`` playlists in each category.
+
+    Lengths follow the challenge set's ``num_tracks`` in each category where one is at hand; otherwise they
+    are those of the MPD's playlists that are long enough.
+
+    Args:
+        source: a store or corpus.
+        seed: decides every choice.
+        per_category: fewer are taken where that were more than 6 % of the eligible playlists in all.
+        challenge_set: whose lengths to follow.
+        kind: the final split, or one for tuning, which never touches the final one's playlists.
+        fold: number of the tuning split, from 0; folds may overlap each other.
+
+    Raises:
+        ConfigError: ``per_category`` below 1, or an unknown kind.
+        MissingInputError: no playlist can be held out.
+    """
+    if per_category < 1:
+        raise ConfigError(f"per_category is {per_category}; expected at least 1")
+    if kind not in ("tuning", "final"):
+        raise ConfigError(f"kind of split is {kind!r}; expected 'tuning' or 'final'")
+    pool = HoldoutPool(source.playlists, source.catalog.n_tracks)
+    count = min(per_category, int(LARGEST_SHARE * pool.n_eligible / len(Category)) or 1)
+    chosen = _draw(pool, count, challenge_set, np.random.default_rng([seed, 0]))
+    if kind == "tuning":
+        pool.settle()
+        chosen = _draw(pool, count, challenge_set, np.random.default_rng([seed, 1 + fold]))
+    if not chosen:
+        raise MissingInputError(
+            f"none of {len(source.playlists):,} playlists can be held out: expected titled ones of at least "
+            "5 tracks that also occur in other playlists",
+            hint="take more slices of the MPD",
+        )
+    return Split(
+        source=source,
+        kind=kind,
+        seed=seed,
+        fold=fold,
+        train_rows=pool.remaining_rows(),
+        query_rows=np.array([held_out.row for held_out in chosen], np.int64),
+        queries=queries_of(source.playlists, chosen),
+        holdout=holdout_of(chosen),
+    )
+
+
+def _draw(
+    pool: HoldoutPool, count: int, challenge_set: ChallengeSet | None, rng: np.random.Generator
+) -> list[HeldOut]:
+    """Draw the categories with most seeds first: few playlists are long enough for them."""
+    chosen: dict[Category, list[HeldOut]] = {}
+    for category in sorted(Category, key=lambda c: -c.seed_count):
+        lengths = target_lengths(category, count, challenge_set)
+        chosen[category] = pool.draw(category, count, lengths, rng)
+    return [held_out for category in Category for held_out in chosen[category]]
+
+
+def holdout_of(chosen: Sequence[HeldOut]) -> Interactions:
+    """Held-out tracks of each playlist with their positions, in the given order."""
+    return Interactions.from_rows(
+        [h.holdout.tolist() for h in chosen], [h.holdout_position.tolist() for h in chosen]
+    )
+
+
+def queries_of(playlists: Playlists, chosen: Sequence[HeldOut]) -> Queries:
+    """Held-out playlists as queries, in the given order."""
+    rows = np.array([held_out.row for held_out in chosen], np.int64)
+    categories = tuple(held_out.category for held_out in chosen)
+    return Queries(
+        pid=np.asarray(playlists.pid[rows]),
+        titles=tuple(
+            playlists.title(row) if category.has_title else None
+            for row, category in zip(rows.tolist(), categories, strict=True)
+        ),
+        categories=categories,
+        num_holdouts=np.array([len(h.holdout) for h in chosen], np.int32),
+        seeds=Interactions.from_rows(
+            [h.seeds.tolist() for h in chosen], [h.seed_position.tolist() for h in chosen]
+        ),
+    )

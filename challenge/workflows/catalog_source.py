@@ -1,0 +1,84 @@
+"""Finds the catalog that a submission was made from, for judging it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from challenge.artifacts import read_json
+from challenge.data.catalog import Catalog
+from challenge.errors import FormatError, MissingInputError
+from challenge.mpd.build_dataset import extend_catalog
+from challenge.mpd.challenge_set import ChallengeSet
+from challenge.mpd.store import is_store, open_store, prepare_store
+from challenge.types import IdArray, Int32Array
+
+MANIFEST_NAME: Final = "manifest.json"
+STORE_KEY: Final = "store"
+
+
+@dataclass(frozen=True, eq=False)
+class CatalogSource:
+    """Tracks known to the MPD at hand, and where they were found.
+
+    Attributes:
+        catalog: the tracks.
+        store: folder of the store.
+        n_playlists: playlists in the store; the whole MPD has a million.
+    """
+
+    catalog: Catalog
+    store: Path
+    n_playlists: int
+
+    def with_seeds(self, challenge: ChallengeSet) -> CatalogSource:
+        """Add the tracks that only the challenge set names; all of its seeds are in the whole MPD."""
+        return replace(self, catalog=extend_catalog(self.catalog, challenge))
+
+    def exists(self, ids: IdArray) -> np.ndarray:
+        """Tell which track ids (S22) the catalog has; bool, same shape."""
+        known: np.ndarray = self.catalog.tracks.index_of(ids) >= 0
+        return known
+
+    def artist_of(self, ids: IdArray) -> Int32Array:
+        """Give the artist index of each track id (S22), -1 where the track is unknown; int32."""
+        index = self.catalog.tracks.index_of(ids)
+        return np.where(index >= 0, self.catalog.track_artist[index], -1).astype(np.int32)
+
+
+def find_catalog(
+    submission: Path, *, store: Path | None = None, mpd: Path | None = None
+) -> CatalogSource | None:
+    """Open the store that is named, or that of the MPD, or the one in the manifest beside the submission.
+
+    Returns None where nothing is named and no manifest there names a store that still exists.
+
+    Raises:
+        MissingInputError: what is named is not there.
+        FormatError: what is named is no store or no MPD.
+    """
+    if store is not None:
+        opened = open_store(store)
+    elif mpd is not None:
+        opened = prepare_store(mpd)
+    else:
+        recorded = _recorded_store(submission.parent / MANIFEST_NAME)
+        if recorded is None or not is_store(recorded):
+            return None
+        opened = open_store(recorded)
+    return CatalogSource(opened.catalog, opened.path, len(opened.playlists))
+
+
+def _recorded_store(manifest: Path) -> Path | None:
+    try:
+        raw: Any = read_json(manifest)
+    except (MissingInputError, FormatError, OSError):
+        return None
+    if not isinstance(raw, dict):
+        return None
+    results = raw.get("results")
+    named = raw.get(STORE_KEY) or (results.get(STORE_KEY) if isinstance(results, dict) else None)
+    return Path(named) if isinstance(named, str) else None

@@ -1,0 +1,222 @@
+"""Scores named systems on one split, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import numpy as np
+
+from challenge import progress
+from challenge.config import RunConfig
+from challenge.data.dataset import Corpus
+from challenge.data.interactions import Interactions
+from challenge.data.vocabulary import Vocabulary
+from challenge.errors import ConfigError, FormatError
+from challenge.evaluation.evaluate import make_signature
+from challenge.evaluation.ground_truth import Answers, read_answers
+from challenge.evaluation.metrics import evaluate
+from challenge.evaluation.scorecard import PlaylistScores, Scorecard, compare_paired, make_scorecard
+from challenge.evaluation.significance import PairedDifference
+from challenge.evaluation.variants import Forms
+from challenge.mpd.challenge_set import read_challenge_set
+from challenge.mpd.store import prepare_store
+from challenge.ranking.fill import fill
+from challenge.ranking.rank import Order, blended_order, learned_order, rank_queries
+from challenge.ranking.ranker import Ranker
+from challenge.sources.popularity import PopularityGenerator
+from challenge.sources.registry import SourcesConfig, SourceSet
+from challenge.split.split import SplitKind, split_holdout
+from challenge.types import LIST_LENGTH
+from challenge.workflows.fill import saved_embedder
+from challenge.workflows.inputs import open_world
+from challenge.workflows.train import RANKER_FILE, answering_corpus, fit_all, fit_and_learn, new_embedder
+
+SYSTEMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "popularity": ("popularity",),
+    "title": ("title",),
+    "knn": ("neighbours",),
+    "ials": ("factors",),
+    "lightgcn": ("lightgcn",),
+    "blend": (),
+    "full": (),
+}
+"""Systems with their only sources, none named means all; every one falls back on titles, then popularity."""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Several systems on the same held-out playlists.
+
+    Attributes:
+        cards: scores of each system.
+        best: the system with the greatest NDCG, which the others are tested against.
+        differences: category (or "all") → metric → what the best has over a system, by system.
+    """
+
+    cards: dict[str, Scorecard]
+    best: str
+    differences: dict[str, dict[str, dict[str, PairedDifference]]]
+
+
+def compare(
+    mpd: Path,
+    config: RunConfig,
+    *,
+    systems: Sequence[str] = tuple(SYSTEMS),
+    challenge: Path | None = None,
+    answers: Path | None = None,
+    kind: SplitKind = "tuning",
+    fold: int = 0,
+    per_category: int = 1000,
+    models: Path | None = None,
+    cache: Path | None = None,
+) -> Comparison:
+    """Train and score the systems on a challenge with known answers, or on a split of the MPD.
+
+    Args:
+        mpd: the MPD.
+        config: settings of the sources and the ranker.
+        systems: some of :data:`SYSTEMS`.
+        challenge: with ``answers``, the challenge to score on; alone, whose lengths the split follows.
+        answers: held-out tracks of the challenge.
+        kind: the split to draw where no answers are given.
+        fold: number of the tuning split.
+        per_category: playlists to hold out in each category.
+        models: folder of models that a run trained for this challenge, instead of training them anew.
+        cache: where prepared data is kept.
+
+    Raises:
+        ConfigError: an unknown system.
+        InputError: a file is missing or not in the official format.
+    """
+    unknown = [name for name in systems if name not in SYSTEMS]
+    if unknown or not systems:
+        raise ConfigError(f"system {unknown or 'none'}: expected some of {', '.join(SYSTEMS)}")
+    if challenge is not None and answers is not None:
+        world = open_world(mpd, challenge, cache=cache)
+        corpus, truth = world.corpus, read_answers(answers)
+        holdout = holdout_of_answers(truth, corpus)
+    else:
+        lengths = read_challenge_set(challenge) if challenge is not None else None
+        split = split_holdout(
+            prepare_store(mpd, cache_dir=cache),
+            seed=config.seed,
+            per_category=per_category,
+            challenge_set=lengths,
+            kind=kind,
+            fold=fold,
+        )
+        corpus, holdout = split.corpus(), split.holdout
+        truth = answers_of(corpus, holdout)
+    return compare_on(corpus, holdout, truth, config, systems, models=models)
+
+
+def compare_on(
+    corpus: Corpus,
+    holdout: Interactions,
+    truth: Answers,
+    config: RunConfig,
+    systems: Sequence[str],
+    *,
+    models: Path | None = None,
+) -> Comparison:
+    """Score the systems on one corpus whose queries' held-out tracks are known.
+
+    They are trained here unless ``models`` names a folder of models trained on this very corpus.
+    """
+    with TemporaryDirectory(prefix="challenge-") as folder:
+        if models is None:
+            models = Path(folder)
+            needed = replace(
+                config,
+                sources=_needed(config, systems),
+                ranking="learned" if "full" in systems else "blend",
+            )
+            sources, _ = fit_and_learn(corpus, needed, models, new_embedder(needed))
+        else:
+            needed = replace(config, sources=_needed(config, systems))
+            sources = fit_all(answering_corpus(corpus, config), needed, saved_embedder(config, models))
+        scores = {}
+        for name in systems:
+            progress.message(f"system {name}")
+            chosen = only(sources, SYSTEMS[name])
+            order = _order(name, chosen, config, models)
+            lists = fill(chosen, rank_queries(chosen, order, total=len(corpus.queries)))
+            values = evaluate(lists.track, holdout, corpus.catalog.track_artist, Forms())
+            labels = tuple(category.value for category in corpus.queries.categories)
+            scores[name] = PlaylistScores(corpus.queries.pid, labels, values)
+    return _compared(scores, make_signature(Forms(), truth, seed=config.seed), config.seed)
+
+
+def _needed(config: RunConfig, systems: Sequence[str]) -> SourcesConfig:
+    """Leave out the sources that none of the systems asks."""
+    asked = [SYSTEMS[name] for name in systems]
+    if not all(asked):
+        return config.sources
+    wanted = {source for names in asked for source in names}
+    _require_in_use(wanted, config.sources.names)
+    return replace(config.sources, names=tuple(name for name in config.sources.names if name in wanted))
+
+
+def _require_in_use(wanted: set[str], names: Sequence[str]) -> None:
+    missing = wanted.difference(names)
+    if missing:
+        raise ConfigError(f"sources: {', '.join(sorted(missing))} not in use; add to sources.names")
+
+
+def _compared(scores: dict[str, PlaylistScores], signature: str, seed: int) -> Comparison:
+    cards = {name: make_scorecard(each, signature, seed=seed) for name, each in scores.items()}
+    best = max(cards, key=lambda name: cards[name].overall.ndcg.mean)
+    differences = {
+        name: compare_paired(each, scores[best], seed=seed) for name, each in scores.items() if name != best
+    }
+    return Comparison(cards, best, differences)
+
+
+def only(sources: SourceSet, names: Sequence[str]) -> SourceSet:
+    """Keep the named sources of a set; all of them where none is named.
+
+    Raises:
+        ConfigError: a named source is not in the set.
+    """
+    _require_in_use(set(names), sources.names)
+    kept = [generator for generator in sources.generators if not names or generator.name in names]
+    if len(kept) == 1 and isinstance(kept[0], PopularityGenerator):
+        kept = [replace(kept[0], depth=LIST_LENGTH)]  # nothing but popularity, so no title helps out
+    return replace(sources, generators=tuple(kept))
+
+
+def _order(name: str, sources: SourceSet, config: RunConfig, folder: Path) -> Order:
+    if name == "full":
+        return learned_order(sources, Ranker.load(folder / RANKER_FILE))
+    return blended_order(sources, config.blend.weights(sources.names))
+
+
+def holdout_of_answers(answers: Answers, corpus: Corpus) -> Interactions:
+    """Held-out tracks of the corpus's queries as dense indices; -1 for a track that it does not know.
+
+    Raises:
+        FormatError: a query has no answer.
+    """
+    place = {pid: row for row, pid in enumerate(answers.pid.tolist())}
+    missing = [pid for pid in corpus.queries.pid.tolist() if pid not in place]
+    if missing:
+        raise FormatError(
+            f"answers: {len(missing):,} playlists of the challenge have none, such as {missing[0]}"
+        )
+    tracks = corpus.catalog.tracks.index_of(answers.track_ids)
+    held_out = Interactions(answers.indptr, tracks, np.zeros_like(tracks))
+    return held_out.take([place[pid] for pid in corpus.queries.pid.tolist()])
+
+
+def answers_of(corpus: Corpus, holdout: Interactions) -> Answers:
+    """Answers of a split, as the scorer knows them."""
+    order = np.argsort(corpus.queries.pid, kind="stable")
+    rows = holdout.take(order)
+    tracks: Vocabulary = corpus.catalog.tracks
+    categories = tuple(corpus.queries.categories[i].value for i in order)
+    return Answers(corpus.queries.pid[order], categories, rows.indptr, tracks.ids[rows.track_index])

@@ -1,0 +1,48 @@
+"""Opens an MPD and a challenge set as one corpus."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from challenge import progress
+from challenge.data.dataset import Corpus
+from challenge.mpd.build_dataset import SeedReport, build_corpus, seed_report
+from challenge.mpd.challenge_set import ChallengeSet, read_challenge_set
+from challenge.mpd.store import Store, prepare_store
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """What a run works on.
+
+    Attributes:
+        store: the MPD.
+        challenge_set: the playlists to continue, as given.
+        corpus: both over one catalog.
+        seeds: how far the MPD knows the seeds.
+    """
+
+    store: Store
+    challenge_set: ChallengeSet
+    corpus: Corpus
+    seeds: SeedReport
+
+
+def open_world(mpd: Path, challenge: Path, *, cache: Path | None = None) -> World:
+    """Read the challenge set, and the MPD or its store where it was read before.
+
+    Raises:
+        MissingInputError: a file is not there.
+        FormatError: a file is not in the official format.
+        ResourceError: the disk is full.
+    """
+    challenge_set = read_challenge_set(challenge)
+    store = prepare_store(mpd, cache_dir=cache)
+    seeds = seed_report(store.catalog, challenge_set)
+    if seeds.unknown_seeds:
+        progress.message(
+            f"{seeds.unknown_seeds:,} of {seeds.seeds:,} seeds are in no playlist of this MPD; "
+            "their artists and albums still count"
+        )
+    return World(store, challenge_set, build_corpus(store, challenge_set), seeds)

@@ -1,0 +1,66 @@
+"""The stage that reads an MPD into a store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from challenge.artifacts import measure
+from challenge.mpd.store import default_cache_dir, is_store, prepare_store
+
+
+@dataclass(frozen=True)
+class PreparedStore:
+    """The store of an MPD and what it cost.
+
+    Attributes:
+        store: its folder.
+        made: whether it was made now; otherwise it was there already.
+        counts: playlists, rows, tracks, artists, albums and titles.
+        slices: how many slices were read.
+        json_bytes: bytes of their JSON.
+        store_bytes: bytes of the store.
+        content_hash: SHA-256 that stands for the slices' content.
+        seconds: time it took, in seconds.
+        peak_bytes: peak of resident memory, worker processes included.
+    """
+
+    store: Path
+    made: bool
+    counts: dict[str, int]
+    slices: int
+    json_bytes: int
+    store_bytes: int
+    content_hash: str
+    seconds: float
+    peak_bytes: int
+
+
+def prepare(mpd: Path, *, cache: Path | None = None) -> PreparedStore:
+    """Make the store of ``mpd``, or open the one that was made before.
+
+    Args:
+        mpd: the official zip, an unpacked folder, or any part of the slices; or a store.
+        cache: where stores are kept.
+
+    Raises:
+        MissingInputError: nothing there, or no slices in it.
+        FormatError: damaged, or not in the official format.
+        ResourceError: the disk is full, or a worker was killed.
+    """
+    folder = cache or default_cache_dir()
+    before = {path for path in (mpd, *folder.glob("mpd-*")) if is_store(path)}
+    with measure() as cost:
+        store = prepare_store(mpd, cache_dir=folder)
+    manifest = store.manifest
+    return PreparedStore(
+        store=store.path,
+        made=store.path not in before,
+        counts=dict(manifest["counts"]),
+        slices=len(manifest["slices"]),
+        json_bytes=manifest["json_bytes"],
+        store_bytes=sum(manifest["files"].values()),
+        content_hash=store.content_hash,
+        seconds=cost.seconds,
+        peak_bytes=cost.peak_bytes,
+    )

@@ -1,0 +1,89 @@
+"""The stage that scores a submission file: load answers and artists, then score."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from challenge import progress
+from challenge.evaluation.evaluate import score_submission
+from challenge.evaluation.ground_truth import read_answers
+from challenge.evaluation.scorecard import PlaylistScores, Scorecard
+from challenge.evaluation.significance import RESAMPLES
+from challenge.evaluation.variants import Forms
+from challenge.mpd.challenge_set import read_challenge_set
+from challenge.submission.csv_format import read_submission
+from challenge.workflows.catalog_source import MANIFEST_NAME, CatalogSource, find_catalog
+
+SCORECARD_NAME: Final = "scorecard.json"
+NO_ARTISTS: Final = (
+    "no store of the MPD at hand, so the artists of tracks are unknown: R-precision counts tracks only, "
+    "and is lower than in the leaderboard's form; name --store or --mpd"
+)
+
+
+def score(
+    submission: Path,
+    answers: Path,
+    *,
+    store: Path | None = None,
+    mpd: Path | None = None,
+    challenge: Path | None = None,
+    forms: Forms | None = None,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> tuple[Scorecard, PlaylistScores]:
+    """Score ``submission`` against ``answers``.
+
+    Args:
+        submission: .csv or .csv.gz file.
+        answers: JSON of pid → category and held-out tracks.
+        store: store of the MPD, for the tracks' artists.
+        mpd: the MPD itself, where there is no store yet.
+        challenge: challenge set, for the artists of tracks that only its seeds name.
+        forms: forms of the metrics; the leaderboard's unless given.
+        seed: seed of the bootstrap.
+        resamples: how many times the bootstrap draws.
+
+    Raises:
+        MissingInputError: a file is not there.
+        FormatError: answers or store are not what they should be.
+        InvalidSubmissionError: the submission is broken or incomplete.
+    """
+    held_out, lists = read_answers(answers), read_submission(submission)
+    forms = forms or Forms()
+    source = _artists(submission, store, mpd, challenge) if forms.needs_artists else None
+    card, scores = score_submission(
+        lists,
+        held_out,
+        artist_of=None if source is None else source.artist_of,
+        forms=forms,
+        seed=seed,
+        resamples=resamples,
+    )
+    if source is None and forms.needs_artists:
+        card = replace(card, notes=(*card.notes, NO_ARTISTS))
+    return card, scores
+
+
+def save_beside(submission: Path, card: Scorecard) -> Path | None:
+    """Write ``scorecard.json`` beside a submission that lies in the folder of a run; return its path."""
+    path = submission.parent / SCORECARD_NAME
+    if not (submission.parent / MANIFEST_NAME).exists():
+        return None
+    try:
+        card.save(path)
+    except PermissionError:
+        progress.message(f"Note: {path} cannot be written, so the scorecard is not kept")
+        return None
+    return path
+
+
+def _artists(
+    submission: Path, store: Path | None, mpd: Path | None, challenge: Path | None
+) -> CatalogSource | None:
+    source = find_catalog(submission, store=store, mpd=mpd)
+    if source is None or challenge is None:
+        return source
+    return source.with_seeds(read_challenge_set(challenge))

@@ -1,0 +1,116 @@
+"""The stage that holds out a challenge from an MPD and writes it in the official formats."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from challenge.artifacts import RunManifest, file_hash
+from challenge.mpd.challenge_set import ChallengeSet, read_challenge_set
+from challenge.mpd.store import Store, prepare_store
+from challenge.split.files import write_split
+from challenge.split.split import Split, SplitKind, split_holdout
+from challenge.types import Category
+
+MANIFEST_NAME: Final = "manifest.json"
+
+
+@dataclass(frozen=True)
+class SplitOptions:
+    """How to hold out a challenge.
+
+    Attributes:
+        kind: the final split, or one for tuning, which lacks the final one's playlists altogether.
+        fold: number of the tuning split, from 0.
+        seed: decides every choice.
+        per_category: playlists in each category; fewer are taken of a small MPD.
+    """
+
+    kind: SplitKind = "tuning"
+    fold: int = 0
+    seed: int = 0
+    per_category: int = 1000
+
+
+@dataclass(frozen=True)
+class SplitFiles:
+    """What was written.
+
+    Attributes:
+        mpd, challenge_set, answers: the files, in the official formats.
+        options: how it was held out.
+        train_playlists, train_rows: what is left for training.
+        playlists: held-out playlists of each category.
+        seeds, holdouts: their given and their held-out tracks.
+    """
+
+    mpd: Path
+    challenge_set: Path
+    answers: Path
+    options: SplitOptions
+    train_playlists: int
+    train_rows: int
+    playlists: dict[Category, int]
+    seeds: int
+    holdouts: int
+
+
+def split(
+    mpd: Path,
+    output: Path,
+    options: SplitOptions | None = None,
+    *,
+    challenge: Path | None = None,
+    cache: Path | None = None,
+) -> SplitFiles:
+    """Hold out a challenge from ``mpd``; write it, the training data and the answers into ``output``.
+
+    ``output/manifest.json`` tells how it came about, with the hash of each file.
+
+    Args:
+        mpd: the official zip, an unpacked folder, or any part of the slices.
+        output: folder for mpd.zip, challenge_set.json and answers.json.
+        options: what to hold out.
+        challenge: a challenge set whose playlist lengths to follow.
+        cache: where stores are kept.
+
+    Raises:
+        MissingInputError: a file is not there, or no playlist can be held out.
+        FormatError: an input is not in the official format.
+        ConfigError: an option is out of range.
+        ResourceError: the disk is full.
+    """
+    options = options or SplitOptions()
+    followed = None if challenge is None else read_challenge_set(challenge)
+    store = prepare_store(mpd, cache_dir=cache)
+    manifest = RunManifest(config=asdict(options), seed=options.seed, inputs=_inputs(store, followed))
+    with manifest.stage("split"):
+        held_out = split_holdout(store, challenge_set=followed, **asdict(options))
+    with manifest.stage("write"):
+        paths = write_split(held_out, output)
+    files = _files(held_out, options, paths)
+    hashes = {path.name: file_hash(path) for path in paths.values()}
+    manifest.results = {"store": str(store.path), "files": hashes, "playlists": files.playlists}
+    manifest.save(output / MANIFEST_NAME)
+    return files
+
+
+def _inputs(store: Store, challenge_set: ChallengeSet | None) -> dict[str, str]:
+    followed = {} if challenge_set is None else {"challenge_set": challenge_set.md5}
+    return {"mpd": store.content_hash, **followed}
+
+
+def _files(held_out: Split, options: SplitOptions, paths: dict[str, Path]) -> SplitFiles:
+    counts = Counter(held_out.queries.categories)
+    lengths = held_out.source.playlists.interactions.lengths
+    return SplitFiles(
+        **paths,
+        options=options,
+        train_playlists=len(held_out.train_rows),
+        train_rows=int(lengths[held_out.train_rows].sum()),
+        playlists={category: counts[category] for category in Category},
+        seeds=int(held_out.queries.seeds.lengths.sum()),
+        holdouts=int(held_out.holdout.lengths.sum()),
+    )

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from small_submissions import uri
+
+from challenge.errors import FormatError, MissingInputError
+from challenge.evaluation.ground_truth import read_answers
+
+ANSWERS = {
+    "9": {"category": "first_5", "holdout": [uri(3), uri(1), uri(3)]},
+    "7": {"category": "title_only", "holdout": [uri(2)]},
+}
+
+
+def write(folder, value) -> object:
+    path = folder / "answers.json"
+    path.write_text(value if isinstance(value, str) else json.dumps(value))
+    return path
+
+
+def test_playlists_come_in_order_of_pid(tmp_path):
+    answers = read_answers(write(tmp_path, ANSWERS))
+    assert answers.pid.tolist() == [7, 9]
+    assert answers.categories == ("title_only", "first_5")
+    assert answers.indptr.tolist() == [0, 1, 4]
+    assert answers.track_ids.tolist() == [uri(n)[14:].encode() for n in (2, 3, 1, 3)]
+    assert len(answers) == 2
+
+
+def test_hash_depends_on_content_and_not_on_layout(tmp_path):
+    base = read_answers(write(tmp_path, ANSWERS)).content_hash
+    turned = {
+        "7": ANSWERS["7"],
+        "9": {"extra": 1, "category": "first_5", "holdout": [uri(1), uri(3)]},
+    }
+    assert read_answers(write(tmp_path, json.dumps(turned, indent=3))).content_hash == base
+    for change in (
+        {"category": "first_10", "holdout": [uri(2)]},
+        {"category": "title_only", "holdout": [uri(4)]},
+    ):
+        assert read_answers(write(tmp_path, ANSWERS | {"7": change})).content_hash != base
+    assert len(base) == 12
+
+
+def test_category_may_be_absent(tmp_path):
+    assert read_answers(write(tmp_path, {"7": {"holdout": [uri(1)]}})).categories == ("uncategorised",)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("{", "not answers"),
+        ("[]", "not answers"),
+        ({}, "no playlist in it"),
+        ({"x": {"holdout": [uri(1)]}}, "pid 'x' is not a whole number"),
+        ({"7": {"category": "first_5"}}, "holdout"),
+        ({"7": {"holdout": []}}, "playlist 7: nothing held out"),
+        ({"7": {"holdout": [uri(1), "spotify:local:a"]}}, r"playlist 7: holdout\[1\] is 'spotify:local:a'"),
+    ],
+)
+def test_other_files_are_refused(tmp_path, value, message):
+    with pytest.raises(FormatError, match=message) as caught:
+        read_answers(write(tmp_path, value))
+    assert "JSON object" in str(caught.value.hint)
+
+
+def test_nothing_there(tmp_path):
+    with pytest.raises(MissingInputError, match="no such file"):
+        read_answers(tmp_path / "none.json")
+    with pytest.raises(MissingInputError, match="cannot be read"):
+        read_answers(tmp_path)

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from small_submissions import World, playlist, write, write_world
+from typer.testing import CliRunner
+
+from challenge.cli.app import build_app
+from challenge.evaluation.scorecard import Scorecard
+from challenge.mpd.store import prepare_store
+from challenge.workflows import score as stage
+
+NDCG = 1 / (1 + 1 / math.log2(3))
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch) -> World:
+    monkeypatch.setenv("CHALLENGE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "200")
+    return write_world(tmp_path)
+
+
+def run(*arguments):
+    return CliRunner().invoke(build_app(), list(map(str, arguments)))
+
+
+def test_scores_with_the_artists_of_the_mpd(world):
+    # G = pop1 and jazz2; the list begins pop1 (hit), pop2 (missed, but its artist "pop" is in G).
+    card, scores = stage.score(world.submission, world.answers, mpd=world.mpd)
+    assert card.overall.r_precision.mean == pytest.approx(1.25 / 2)
+    assert card.overall.ndcg.mean == pytest.approx(NDCG)
+    assert card.overall.clicks.mean == 0
+    assert next(iter(card.by_category)) == "title_only"
+    assert len(scores.pid) == 10
+    assert card.notes == ()
+    with_seeds, _ = stage.score(world.submission, world.answers, mpd=world.mpd, challenge=world.challenge)
+    assert with_seeds == card
+
+
+def test_command_shows_a_table_with_intervals_and_signature(world):
+    result = run("score", world.submission, "--answers", world.answers, "--mpd", world.mpd)
+    assert result.exit_code == 0
+    last_row = next(line for line in result.stdout.splitlines() if line.startswith(("all", " all")))
+    assert last_row.split() == [
+        "all",
+        "10",
+        "0.6250",
+        "0.6250–0.6250",
+        *[f"{NDCG:.4f}"],
+        f"{NDCG:.4f}–{NDCG:.4f}",
+        "0.000",
+        "0.000–0.000",
+    ]
+    assert "signature r_precision:leaderboard|" in result.stdout
+    assert not (world.submission.parent / "scorecard.json").exists()
+
+
+def test_command_in_json_with_the_store_of_the_run(world):
+    store = prepare_store(world.mpd).path
+    (world.submission.parent / "manifest.json").write_text(json.dumps({"store": str(store)}))
+    result = run("score", world.submission, "--answers", world.answers, "--json")
+    value = json.loads(result.stdout)
+    assert value["r_precision"] == pytest.approx(0.625)
+    assert value["categories"]["first_5"]["playlists"] == 1
+    saved = Scorecard.load(world.submission.parent / "scorecard.json")
+    assert saved.to_dict() == value
+
+
+def test_without_artists_it_warns_and_counts_tracks_only(world):
+    result = run("score", world.submission, "--answers", world.answers, "--json")
+    assert json.loads(result.stdout)["r_precision"] == pytest.approx(0.5)
+    assert json.loads(result.stdout)["signature"].startswith("r_precision:tracks|")
+    assert "R-precision counts tracks only" in result.stderr
+
+
+def test_other_forms_and_scores_of_each_playlist(world, tmp_path):
+    table = tmp_path / "playlists.csv"
+    forms = ["--form", "r_precision=tracks", "--form", "ndcg=rules-page"]
+    result = run(
+        "score", world.submission, "--answers", world.answers, *forms, "--per-playlist", table, "--json"
+    )
+    assert json.loads(result.stdout)["ndcg"] == 1.0
+    assert "Note" not in result.stderr
+    assert table.read_text().splitlines()[1] == "1000,title_only,0.500000,1.000000,0"
+    wrong = run("score", world.submission, "--answers", world.answers, "--form", "ndcg=mine")
+    assert wrong.exit_code == 2
+    assert "ndcg=log-rank" in wrong.stderr
+
+
+def test_incomplete_submission_is_refused(world):
+    write(world.submission.parent, ["team_info,T,a@b.org", playlist(1000), playlist(1001)], "short.csv")
+    result = run("score", world.submission.parent / "short.csv", "--answers", world.answers)
+    assert result.exit_code == 4
+    assert "8 of the 10 playlists in the answers have no list: 1002, 1003" in result.stderr
+
+
+def test_a_run_folder_that_cannot_be_written_is_no_failure(world, monkeypatch):
+    (world.submission.parent / "manifest.json").write_text("{}")
+
+    def refuse(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(Scorecard, "save", refuse)
+    result = run("score", world.submission, "--answers", world.answers, "--mpd", world.mpd)
+    assert result.exit_code == 0
+    assert "the scorecard is not kept" in result.stderr

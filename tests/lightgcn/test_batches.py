@@ -1,0 +1,122 @@
+"""Batches put together on a device are the sampler's; parts cover a batch; prefetching changes nothing."""
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+from model.worlds import random_graph
+
+from challenge.lightgcn.batches import PreparedBatch, TensorBatch
+from challenge.lightgcn.config import LightGCNConfig, paper_config
+from challenge.lightgcn.device_sampling import DeviceSampler
+from challenge.lightgcn.model import Trainer
+from challenge.lightgcn.prefetch import Prefetcher
+from challenge.lightgcn.sampling import Sampler
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"masking": False}, {"blank": 0.5}, {"token_masking": 1.0}, {"positives": 1}, {"seed": 3}]
+)
+@pytest.mark.parametrize("tokens", [0, 5])
+def test_batches_of_a_device_are_those_of_the_sampler(changes, tokens):
+    graph = random_graph(60, 40, tokens=tokens)
+    sampler = Sampler(graph, LightGCNConfig(**{"batch_size": 25, "negatives": 30} | changes))
+    on_device = DeviceSampler(sampler, CPU)
+    for step in (0, 1, 2, 5):  # over the end of an epoch
+        wanted, found = TensorBatch.drawn(sampler, step, CPU), on_device.batch(step)
+        for name, value in vars(wanted).items():
+            assert value.equal(getattr(found, name)), name
+            assert value.dtype == getattr(found, name).dtype, name
+
+
+def test_parts_cover_a_batch_with_their_columns():
+    sampler = Sampler(random_graph(60, 40, tokens=5), LightGCNConfig(batch_size=50, negatives=7, blank=0.9))
+    batch = TensorBatch.drawn(sampler, 0, CPU)
+    prepared = PreparedBatch.of(batch, 8)
+    assert len(prepared.parts) > 3
+    rows, positives = [], []
+    for part, distinct, place in prepared.parts:
+        assert len(part.rows) <= 8
+        assert part.row_of_positive.max() < len(part.rows)
+        rows.append(part.rows[part.row_of_positive])
+        positives.append(distinct[place][: len(part.positives)])
+        assert distinct[place][len(part.positives) :].equal(batch.negatives)
+        assert (distinct.diff() > 0).all()
+    assert torch.cat(rows).equal(batch.rows[batch.row_of_positive])
+    assert torch.cat(positives).equal(batch.positives)
+    assert [part.batch for part in PreparedBatch.of(batch, None).parts] == [batch]
+
+
+def test_pairs_come_to_the_device_as_drawn():
+    sampler = Sampler(random_graph(60, 40), paper_config(batch_size=50))
+    drawn, batch = sampler.batch(4), TensorBatch.drawn(sampler, 4, CPU)
+    np.testing.assert_array_equal(batch.negatives, drawn.negatives)
+    np.testing.assert_array_equal(batch.rows[batch.row_of_positive], drawn.rows[drawn.row_of_positive])
+    assert len(batch.log_expected) == 0
+
+
+def test_prefetching_makes_each_step_once_and_before_it_is_asked_for():
+    made, ahead = [], threading.Event()
+
+    def make(step):
+        made.append(step)
+        if step == 2:
+            ahead.set()
+        return step * step
+
+    prefetcher = Prefetcher(make, ahead=2)
+    assert prefetcher.get(0) == 0
+    assert ahead.wait(timeout=30)
+    assert [prefetcher.get(step) for step in (1, 2, 3)] == [1, 4, 9]
+    assert prefetcher.get(40) == 1600  # as after resuming elsewhere
+    prefetcher.close()
+    assert sorted(made)[:4] == [0, 1, 2, 3]
+    assert len(made) == len(set(made))
+
+
+def test_prefetching_hands_errors_on():
+    def make(step):
+        raise ValueError(f"step {step}")
+
+    for ahead in (0, 2):
+        with pytest.raises(ValueError, match="step 1"):
+            Prefetcher(make, ahead=ahead).get(1)
+
+
+def test_draws_of_several_threads_are_those_of_one():
+    sampler = Sampler(random_graph(60, 40, tokens=5), LightGCNConfig(batch_size=20, negatives=30))
+    prefetcher = Prefetcher(lambda step: TensorBatch.drawn(sampler, step, CPU), ahead=4, threads=4)
+    alone = Sampler(sampler.graph, sampler.config)
+    for step in range(12):
+        found, wanted = prefetcher.get(step), alone.batch(step)
+        np.testing.assert_array_equal(found.positives, wanted.positives)
+        np.testing.assert_array_equal(found.hidden, wanted.hidden)
+    prefetcher.close()
+
+
+@pytest.mark.parametrize("name", ["whole", "in parts"])
+def test_a_step_the_way_of_a_gpu_is_that_of_a_cpu(name, monkeypatch):
+    graph = random_graph(80, 50, tokens=5)
+    config = LightGCNConfig(embedding_size=8, batch_size=30, negatives=20, positives=4, smoothing=1.0)
+    if name == "in parts":
+        monkeypatch.setattr("challenge.lightgcn.memory._ROWS_AT_ONCE", 7)
+    plain = Trainer(graph, config, CPU)
+
+    def drawn_ahead(sampler, device, rows_at_once):
+        on_device = DeviceSampler(sampler, device)
+        return Prefetcher(lambda step: PreparedBatch.of(on_device.batch(step), rows_at_once), ahead=3)
+
+    monkeypatch.setattr("challenge.lightgcn.model.prepared_batches", drawn_ahead)
+    ahead = Trainer(graph, config, CPU)
+    hiding = ahead._propagation._hiding
+    monkeypatch.setattr(hiding, "scales", lambda edges, rows: (rows, hiding._scales_on_device(edges, rows)))
+    # Scales of rows differ in the last bit, and Adam carries that on.
+    for step in range(5):
+        found, wanted = (trainer.step(step, learning_rate=0.01) for trainer in (ahead, plain))
+        torch.testing.assert_close(found, wanted, rtol=1e-6, atol=0.0)
+        for key, parameter in plain.parameters.items():
+            torch.testing.assert_close(ahead.parameters[key].grad, parameter.grad, atol=1e-5, rtol=1e-3)
+    ahead.release()

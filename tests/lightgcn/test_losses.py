@@ -1,0 +1,84 @@
+"""Losses against values computed on paper."""
+
+import math
+
+import pytest
+import torch
+
+from challenge.lightgcn import softmax_gradient
+from challenge.lightgcn.losses import bpr
+from challenge.lightgcn.softmax_gradient import Judged, softmax_loss
+
+
+def test_bpr_of_equal_logits_is_ln_2():
+    assert bpr(torch.zeros(3), torch.zeros(3)).item() == pytest.approx(math.log(2))
+
+
+def test_bpr_by_hand():
+    value = bpr(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 2.0])).item()
+    # -log sigmoid(1) = log(1 + e^-1), -log sigmoid(-2) = log(1 + e^2)
+    assert value == pytest.approx((math.log1p(math.exp(-1)) + math.log1p(math.exp(2))) / 2)
+
+
+def judged_by(of_row, at_positive, at_negative, log_expected):
+    return Judged(*(torch.tensor(part) for part in (of_row, at_positive, at_negative)), log_expected)
+
+
+def test_softmax_by_hand():
+    # Rows are unit vectors, so a column's entries are its logits: two positives, then two negatives.
+    logits = torch.tensor([[math.log(2.0), 9.0], [9.0, 0.0], [0.0, 0.0], [math.log(3.0), 0.0]])
+    # Two draws of probabilities 1/4 and 3/4: expected counts 1/2 and 3/2.
+    judged = judged_by([0, 1], [0, 1], [2, 3], torch.log(torch.tensor([0.5, 1.5])))
+    # Row 0: negatives weigh 1/.5 + 3/1.5 = 4; row 1: 1/.5 + 1/1.5 = 8/3.
+    first = -math.log(2 / (2 + 4))
+    second = -math.log(1 / (1 + 8 / 3))
+    value = softmax_loss(torch.eye(2), logits, None, judged).item()
+    assert value == pytest.approx((first + second) / 2, rel=1e-6)
+    # The same logits, partly as biases.
+    bias = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    assert softmax_loss(torch.eye(2), logits - bias[:, None], bias, judged).item() == pytest.approx(value)
+
+
+def test_softmax_gradient_is_probability_minus_one():
+    columns = torch.tensor([[0.3], [0.1], [-0.2]], requires_grad=True)
+    softmax_loss(torch.ones(1, 1), columns, None, judged_by([0], [0], [1, 2], torch.zeros(2))).backward()
+    weights = [math.exp(x) for x in (0.3, 0.1, -0.2)]
+    assert columns.grad[0].item() == pytest.approx(weights[0] / sum(weights) - 1, rel=1e-5)
+    assert columns.grad[2].item() == pytest.approx(weights[2] / sum(weights), rel=1e-5)
+
+
+@pytest.mark.parametrize("with_bias", [True, False])
+@pytest.mark.parametrize("table_bytes", [1, 4 * 6 * 7, 1 << 20])
+def test_closed_form_gradients_are_those_derived_automatically(with_bias, table_bytes, monkeypatch):
+    monkeypatch.setattr(softmax_gradient, "_TABLE_BYTES", table_bytes)
+    generator = torch.Generator().manual_seed(1)
+    rows, columns, bias = (torch.randn(*shape, generator=generator) for shape in ((20, 5), (9, 5), (9,)))
+    # Rows 2 and 19 have no positive, some columns occur several times, one both ways, one never.
+    judged = Judged(
+        of_row=torch.tensor([0, 0, 1, 3, 3, 3, *range(4, 19)]),
+        at_positive=torch.tensor([4, 4, 0, 1, 2, 4, *(i % 4 for i in range(15))]),
+        at_negative=torch.tensor([5, 6, 6, 4, 7, 5]),
+        log_expected=torch.randn(6, generator=generator),
+    )
+
+    def by_autograd(rows, columns, bias):
+        added = torch.zeros(9) if bias is None else bias
+        positive = (rows[judged.of_row] * columns[judged.at_positive]).sum(1) + added[judged.at_positive]
+        negative = rows @ columns[judged.at_negative].T + added[judged.at_negative]
+        normaliser = torch.logsumexp(negative - judged.log_expected, dim=1)[judged.of_row]
+        return (torch.logaddexp(normaliser, positive) - positive).mean()
+
+    found, expected = [], []
+    for loss, results in (
+        (lambda *leaves: softmax_loss(*leaves, judged), found),
+        (by_autograd, expected),
+    ):
+        leaves = [leaf.clone().requires_grad_() for leaf in (rows, columns)]
+        leaves.append(bias.clone().requires_grad_() if with_bias else None)
+        value = 3.0 * loss(*leaves)
+        value.backward()
+        results += [value.detach(), *(leaf.grad for leaf in leaves if leaf is not None)]
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+    for untouched in (found[1][2], found[1][19], found[2][8]):
+        assert not untouched.any()

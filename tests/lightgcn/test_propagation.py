@@ -1,0 +1,218 @@
+"""Propagation against the dense formula and against torch-geometric."""
+
+import numpy as np
+import pytest
+import torch
+from model.worlds import dense_propagation, random_graph
+
+from challenge.lightgcn.edge_masking import Hiding, mirror_edges
+from challenge.lightgcn.kernels import reference as kernels
+from challenge.lightgcn.propagation import Propagation, needed_passes
+
+
+def start(graph, size=6, seed=1):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(graph.n_rows, size)), rng.normal(size=(graph.n_columns, size))
+
+
+def apply(graph, rows, columns, weights, **options):
+    propagation = Propagation(graph, embedding_size=rows.shape[1], layer_weights=weights, **options)
+    out = torch.tensor(rows, dtype=torch.float32), torch.tensor(columns, dtype=torch.float32)
+    propagation.apply_(*out)
+    return [tensor.numpy() for tensor in out]
+
+
+@pytest.mark.parametrize("weights", [(1.0,), (0.5, 0.5), (0.25, 0.25, 0.25, 0.25), (0.0, 0.2, 0.5)])
+@pytest.mark.parametrize("options", [{}, {"tokens": 3}, {"tokens": 3, "smoothing": 5.0}])
+@pytest.mark.parametrize("kernel", ["embedding_bag", "compiled"])
+def test_equals_the_dense_formula(weights, options, kernel):
+    graph = random_graph(**options)
+    rows, columns = start(graph)
+    expected = dense_propagation(graph, rows, columns, weights)
+    for found, wanted in zip(apply(graph, rows, columns, weights, kernel=kernel), expected, strict=True):
+        np.testing.assert_allclose(found, wanted, atol=2e-6)
+
+
+@pytest.mark.parametrize("kernel", ["embedding_bag", "compiled"])
+def test_bf16_storage_is_close_to_the_dense_formula(kernel):
+    graph, weights = random_graph(), (0.25, 0.25, 0.25, 0.25)
+    rows, columns = start(graph)
+    expected = dense_propagation(graph, rows, columns, weights)
+    found = apply(graph, rows, columns, weights, storage="bf16", kernel=kernel)
+    for mine, wanted in zip(found, expected, strict=True):
+        # bf16 keeps 8 bits; three layers round three times.
+        np.testing.assert_allclose(mine, wanted, atol=3 * 2**-8 * np.abs(wanted).max())
+
+
+def test_isolated_nodes_keep_only_their_own_layer():
+    graph = random_graph()
+    rows, columns = start(graph)
+    found_rows, found_columns = apply(graph, rows, columns, (0.25,) * 4)
+    np.testing.assert_allclose(found_rows[-1], rows[-1] / 4, rtol=1e-6)
+    np.testing.assert_allclose(found_columns[0], columns[0] / 4, rtol=1e-6)
+
+
+def test_chunks_of_nodes_change_nothing(monkeypatch):
+    graph = random_graph()
+    rows, columns = start(graph)
+    whole = apply(graph, rows, columns, (0.25,) * 4)
+    monkeypatch.setattr("challenge.lightgcn.kernels.reference._CHUNK_BYTES", 4 * 6 * 5)
+    for mine, wanted in zip(apply(graph, rows, columns, (0.25,) * 4), whole, strict=True):
+        np.testing.assert_array_equal(mine, wanted)
+
+
+@pytest.mark.parametrize("kernel", ["embedding_bag", "compiled"])
+def test_hidden_edges_take_no_part_and_come_back(kernel):
+    graph, weights = random_graph(tokens=2, smoothing=3.0), (0.25,) * 4
+    rows, columns = start(graph)
+    hidden = np.array([0, 1, 5, 9, graph.n_edges - 1])
+    gone = np.zeros(graph.n_edges, bool)
+    gone[hidden] = True
+    fewer = graph.without_edges(gone)
+    # The columns' degrees are counted with the hidden edges.
+    fewer = type(fewer)(**{**vars(fewer), "column_scale": graph.column_scale})
+    expected = dense_propagation(fewer, rows, columns, weights)
+    propagation = Propagation(graph, embedding_size=6, layer_weights=weights, maskable=True, kernel=kernel)
+    propagation.hide(torch.from_numpy(hidden))
+    out = torch.tensor(rows, dtype=torch.float32), torch.tensor(columns, dtype=torch.float32)
+    propagation.apply_(*out)
+    for found, wanted in zip(out, expected, strict=True):
+        np.testing.assert_allclose(found.numpy(), wanted, atol=2e-6)
+    propagation.show_all()
+    again = torch.tensor(rows, dtype=torch.float32), torch.tensor(columns, dtype=torch.float32)
+    propagation.apply_(*again)
+    for found, wanted in zip(again, apply(graph, rows, columns, weights, kernel=kernel), strict=True):
+        np.testing.assert_array_equal(found.numpy(), wanted)
+
+
+def test_backward_is_the_same_call():
+    graph, weights = random_graph(smoothing=1.0), (0.25,) * 4
+    rows, columns = start(graph)
+    normalised = torch.tensor(graph.normalised_matrix().toarray())
+    leaves = [torch.tensor(x, requires_grad=True) for x in (rows, columns)]
+    z_rows, z_columns = leaves
+    total_rows, total_columns = z_rows / 4, z_columns / 4
+    for _ in range(3):
+        z_rows, z_columns = normalised @ z_columns, normalised.T @ z_rows
+        total_rows, total_columns = total_rows + z_rows / 4, total_columns + z_columns / 4
+    (total_rows.sin().sum() + total_columns.square().sum()).backward()
+    gradients = total_rows.detach().cos().numpy(), 2 * total_columns.detach().numpy()
+    for found, leaf in zip(apply(graph, *gradients, weights), leaves, strict=True):
+        np.testing.assert_allclose(found, leaf.grad.numpy(), atol=5e-6)
+
+
+def test_mirror_leads_to_the_same_edge():
+    graph = random_graph()
+    place = mirror_edges(graph)
+    row_of = np.repeat(np.arange(graph.n_rows), np.diff(graph.row_indptr))
+    column_of = np.repeat(np.arange(graph.n_columns), np.diff(graph.column_indptr))
+    np.testing.assert_array_equal(graph.column_indices[place], row_of)
+    np.testing.assert_array_equal(column_of[place], graph.row_indices)
+
+
+def test_products_with_the_adjacency():
+    graph = random_graph(smoothing=2.0)
+    rows, columns = start(graph, size=9)
+    propagation = Propagation(graph, embedding_size=4, layer_weights=(0.5, 0.5))
+    normalised = graph.normalised_matrix().toarray()
+    found = propagation.rows_from(torch.tensor(columns, dtype=torch.float32))
+    np.testing.assert_allclose(found.numpy(), normalised @ columns, atol=2e-6)
+    found = propagation.columns_from(torch.tensor(rows, dtype=torch.float32))
+    np.testing.assert_allclose(found.numpy(), normalised.T @ rows, atol=2e-6)
+
+
+@pytest.mark.parametrize("layers", [0, 1, 3])
+def test_agrees_with_torch_geometric(layers):
+    from torch_geometric.nn import LightGCN
+
+    graph = random_graph()
+    rows, columns = start(graph)
+    reference = LightGCN(graph.n_rows + graph.n_columns, rows.shape[1], layers)
+    with torch.no_grad():
+        reference.embedding.weight.copy_(torch.tensor(np.vstack([rows, columns])))
+    row_of = np.repeat(np.arange(graph.n_rows), np.diff(graph.row_indptr))
+    edges = torch.tensor(np.stack([row_of, graph.row_indices + graph.n_rows]))
+    wanted = reference.get_embedding(torch.cat([edges, edges.flip(0)], 1)).detach().numpy()
+    found = np.vstack(apply(graph, rows, columns, (1 / (layers + 1),) * (layers + 1)))
+    np.testing.assert_allclose(found, wanted, atol=2e-6)
+
+
+def test_compiled_rounding_to_bf16_is_that_of_torch():
+    from challenge.lightgcn.kernels.cpu import CompiledKernel
+
+    values = torch.randn(500, 8) * torch.logspace(-20, 20, 500)[:, None]
+    source = values.bfloat16()
+    kernel = CompiledKernel(
+        np.arange(501),
+        np.arange(500, dtype=np.int32),
+        np.full(500, 3.0, np.float32),
+        embedding_size=8,
+        storage=torch.bfloat16,
+        maskable=False,
+    )
+    total, following = torch.zeros(500, 8), torch.empty(500, 8, dtype=torch.bfloat16)
+    kernel.apply(source, total, following, 0.5)
+    torch.testing.assert_close(total, source.float() * 1.5)
+    torch.testing.assert_close(following, (source.float() * 9).bfloat16(), rtol=0, atol=0)
+
+
+def test_large_graphs_on_a_cpu_use_the_compiled_kernel():
+    def name(n_edges, device):
+        size = {"embedding_size": 8, "storage": torch.float32}
+        return kernels.choose_kernel(n_edges, torch.device(device), **size)[0]
+
+    assert name(10_000_000, "cpu") == "compiled"
+    assert name(1_000, "cpu") == "embedding_bag"
+    assert name(10_000_000, "cuda") != "compiled"
+
+
+def test_without_triton_a_gpu_uses_embedding_bag(monkeypatch):
+    monkeypatch.setattr(kernels, "find_spec", lambda name: None)
+    choice = kernels.choose_kernel(10, torch.device("cuda"), embedding_size=8, storage=torch.float32)
+    assert choice == ("embedding_bag", "triton is not installed")
+
+
+@pytest.mark.parametrize(
+    "weights", [(0.0, 1.0), (0.5, 0.5), (0.0, 0.5, 0.5), (0.2, 0.0, 0.3, 0.1), (0.1, 0.9, 0.0)]
+)
+def test_passes_left_out_change_nothing(weights):
+    graph = random_graph(tokens=3, smoothing=2.0)
+    rows, columns = start(graph)
+    propagation = Propagation(graph, embedding_size=6, layer_weights=weights)
+
+    def run(rows, columns, **options):
+        out = torch.tensor(rows, dtype=torch.float32), torch.tensor(columns, dtype=torch.float32)
+        propagation.apply_(*out, **options)
+        return [tensor.numpy() for tensor in out]
+
+    nothing = np.zeros_like(rows)
+    for found, wanted in zip(run(nothing, columns, rows_are_zero=True), run(nothing, columns), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_array_equal(run(rows, columns, columns_only=True)[1], run(rows, columns)[1])
+
+
+def test_two_layers_without_row_embeddings_take_five_passes_of_eight():
+    weights = (0.0, 0.5, 0.5)
+    assert needed_passes(weights, rows_are_zero=True) == [(True, False), (False, True)]
+    assert needed_passes(weights, columns_only=True) == [(True, True), (False, True)]
+    assert needed_passes(weights) == [(True, True), (True, True)]
+    # A last layer that does not count is not computed, nor what only it would read.
+    assert needed_passes((0.5, 0.5, 0.0), columns_only=True) == [(False, True), (False, False)]
+
+
+def test_scales_without_hidden_edges_are_the_same_as_a_gpu_computes_them():
+    graph = random_graph(40, 30, tokens=4, smoothing=3.0)
+    hiding = Hiding(graph, torch.device("cpu"))
+    rng = np.random.default_rng(5)
+    gone = rng.random(graph.n_edges) < 0.4
+    gone[graph.row_indptr[7] : graph.row_indptr[8]] = True  # a row that loses all
+    gone[graph.row_indptr[9] : graph.row_indptr[10]] = False  # and one that loses none
+    edges, rows = torch.from_numpy(np.flatnonzero(gone)), torch.arange(graph.n_rows)
+    wanted = graph.without_edges(gone).row_scale
+    found_rows, found = hiding.scales(edges, rows)
+    np.testing.assert_allclose(found, wanted[found_rows], rtol=1e-6)
+    assert set(np.setdiff1d(rows, found_rows)) >= {9, graph.n_rows - 1}
+    np.testing.assert_allclose(hiding._scales_on_device(edges, rows), wanted, rtol=1e-6)
+    assert hiding._scales_on_device(edges, rows)[7] == 0
+    assert hiding._scales_on_device(edges[:0], rows).equal(hiding.row_scale)
+    np.testing.assert_array_equal(hiding.rows_of(edges), found_rows)

@@ -1,0 +1,114 @@
+"""Batches hold what they should: real edges, real non-edges, and the same ones whenever drawn again."""
+
+import numpy as np
+import pytest
+from model.worlds import random_graph
+
+from challenge.lightgcn.config import LightGCNConfig, paper_config
+from challenge.lightgcn.sampling import Sampler, has_edge, track_edge_counts
+
+
+def edges(graph):
+    return set(zip(*graph.matrix().nonzero(), strict=True))
+
+
+@pytest.fixture
+def graph():
+    return random_graph(40, 30, tokens=4)
+
+
+def test_has_edge_agrees_with_the_matrix(graph):
+    rows, columns = (grid.ravel() for grid in np.mgrid[0:40, 0:30])
+    np.testing.assert_array_equal(has_edge(graph, rows, columns), graph.matrix().toarray().ravel() == 1)
+
+
+def test_track_edges_are_counted_without_tokens(graph):
+    np.testing.assert_array_equal(track_edge_counts(graph), graph.matrix().toarray()[:, :26].sum(1))
+
+
+def test_pairs_are_edges_with_tracks_that_are_none(graph):
+    sampler = Sampler(graph, paper_config(batch_size=500))
+    batch = sampler.batch(3)
+    rows = batch.rows[batch.row_of_positive]
+    assert has_edge(graph, rows, batch.positives).all()
+    assert not has_edge(graph, rows, batch.negatives).any()
+    assert batch.positives.max() < 26
+    assert batch.negatives.max() < 26
+    assert len(batch.hidden) == 0
+
+
+def test_an_epoch_visits_each_row_once(graph):
+    sampler = Sampler(graph, LightGCNConfig(batch_size=7))
+    rows = np.concatenate([sampler.batch(step).rows for step in range(sampler.steps_per_epoch)])
+    assert sorted(rows) == np.flatnonzero(track_edge_counts(graph) >= 2).tolist()
+    following = np.concatenate(
+        [sampler.batch(sampler.steps_per_epoch + step).rows for step in range(sampler.steps_per_epoch)]
+    )
+    assert sorted(following) == sorted(rows)
+    assert following.tolist() != rows.tolist()
+
+
+def test_masked_batches_predict_only_what_they_hide(graph):
+    batch = Sampler(graph, LightGCNConfig(batch_size=40, token_masking=0.5)).batch(0)
+    row_of = np.searchsorted(graph.row_indptr, batch.hidden, side="right") - 1
+    hidden = set(zip(row_of, graph.row_indices[batch.hidden], strict=True))
+    predicted = set(zip(batch.rows[batch.row_of_positive], batch.positives, strict=True))
+    assert predicted
+    assert predicted <= hidden
+    assert hidden <= edges(graph)
+    assert any(column >= 26 for _, column in hidden)
+    assert (np.diff(batch.hidden) > 0).all()
+
+
+def test_masks_leave_few_or_many_tracks_titles_only_and_titles_none():
+    graph = random_graph(400, 300, density=0.5, tokens=4)
+
+    def kept(**changes):
+        config = LightGCNConfig(
+            **{"batch_size": 400, "short_share": 0.0, "blank": 0.0, "token_masking": 0.0} | changes
+        )
+        batch = Sampler(graph, config).batch(0)
+        gone = np.zeros(graph.n_edges, bool)
+        gone[batch.hidden] = True
+        left = graph.without_edges(gone).matrix().toarray()
+        return left[:-1, :296].sum(1), left[:-1, 296:].sum()
+
+    counts, token_edges = kept()
+    assert token_edges == graph.matrix().toarray()[:, 296:].sum()
+    assert np.median(counts) == pytest.approx(148 / 2, rel=0.15)
+    assert np.median(kept(short_share=1.0)[0]) == pytest.approx(148**0.5, rel=0.3)
+    assert (kept(blank=1.0)[0] == 0).all()
+    assert kept(token_masking=1.0)[1] == 0
+
+
+def test_positives_of_a_row_are_thinned_out():
+    graph = random_graph(30, 400, density=0.9)
+    few = Sampler(graph, LightGCNConfig(batch_size=30, masking=False, positives=10)).batch(0)
+    assert len(few.positives) / len(few.rows) == pytest.approx(10, rel=0.3)
+    whole = Sampler(graph, LightGCNConfig(batch_size=30, masking=False, positives=1000)).batch(0)
+    assert len(whole.positives) == graph.n_edges
+
+
+def test_negatives_follow_the_power_of_the_degree(graph):
+    sampler = Sampler(graph, LightGCNConfig(negatives=200_000, negative_power=1.0))
+    negatives = sampler.batch(0).negatives
+    degrees = graph.matrix().toarray()[:, :26].sum(0)
+    found = np.bincount(negatives, minlength=26) / len(negatives)
+    np.testing.assert_allclose(found, degrees / degrees.sum(), atol=0.005)
+    expected = np.log(len(negatives) * degrees[negatives[:5]] / degrees.sum())
+    np.testing.assert_allclose(sampler.log_expected(negatives)[:5], expected, rtol=1e-6)
+
+
+def test_a_step_can_be_drawn_again(graph):
+    config = LightGCNConfig(batch_size=7)
+    one, other = Sampler(graph, config), Sampler(graph, config)
+    one.batch(0)
+    for name in ("rows", "positives", "negatives", "hidden"):
+        np.testing.assert_array_equal(getattr(one.batch(9), name), getattr(other.batch(9), name))
+
+
+def test_batches_grow_with_the_rows():
+    automatic = LightGCNConfig()
+    sizes = [automatic.rows_per_batch(rows) for rows in (100, 16_000, 1_000_000)]
+    assert sizes == [256, 2000, 65_536]
+    assert LightGCNConfig(batch_size=7).rows_per_batch(1_000_000) == 7

@@ -1,0 +1,362 @@
+"""Compiled loops against plain Python, on random corpora."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+
+import numba
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from toy_dataset import Question, catalog_of, playlists_of, queries_of, random_corpus
+
+from challenge.data.dataset import Corpus
+from challenge.data.distinct import distinct
+from challenge.data.interactions import Interactions
+from challenge.errors import ResourceError
+from challenge.graph import BipartiteGraph
+from challenge.machine import Memory
+from challenge.sources import factors, least_squares
+from challenge.sources.base import QueryTile, best_tracks, query_tile
+from challenge.sources.cooccurrence import Cooccurrence
+from challenge.sources.ials import (
+    FactorsConfig,
+    Side,
+    estimate_memory,
+    factorise,
+    require_memory,
+    solve_side,
+)
+from challenge.sources.kernels import weighted_row_scores
+from challenge.sources.playlist_knn import PlaylistNeighbours
+from challenge.sources.postings import CorpusIndex, build_index
+from challenge.types import Category, FloatArray
+
+SEEDS = range(5)
+
+
+def rows_of(corpus: Corpus) -> list[list[int]]:
+    """Distinct tracks in order of every training playlist, then of every query."""
+    parts = (corpus.playlists.interactions, corpus.queries.seeds)
+    return [list(dict.fromkeys(part.row(i).tolist())) for part in parts for i in range(len(part))]
+
+
+def everything(index: CorpusIndex) -> QueryTile:
+    return query_tile(index, 0, index.n_queries)
+
+
+# -- the index -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_index_lists_every_entry_once_and_both_ways(seed: int) -> None:
+    corpus = random_corpus(seed)
+    index, rows = build_index(corpus), rows_of(corpus)
+    bounds = index.row_start.tolist()
+    assert [index.row_track[a:b].tolist() for a, b in pairwise(bounds)] == rows
+    for track in range(corpus.n_tracks):
+        holders = slice(int(index.track_start[track]), int(index.track_start[track + 1]))
+        expected = [(i, row.index(track)) for i, row in enumerate(rows) if track in row]
+        found = zip(index.track_row[holders].tolist(), index.track_place[holders].tolist(), strict=True)
+        assert list(found) == expected
+        assert index.popularity[track] == len(expected)
+    for artist in range(len(corpus.catalog.artists)):
+        own = [sum(corpus.catalog.track_artist[track] == artist for track in row) for row in rows]
+        assert index.artist_popularity[artist] == sum(own)
+    for album in range(len(corpus.catalog.albums)):
+        own = [sum(corpus.catalog.track_album[track] == album for track in row) for row in rows]
+        assert index.album_popularity[album] == sum(own)
+    assert (index.n_playlists, index.n_queries, index.n_tracks) == (25, 8, 30)
+    assert index.row_lengths.tolist() == [len(row) for row in rows]
+    for query in range(8):
+        assert index.seeds(query).tolist() == rows[25 + query]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_age_and_company_of_tracks(seed: int) -> None:
+    """Means over the training playlists only; playlist i was modified on day i."""
+    corpus = random_corpus(seed)
+    index, rows = build_index(corpus), rows_of(corpus)[:25]
+    for track in range(corpus.n_tracks):
+        holders = [i for i, row in enumerate(rows) if track in row]
+        age = np.mean([(24 - i) / 365.25 for i in holders]) if holders else 0
+        company = np.mean([len(rows[i]) for i in holders]) if holders else 0
+        assert index.track_age[track] == pytest.approx(age, rel=1e-5)
+        assert index.track_company[track] == pytest.approx(company, rel=1e-5)
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.integers(0, 5), max_size=8), max_size=6))
+def test_distinct_keeps_first_occurrences(rows: list[list[int]]) -> None:
+    found = distinct(Interactions.from_rows(rows), 9)
+    assert len(found) == len(rows)
+    for i, row in enumerate(rows):
+        assert found.row(i).tolist() == list(dict.fromkeys(row))
+        assert found.row_positions(i).tolist() == [row.index(track) for track in dict.fromkeys(row)]
+
+
+def test_tiles_count_inside_themselves() -> None:
+    corpus = random_corpus(1)
+    index = build_index(corpus)
+    tile = query_tile(index, 3, 6)
+    assert len(tile) == 3
+    assert tile.own_row.tolist() == [28, 29, 30]
+    seeds = [index.seeds(query).tolist() for query in (3, 4, 5)]
+    assert tile.seed_track.tolist() == [*seeds[0], *seeds[1], *seeds[2]]
+    assert tile.seed_query.tolist() == [0] * len(seeds[0]) + [1] * len(seeds[1]) + [2] * len(seeds[2])
+    assert len(query_tile(index, 4, 4)) == 0
+
+
+# -- playlist neighbours ---------------------------------------------------------------------------
+
+
+def plain_neighbours(corpus: Corpus, config: PlaylistNeighbours) -> np.ndarray:
+    rows, index = rows_of(corpus), build_index(corpus)
+    n_playlists = len(corpus.playlists)
+    weight = 1 / (np.maximum(index.popularity.astype(float) - 1, 0) ** config.popularity_damping + 1)
+    scores = np.zeros((len(corpus.queries), corpus.n_tracks))
+    for query in range(len(scores)):
+        own = n_playlists + query
+        similarity = np.array(
+            [
+                0
+                if row == own
+                else sum(weight[s] for s in rows[own] if s in tracks)
+                / max(len(tracks), 1) ** config.length_damping
+                for row, tracks in enumerate(rows)
+            ]
+        )
+        positive = np.sort(similarity[similarity > 0])[::-1]
+        if len(positive) == 0:
+            continue
+        least = positive[min(config.neighbours, len(positive)) - 1]
+        for row, value in enumerate(similarity):
+            if value > 0 and value >= least * (1 - 1e-6):
+                for track in rows[row]:
+                    scores[query, track] += (value / positive[0]) ** config.sharpness
+    return scores
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("neighbours", [1, 3, 1000])
+def test_neighbour_scores(seed: int, neighbours: int) -> None:
+    """Rows as similar as the last neighbour vote too, so the order of rows never decides."""
+    corpus = random_corpus(seed)
+    config = PlaylistNeighbours(neighbours=neighbours)
+    index = build_index(corpus)
+    scores = config.fit(index, corpus.queries).scores(everything(index))
+    assert scores.any()
+    np.testing.assert_allclose(scores, plain_neighbours(corpus, config), rtol=2e-4, atol=1e-5)
+
+
+def test_neighbour_scores_by_hand() -> None:
+    """Seeds 0 and 1, popularities 3 and 2 with the query's own row: weights 1/(2^.4 + 1) and 1/2."""
+    corpus = Corpus(
+        catalog_of(range(4)),
+        playlists_of([[0, 1, 2, 3], [0]], ["a", "b"]),
+        queries_of([Question(Category.FIRST_5, None, [0, 1])]),
+    )
+    index = build_index(corpus)
+    generator = PlaylistNeighbours(length_damping=0.5, sharpness=2.0).fit(index, corpus.queries)
+    first, second = (1 / (2**0.4 + 1) + 0.5) / 2, 1 / (2**0.4 + 1)
+    vote = (second / first) ** 2
+    np.testing.assert_allclose(generator.scores(everything(index))[0], [1 + vote, 1, 1, 1], rtol=1e-6)
+
+
+# -- co-occurrence ---------------------------------------------------------------------------------
+
+
+def plain_cooccurrence(corpus: Corpus, config: Cooccurrence) -> np.ndarray:
+    rows, index = rows_of(corpus), build_index(corpus)
+    popularity = index.popularity.astype(float)
+    scores = np.zeros((len(corpus.queries), corpus.n_tracks))
+    for query in range(len(scores)):
+        own = len(corpus.playlists) + query
+        for seed in rows[own]:
+            holders = [row for row, tracks in enumerate(rows) if seed in tracks]
+            step = -(-len(holders) // config.max_holders)
+            for row in holders[::step]:
+                if row != own:
+                    vote = step / (popularity[seed] + config.shrinkage) ** config.seed_damping
+                    scores[query, rows[row]] += vote / len(rows[row]) ** config.length_damping
+    return scores / (popularity + 1) ** config.track_damping
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("max_holders", [1, 3, 4, 2000])
+def test_cooccurrence_scores(seed: int, max_holders: int) -> None:
+    corpus = random_corpus(seed)
+    config, index = Cooccurrence(max_holders=max_holders), build_index(corpus)
+    assert index.popularity.max() > 8, "so that sampling has something to do"
+    scores = config.fit(index, corpus.queries).scores(everything(index))
+    assert scores.any()
+    np.testing.assert_allclose(scores, plain_cooccurrence(corpus, config), rtol=1e-4)
+
+
+# -- rows with weights and the best of them --------------------------------------------------------
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.lists(st.tuples(st.integers(0, 3), st.floats(0, 2, width=32)), max_size=5), max_size=4),
+    st.lists(st.lists(st.integers(0, 6), max_size=4), min_size=4, max_size=4),
+)
+def test_weighted_row_scores(entries: list[list[tuple[int, float]]], rows: list[list[int]]) -> None:
+    lists = Interactions.from_rows(rows)
+    flat = [entry for row in entries for entry in row]
+    scores = np.zeros((len(entries), 7), np.float32)
+    weighted_row_scores(
+        np.cumsum([0, *map(len, entries)]),
+        np.array([row for row, _ in flat], np.int32),
+        np.array([weight for _, weight in flat], np.float32),
+        lists.indptr,
+        lists.track_index,
+        scores,
+    )
+    expected = np.zeros((len(entries), 7))
+    for query, chosen in enumerate(entries):
+        for row, weight in chosen:
+            for track in rows[row]:
+                expected[query, track] += weight
+    np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-6)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.lists(st.sampled_from([-1.0, 0.0, 0.5, 1.0, 2.0, 3.5]), min_size=9, max_size=9),
+        min_size=1,
+        max_size=4,
+    ),
+    st.integers(1, 12),
+)
+def test_best_tracks_come_in_order_and_ties_by_index(rows: list[list[float]], limit: int) -> None:
+    best = best_tracks(np.array(rows, np.float32), limit)
+    assert best.shape == (len(rows), min(limit, 9))
+    for row, found in zip(rows, best.tolist(), strict=True):
+        order = sorted((i for i in range(9) if row[i] > 0), key=lambda i: (-row[i], i))[:limit]
+        assert found == order + [-1] * (best.shape[1] - len(order))
+
+
+# -- factors ---------------------------------------------------------------------------------------
+
+
+def random_matrix(seed: int, rows: int = 20, columns: int = 15) -> sp.csr_matrix:
+    dense = np.random.default_rng(seed).random((rows, columns)) < 0.25
+    dense[3] = False
+    return sp.csr_matrix(dense.astype(np.float32))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_solve_side_reaches_the_normal_equations(seed: int) -> None:
+    matrix, rng = random_matrix(seed), np.random.default_rng(seed)
+    fixed = rng.standard_normal((15, 5)).astype(np.float32)
+    config = FactorsConfig(embedding_size=5, confidence=4, regularisation=2)
+    solved = solve_side(matrix, Side(fixed.copy()), config, 40).factors()
+    gram = fixed.T @ fixed + 2 * np.eye(5, dtype=np.float32)
+    for row in range(20):
+        held = fixed[matrix[row].indices].astype(float)
+        expected = np.linalg.solve(gram + 4 * held.T @ held, 5 * held.sum(axis=0))
+        np.testing.assert_allclose(solved[row], expected, rtol=2e-3, atol=1e-4)
+    assert not solved[3].any(), "a row without entries is zero"
+
+
+@pytest.mark.parametrize("entries", [1, 2, 3])
+def test_as_many_steps_as_entries_are_exact(entries: int) -> None:
+    fixed = np.random.default_rng(entries).standard_normal((entries + 4, 8)).astype(np.float32)
+    matrix = sp.csr_matrix(
+        ([1.0] * entries, (np.zeros(entries, int), np.arange(entries))), shape=(1, len(fixed))
+    )
+    config = FactorsConfig(embedding_size=8, confidence=20, regularisation=0.1)
+    few, many = (solve_side(matrix, Side(fixed.copy()), config, steps).factors() for steps in (entries, 30))
+    np.testing.assert_allclose(few, many, rtol=1e-3, atol=1e-5)
+
+
+def test_rows_longer_than_the_copy_are_solved_alike() -> None:
+    rng, size = np.random.default_rng(0), least_squares.KEPT + 300
+    fixed = rng.standard_normal((size, 4)).astype(np.float32)
+    matrix = sp.csr_matrix(np.ones((1, size), np.float32))
+    solved = solve_side(matrix, Side(fixed.copy()), FactorsConfig(embedding_size=4), 12).factors()[0]
+    gram = (fixed.T @ fixed).astype(float)
+    expected = np.linalg.solve(21 * gram + 10 * np.eye(4), 21 * fixed.sum(axis=0, dtype=float))
+    np.testing.assert_allclose(solved, expected, rtol=1e-3, atol=1e-4)
+
+
+def loss(matrix: sp.csr_matrix, rows: FloatArray, columns: FloatArray, config: FactorsConfig) -> float:
+    """Hu, Koren and Volinsky's weighted squared error with its penalty."""
+    held = matrix.toarray()
+    error = (held - rows.astype(float) @ columns.T) ** 2 * (1 + config.confidence * held)
+    return float(error.sum() + config.regularisation * ((rows**2).sum() + (columns**2).sum()))
+
+
+def test_factorise_descends_and_ends_on_exact_rows() -> None:
+    matrix = random_matrix(5)
+    config = FactorsConfig(embedding_size=4, regularisation=0.5, iterations=1, cg_steps=4)
+    losses = []
+    for iterations in (1, 2, 4, 8):
+        rows, columns = factorise(matrix, replace(config, iterations=iterations))
+        losses.append(loss(matrix, rows, columns, config))
+    assert losses == sorted(losses, reverse=True)
+    gram = columns.T @ columns + 0.5 * np.eye(4)
+    for row in range(20):
+        held = columns[matrix[row].indices].astype(float)
+        expected = np.linalg.solve(gram + 20 * held.T @ held, 21 * held.sum(axis=0))
+        np.testing.assert_allclose(rows[row], expected, rtol=1e-2, atol=1e-3)
+
+
+def test_factors_that_would_not_fit_are_refused_with_what_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = BipartiteGraph.from_matrix(sp.csr_matrix(np.ones((300, 200), np.int8)))
+    config = FactorsConfig(embedding_size=128)
+    room = estimate_memory(graph, 128)
+    assert room == 4 * 128 * 500 + 16 * 60_000
+    monkeypatch.setattr(factors, "memory", lambda: Memory(room, room))
+    require_memory(graph, config)
+    monkeypatch.setattr(factors, "memory", lambda: Memory(room, room - 1))
+    with pytest.raises(ResourceError, match=r"300 playlists × 200 tracks .* 128 needs 0\.0 GB") as caught:
+        require_memory(graph, config)
+    assert "embedding_size = 64 under" in (caught.value.hint or "")
+    monkeypatch.setattr(factors, "memory", lambda: Memory(room, 1))
+    with pytest.raises(ResourceError) as caught:
+        require_memory(graph, config)
+    assert "more memory" in (caught.value.hint or "")
+
+
+def test_factorise_depends_on_the_seed_alone() -> None:
+    matrix, config = random_matrix(1), FactorsConfig(embedding_size=4, iterations=2)
+    first, second = factorise(matrix, config), factorise(matrix, config)
+    other = factorise(matrix, replace(config, seed=1))
+    assert (first[0] == second[0]).all()
+    assert (first[1] == second[1]).all()
+    assert (first[0] != other[0]).any()
+    assert factorise(sp.csr_matrix((0, 3), dtype=np.float32), config)[0].shape == (0, 4)
+
+
+# -- threads ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    yield
+    numba.set_num_threads(before)
+
+
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one processor only")
+def test_scores_do_not_depend_on_the_number_of_threads(one_thread: None) -> None:
+    corpus = random_corpus(3, playlists=60, queries=20)
+    index, matrix = build_index(corpus), random_matrix(3)
+
+    def answers() -> list[np.ndarray]:
+        tile = everything(index)
+        counted = [c.fit(index, corpus.queries).scores(tile) for c in (PlaylistNeighbours(), Cooccurrence())]
+        return [*counted, best_tracks(counted[0], 7), *factorise(matrix, FactorsConfig(8, iterations=2))]
+
+    alone = answers()
+    numba.set_num_threads(2)
+    for one, two in zip(alone, answers(), strict=True):
+        np.testing.assert_array_equal(one, two)

@@ -1,0 +1,113 @@
+"""Exact search block by block against a table of all products."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from challenge.sources import exact_search, tensor_search
+from challenge.sources.search.cpu import BlockSearch, item_search, pair_products, search
+from challenge.sources.search.gpu import TensorSearch
+from challenge.types import FloatArray
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def products(seed: int, queries: int, items: int) -> tuple[FloatArray, FloatArray]:
+    """Small whole numbers, so that products are exact and many are equal."""
+    rng = np.random.default_rng(seed)
+    return (
+        rng.integers(-2, 3, (queries, 3)).astype(np.float32),
+        rng.integers(-2, 3, (items, 3)).astype(np.float32),
+    )
+
+
+@pytest.mark.parametrize("block", [7, 64, 8192])
+@pytest.mark.parametrize("count", [1, 5, 40, 500])
+def test_the_best_come_in_order_and_ties_by_item(
+    count: int, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exact_search, "_BLOCK", block)
+    monkeypatch.setattr(exact_search, "_STRETCH", 5 * block)
+    queries, items = products(1, 6, 300)
+    found = search(queries, items, count)
+    table = queries @ items.T
+    for query, row in enumerate(table):
+        order = sorted(range(300), key=lambda item: (-row[item], item))[:count]
+        assert found.item[query].tolist() == order
+        assert found.score[query].tolist() == row[order].tolist()
+        assert found.highest[query] == row.max()
+
+
+@pytest.mark.parametrize("block", [7, 8192])
+def test_totals_make_products_into_probabilities(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exact_search, "_BLOCK", block)
+    monkeypatch.setattr(exact_search, "_STRETCH", 5 * block)
+    rng = np.random.default_rng(0)
+    queries = rng.standard_normal((4, 5)).astype(np.float32) * 6
+    items = rng.standard_normal((200, 5)).astype(np.float32)
+    found = search(queries, items, 3, softmax=True)
+    logits = (queries @ items.T).astype(float)
+    expected = np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1)
+    np.testing.assert_allclose(found.total, expected, rtol=1e-5)
+
+
+def test_rising_and_falling_scores_need_the_kept_ones_to_be_cut() -> None:
+    """In order of scores each new item is better than all before it, or none is."""
+    ladder = np.arange(50_000, dtype=np.float32)[:, None]
+    one = np.ones((1, 1), np.float32)
+    assert search(one, ladder, 3).item[0].tolist() == [49_999, 49_998, 49_997]
+    assert search(-one, ladder, 3).item[0].tolist() == [0, 1, 2]
+
+
+def test_no_items_are_no_finds() -> None:
+    found = search(np.ones((2, 3), np.float32), np.ones((0, 3), np.float32), 4, softmax=True)
+    assert found.item.shape == (2, 0)
+    assert (found.highest == -np.inf).all()
+    assert not found.total.any()
+
+
+def test_products_of_pairs() -> None:
+    queries, items = products(2, 5, 30)
+    query, item = np.array([4, 0, 4, 2], np.int32), np.array([29, 0, 3, 3], np.int32)
+    found = np.empty(4, np.float32)
+    pair_products(queries, items, query, item, found)
+    assert found.tolist() == (queries @ items.T)[query, item].tolist()
+
+
+@pytest.mark.parametrize("table_bytes", [1, 4 * 300 * 4, 1 << 20])
+@pytest.mark.parametrize("count", [1, 5, 40, 500])
+def test_a_table_of_scores_finds_the_same_with_ties(
+    count: int, table_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tensor_search, "_TABLE_BYTES", table_bytes)
+    queries, items = products(3, 6, 300)
+    blocks = search(queries, items, count, softmax=True)
+    table = TensorSearch(items, DEVICE).best(queries, count, softmax=True)
+    np.testing.assert_array_equal(table.item, blocks.item)
+    np.testing.assert_array_equal(table.score, blocks.score)
+    np.testing.assert_array_equal(table.highest, blocks.highest)
+    np.testing.assert_allclose(table.total, blocks.total, rtol=1e-6)
+
+
+def test_equal_scores_of_a_table_go_by_item() -> None:
+    found = TensorSearch(np.ones((1000, 3), np.float32), DEVICE).best(np.zeros((2, 3), np.float32), 5)
+    assert found.item.tolist() == [[0, 1, 2, 3, 4]] * 2
+
+
+def test_a_table_of_nothing() -> None:
+    for queries, items in ((0, 7), (4, 0), (0, 0)):
+        vectors = np.ones((queries, 3), np.float32), np.ones((items, 3), np.float32)
+        ours = TensorSearch(vectors[1], DEVICE).best(vectors[0], 5, softmax=True)
+        blocks = search(vectors[0], vectors[1], 5, softmax=True)
+        assert ours.item.tolist() == blocks.item.tolist()
+        assert ours.total.tolist() == blocks.total.tolist()
+
+
+def test_a_device_without_room_leaves_the_search_to_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    items = np.ones((10, 3), np.float32)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (TensorSearch.bytes_for(items) - 1, 0))
+    assert isinstance(item_search(items, "cuda:0"), BlockSearch)
+    assert isinstance(item_search(items, "meta"), TensorSearch)
+    assert isinstance(item_search(items), BlockSearch)
