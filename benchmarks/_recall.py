@@ -60,13 +60,13 @@ def fused_places(candidates: Candidates) -> Int64Array:
 
 
 def find(queries: DescribedQueries) -> Found:
-    """Collect the held-out tracks among the candidates of the first queries of a corpus."""
+    """Collect the held-out tracks among the candidates of the first queries of a dataset."""
     query, place, proposed = [], [], []
-    for tile in queries.tiles:
-        hit = tile.label > 0
-        query.append(tile.tile.start + tile.candidates.query[hit].astype(np.int64))
-        place.append(fused_places(tile.candidates)[hit])
-        proposed.append(tile.proposed[hit])
+    for batch in queries.batches:
+        hit = batch.label > 0
+        query.append(batch.batch.start + batch.candidates.query[hit].astype(np.int64))
+        place.append(fused_places(batch.candidates)[hit])
+        proposed.append(batch.proposed[hit])
     return Found(np.concatenate(query), np.concatenate(place), np.concatenate(proposed))
 
 
@@ -84,8 +84,8 @@ def recalls(
     labels, held_out, found = np.array(categories), Holdouts.of(holdout), find(queries)
     members = np.stack([np.ones(len(labels), bool), *(labels == group for group in groups)])
     sizes = members @ held_out.sizes
-    counts = np.concatenate([np.diff(tile.candidates.start) for tile in queries.tiles])
-    proposals = sum(tile.proposed.sum(axis=0) for tile in queries.tiles) / len(labels)
+    counts = np.concatenate([np.diff(batch.candidates.start) for batch in queries.batches])
+    proposals = sum(batch.proposed.sum(axis=0) for batch in queries.batches) / len(labels)
 
     def shares(query: Int64Array) -> tuple[float, ...]:
         hits = members @ np.bincount(query, minlength=len(labels))

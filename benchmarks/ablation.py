@@ -1,14 +1,14 @@
 """What each source and each group of features is worth to the learned ranking.
 
-Run: python benchmarks/ablation.py MPD CHALLENGE ANSWERS [--queries N] [--rounds N] [--leaves N]
+Run: python benchmarks/ablation.py MPD CHALLENGE ANSWERS [--queries N] [--num-iterations N] [--num-leaves N]
      [--learning-rate X] [--only NAME ...] [--threads N] [--seed N] [--cache FOLDER] [--markdown FILE]
 
 MPD, CHALLENGE and ANSWERS are the files of a split (``challenge split``). All sources are fitted once, as in
-a run, to the look-alikes and to the challenge's playlists, and their candidates are kept in memory with their
-pair features. Then, for each removal, the features are made anew, the ranker is trained anew, and its lists
-are scored. A source is removed as if it had never been configured: its scores and ranks, its part in the
-fused ranks, and the candidates that nobody else proposes. What titles say of a query, and the filling of
-lists that run short, stay. A group of features is removed by its columns. Names joined by "+" are removed
+a run, to the training queries and to the challenge's playlists, and their candidates are kept in memory with
+their pair features. Then, for each removal, the features are made anew, the ranker is trained anew, and
+its lists are scored. A source is removed as if it had never been configured: its scores and ranks, its part
+in the fused ranks, and the candidates that nobody else proposes. What titles say of a query, and the filling
+of lists that run short, stay. A group of features is removed by its columns. Names joined by "+" are removed
 together.
 
 Differences from the whole are paired by playlist, with 95 % intervals; * marks p < .05. They hold for one
@@ -33,19 +33,19 @@ from _removals import Removal, all_removals
 from challenge import progress
 from challenge.artifacts import write_text
 from challenge.config import RunConfig
-from challenge.data.dataset import Corpus
+from challenge.data.dataset import Dataset
 from challenge.data.interactions import Interactions
-from challenge.evaluation.ground_truth import read_answers
+from challenge.evaluation.ground_truth import read_ground_truth
 from challenge.evaluation.metrics import evaluate
 from challenge.evaluation.scorecard import PlaylistScores, compare_paired, in_order
-from challenge.evaluation.variants import Forms
+from challenge.evaluation.variants import Variants
 from challenge.ranking.fill import fill
 from challenge.ranking.ranker import RankerConfig, TrainingRows, train_ranker
 from challenge.sources.registry import SourceSet, fit_sources
-from challenge.split.training_queries import draw_lookalikes
+from challenge.split.training_queries import draw_training_queries
 from challenge.threads import thread_count, use_threads
-from challenge.workflows.compare import holdout_of_answers
-from challenge.workflows.inputs import open_world
+from challenge.workflows.compare import holdout_of_ground_truth
+from challenge.workflows.inputs import load_inputs
 from challenge.workflows.train import new_embedder
 
 
@@ -54,15 +54,15 @@ class Described:
     """Everything that the removals share.
 
     Attributes:
-        corpus: training playlists and the challenge's.
-        lookalikes: queries to learn from, by fold.
+        dataset: training playlists and the challenge's.
+        training_queries: queries to learn from, by fold.
         sources: the sources that answer the challenge.
         queries: the challenge's playlists.
         holdout: their held-out tracks.
     """
 
-    corpus: Corpus
-    lookalikes: tuple[DescribedQueries, ...]
+    dataset: Dataset
+    training_queries: tuple[DescribedQueries, ...]
     sources: SourceSet
     queries: DescribedQueries
     holdout: Interactions
@@ -70,7 +70,7 @@ class Described:
     @property
     def categories(self) -> tuple[str, ...]:
         """Category of each of the challenge's playlists."""
-        return tuple(category.value for category in self.corpus.queries.categories)
+        return tuple(category.value for category in self.dataset.queries.categories)
 
     def recalls(self) -> list[Recall]:
         """What the sources find, by category."""
@@ -78,31 +78,31 @@ class Described:
         return list(recalls(self.queries, self.holdout, self.categories, groups))
 
 
-def describe_all(corpus: Corpus, holdout: Interactions, config: RunConfig) -> Described:
-    """Fit all sources to the folds of look-alikes and to the corpus, and keep what they propose."""
+def describe_all(dataset: Dataset, holdout: Interactions, config: RunConfig) -> Described:
+    """Fit all sources to the folds of training queries and to the dataset, and keep what they propose."""
     embedder, described = new_embedder(config), []
-    drawn = draw_lookalikes(corpus, config.ranker.queries, folds=config.ranker.folds, seed=config.seed)
+    drawn = draw_training_queries(dataset, config.ranker.queries, folds=config.ranker.folds, seed=config.seed)
     for part, fold in enumerate(drawn.folds):
-        progress.message(f"look-alikes, part {part + 1} of {len(drawn.folds)}: {len(fold.holdout):,}")
-        sources = fit_sources(fold.corpus, config.sources, embedder=embedder)
+        progress.message(f"training queries, part {part + 1} of {len(drawn.folds)}: {len(fold.holdout):,}")
+        sources = fit_sources(fold.dataset, config.sources, embedder=embedder)
         seed = config.seed + part
         described.append(describe(sources, fold.holdout, config.ranker, seed=seed, first=fold.first))
-    progress.message(f"the challenge's {len(corpus.queries):,} playlists")
+    progress.message(f"the challenge's {len(dataset.queries):,} playlists")
     if not drawn.joint:
         sources = fit_sources(drawn.answering, config.sources, embedder=embedder)
     queries = describe(sources, holdout, config.ranker, seed=config.seed)
-    return Described(corpus, tuple(described), sources, queries, holdout)
+    return Described(dataset, tuple(described), sources, queries, holdout)
 
 
 def score_without(described: Described, removal: Removal, config: RunConfig) -> PlaylistScores:
     """Train without what is removed, and score the lists."""
-    queries, corpus = described.queries, described.corpus
-    rows = TrainingRows.concatenate([kept_rows(fold, removal) for fold in described.lookalikes])
+    queries, dataset = described.queries, described.dataset
+    rows = TrainingRows.concatenate([kept_rows(fold, removal) for fold in described.training_queries])
     names = removal.kept_features(queries.names)
     ranker = train_ranker(rows, names, config.ranker, seed=config.seed + removal.other_seed)
     lists = fill(described.sources, rank_without(queries, removal, ranker))
-    values = evaluate(lists.track, described.holdout, corpus.catalog.track_artist, Forms())
-    return PlaylistScores(corpus.queries.pid, described.categories, values)
+    values = evaluate(lists.track, described.holdout, dataset.catalog.track_artist, Variants())
+    return PlaylistScores(dataset.queries.pid, described.categories, values)
 
 
 def ablate(described: Described, config: RunConfig, removals: Sequence[Removal]) -> Iterator[Result]:
@@ -122,10 +122,11 @@ def report(
     described: Described, found: Sequence[Recall], results: Sequence[Result], config: RunConfig
 ) -> str:
     """All tables as Markdown."""
-    lookalikes, ranker = sum(map(len, described.lookalikes)), config.ranker
+    training_queries, ranker = sum(map(len, described.training_queries)), config.ranker
     heading = (
-        f"{len(described.queries):,} playlists scored, {lookalikes:,} look-alikes learned from, "
-        f"{ranker.rounds} trees of {ranker.leaves} leaves, learning rate {ranker.learning_rate:g}."
+        f"{len(described.queries):,} playlists scored, {training_queries:,} training queries learned from, "
+        f"{ranker.num_iterations} trees of {ranker.num_leaves} leaves, "
+        f"learning rate {ranker.learning_rate:g}."
     )
     recall = recall_table(found, in_order(set(described.categories)))
     titles = ("Recall, the share of held-out tracks that are among the candidates:", "NDCG by category:")
@@ -151,9 +152,11 @@ class Log:
 
 def run(options: argparse.Namespace, config: RunConfig) -> str:
     """Read, describe, and remove one thing after the other; what is kept grows with each."""
-    corpus = open_world(options.mpd, options.challenge, cache=options.cache).corpus
+    dataset = load_inputs(options.mpd, options.challenge, cache=options.cache).dataset
     removals = all_removals(config.sources.names, options.only)
-    described = describe_all(corpus, holdout_of_answers(read_answers(options.answers), corpus), config)
+    described = describe_all(
+        dataset, holdout_of_ground_truth(read_ground_truth(options.answers), dataset), config
+    )
     found, results, text = described.recalls(), [], ""
     for result in ablate(described, config, removals):
         results.append(result)
@@ -171,9 +174,9 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, R
     for name in ("mpd", "challenge", "answers"):
         parser.add_argument(name, type=Path)
     ranker = RankerConfig()
-    parser.add_argument("--queries", type=int, default=ranker.queries, help="look-alikes to learn from")
-    parser.add_argument("--rounds", type=int, default=150, help="trees")
-    parser.add_argument("--leaves", type=int, default=47, help="leaves of a tree")
+    parser.add_argument("--queries", type=int, default=ranker.queries, help="training queries to learn from")
+    parser.add_argument("--num_iterations", type=int, default=150, help="trees")
+    parser.add_argument("--num-leaves", type=int, default=47, help="leaves of a tree")
     parser.add_argument("--learning-rate", type=float, default=0.1)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="sources or groups to remove")
     parser.add_argument("--threads", type=int)
@@ -181,7 +184,9 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, R
     parser.add_argument("--cache", type=Path, help="where the MPD is kept once read")
     parser.add_argument("--markdown", type=Path, help="write the tables here too")
     options = parser.parse_args(arguments)
-    chosen = {name: getattr(options, name) for name in ("queries", "rounds", "leaves", "learning_rate")}
+    chosen = {
+        name: getattr(options, name) for name in ("queries", "num_iterations", "num_leaves", "learning_rate")
+    }
     return options, RunConfig(seed=options.seed, ranker=replace(ranker, **chosen))
 
 

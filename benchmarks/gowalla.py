@@ -98,11 +98,11 @@ def judge(
     recalls, ndcgs = [], []
     users = np.flatnonzero(np.diff(wanted.indptr))
     for start in range(0, len(users), 512):
-        tile = users[start : start + 512]
-        scores = torch.from_numpy(rows[tile]) @ torch.from_numpy(columns).T
-        own = seen[tile].tocoo()
+        batch = users[start : start + 512]
+        scores = torch.from_numpy(rows[batch]) @ torch.from_numpy(columns).T
+        own = seen[batch].tocoo()
         scores[torch.from_numpy(own.row).long(), torch.from_numpy(own.col).long()] = -torch.inf
-        for user, best in zip(tile, torch.topk(scores, LENGTH).indices.numpy(), strict=True):
+        for user, best in zip(batch, torch.topk(scores, LENGTH).indices.numpy(), strict=True):
             relevant = wanted.indices[wanted.indptr[user] : wanted.indptr[user + 1]]
             hits = np.isin(best, relevant)
             recalls.append(hits.sum() / len(relevant))

@@ -34,7 +34,7 @@ from challenge.lightgcn.embeddings import Embeddings
 from challenge.lightgcn.model import Trainer
 from challenge.lightgcn.trainer import train
 from challenge.lightgcn.validation import hold_out
-from challenge.sources.base import QueryTile
+from challenge.sources.base import QueryBatch
 from challenge.sources.embedding import EmbeddingGenerator
 from challenge.sources.search.cpu import item_search
 from challenge.threads import thread_count, use_threads
@@ -46,8 +46,10 @@ CPU = torch.device("cpu")
 class Bench:
     """Sections of the table, in order; what several need is made once."""
 
-    def __init__(self, scale: float, device: torch.device, config: LightGCNConfig, rounds: int) -> None:
-        self._scale, self._device, self._config, self._rounds = scale, device, config, rounds
+    def __init__(
+        self, scale: float, device: torch.device, config: LightGCNConfig, num_iterations: int
+    ) -> None:
+        self._scale, self._device, self._config, self._rounds = scale, device, config, num_iterations
         self._embeddings: Embeddings | None = None
 
     @cached_property
@@ -130,11 +132,13 @@ class Bench:
         known = np.ones(n_queries, bool)
         where = str(self._device)
         source = EmbeddingGenerator("lightgcn", LENGTH, queries, tracks, known, logits=True, device=where)
-        tiles = [tile_of(graph, start, min(start + TILE, n_queries)) for start in range(0, n_queries, TILE)]
+        batches = [
+            batch_of(graph, start, min(start + TILE, n_queries)) for start in range(0, n_queries, TILE)
+        ]
 
         def fill() -> None:
-            for tile in tiles:
-                source.answer(tile)
+            for batch in batches:
+                source.answer(batch)
 
         seconds = least_seconds(fill, self._device, 1)
         length = min(LENGTH, len(tracks))
@@ -187,11 +191,11 @@ class Bench:
             trainer.release()
 
 
-def tile_of(graph: BipartiteGraph, start: int, stop: int) -> QueryTile:
+def batch_of(graph: BipartiteGraph, start: int, stop: int) -> QueryBatch:
     """Rows of the graph as queries, their tracks as seeds."""
     begin = graph.row_indptr[start : stop + 1]
     rows = np.arange(start, stop, dtype=np.int32)
-    return QueryTile(start, stop, begin - begin[0], graph.row_indices[begin[0] : begin[-1]], rows)
+    return QueryBatch(start, stop, begin - begin[0], graph.row_indices[begin[0] : begin[-1]], rows)
 
 
 SECTIONS: dict[str, Callable[[Bench], Iterator[Row]]] = {
@@ -232,7 +236,7 @@ def main() -> None:
     parser.add_argument(
         "--storage", choices=("fp32", "bf16"), default="bf16", help="of the training to the end"
     )
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--num_iterations", type=int, default=5)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--only", default=",".join(SECTIONS), help="sections, by commas")
     parser.add_argument("--markdown", type=Path, help="write the table here too")
@@ -241,7 +245,7 @@ def main() -> None:
     torch.set_num_threads(thread_count())
     warnings.filterwarnings("ignore", message="Sparse")
     device, _ = choose_device(options.device)
-    bench = Bench(options.scale, device, LightGCNConfig(storage=options.storage), options.rounds)
+    bench = Bench(options.scale, device, LightGCNConfig(storage=options.storage), options.num_iterations)
     rows: list[Row] = []
     for section in options.only.split(","):
         for row in SECTIONS[section](bench):

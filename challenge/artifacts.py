@@ -18,7 +18,7 @@ from typing import IO, Any
 import orjson
 
 from challenge.errors import FormatError, MissingInputError, ResourceError
-from challenge.profile import StageCost, ledger, measure
+from challenge.profile import StageCost, measure, profiled
 
 __all__ = [
     "RunManifest",
@@ -203,7 +203,7 @@ class RunManifest:
         versions: of Python and packages.
         device: what computed, such as "cpu" or "cuda (NVIDIA H100)".
         stages: cost of each stage, in the order of running.
-        parts: the same for the larger parts of each stage.
+        sections: the same for the larger parts of each stage.
         results: facts of the outcome worth keeping, such as counts and scores.
     """
 
@@ -213,21 +213,21 @@ class RunManifest:
     versions: dict[str, str] = field(default_factory=package_versions)
     device: str = "cpu"
     stages: dict[str, StageCost] = field(default_factory=dict)
-    parts: dict[str, dict[str, StageCost]] = field(default_factory=dict)
+    sections: dict[str, dict[str, StageCost]] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
 
     def costs(self, *, least_share: float = 0.02) -> Iterator[tuple[str, StageCost, bool]]:
         """Each stage, then its parts that take a ``least_share`` of it: name, cost, whether it is a part."""
         for stage, cost in self.stages.items():
             yield stage, cost, False
-            for name, own in self.parts.get(stage, {}).items():
+            for name, own in self.sections.get(stage, {}).items():
                 if own.seconds >= least_share * cost.seconds:
                     yield name, own, True
 
     @contextmanager
     def stage(self, name: str) -> Iterator[StageCost]:
         """Measure the block and record it as ``name``, also when it fails."""
-        with measure() as cost, ledger() as self.parts[name]:
+        with measure() as cost, profiled() as self.sections[name]:
             self.stages[name] = cost
             yield cost
 
@@ -248,8 +248,8 @@ class RunManifest:
             raise FormatError(f"{path}: expected a JSON object, found {type(raw).__name__}")
         known = {key: value for key, value in raw.items() if key in cls.__dataclass_fields__}
         known["stages"] = {name: StageCost(**cost) for name, cost in known.get("stages", {}).items()}
-        known["parts"] = {
-            stage: {name: StageCost(**cost) for name, cost in parts.items()}
-            for stage, parts in known.get("parts", {}).items()
+        known["sections"] = {
+            stage: {name: StageCost(**cost) for name, cost in sections.items()}
+            for stage, sections in known.get("sections", {}).items()
         }
         return cls(**known)

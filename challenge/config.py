@@ -46,7 +46,7 @@ class RunConfig:
         email: address in the submission.
         seed: of all randomness.
         device: where LightGCN is trained, ``auto``, ``cpu`` or ``cuda``.
-        ranking: ``learned`` from look-alike playlists, or ``blend`` of the sources by fixed weights.
+        ranking: ``learned`` from training queries, or ``blend`` of the sources by fixed weights.
         sources: where candidates come from.
         lightgcn: the graph model.
         ranker: the learned ranking.

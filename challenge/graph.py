@@ -21,7 +21,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from challenge.data.dataset import Corpus
+from challenge.data.dataset import Dataset
 from challenge.data.interactions import Interactions
 from challenge.types import FloatArray, Int32Array, Int64Array
 
@@ -120,11 +120,11 @@ class BipartiteGraph:
             column_scale=self.column_weight * inverse_root(column_degree, smoothing),
         )
 
-    def without_edges(self, gone: np.ndarray) -> BipartiteGraph:
-        """Return the graph without the edges flagged in ``gone`` (bool, in row order); all nodes stay."""
-        kept = np.concatenate([[0], np.cumsum(~gone)])
+    def without_edges(self, removed: np.ndarray) -> BipartiteGraph:
+        """Return the graph without the edges flagged in ``removed`` (bool, in row order); all nodes stay."""
+        kept = np.concatenate([[0], np.cumsum(~removed)])
         shape = (self.n_rows, self.n_columns)
-        indptr, indices = kept[self.row_indptr], self.row_indices[~gone]
+        indptr, indices = kept[self.row_indptr], self.row_indices[~removed]
         return BipartiteGraph.from_matrix(
             sp.csr_matrix((np.ones(len(indices), np.int8), indices, indptr), shape=shape),
             column_weight=self.column_weight,
@@ -163,7 +163,7 @@ class BipartiteGraph:
 
 
 def build_graph(
-    corpus: Corpus,
+    dataset: Dataset,
     *,
     tokens_of: Tokeniser | None = None,
     token_weight: float = 0.3,
@@ -174,30 +174,30 @@ def build_graph(
 
     Tokens on fewer than ``min_token_rows`` rows connect nothing and are left out.
     """
-    parts = [corpus.playlists.interactions, corpus.queries.seeds]
-    tracks = Interactions.concatenate(parts).binary_matrix(corpus.n_tracks)
-    n_playlists = len(corpus.playlists)
+    parts = [dataset.playlists.interactions, dataset.queries.seeds]
+    tracks = Interactions.concatenate(parts).binary_matrix(dataset.n_tracks)
+    n_playlists = len(dataset.playlists)
     if tokens_of is None:
         return BipartiteGraph.from_matrix(tracks, n_playlists=n_playlists, smoothing=smoothing)
-    vocabulary, token_matrix = token_columns(row_titles(corpus), tokens_of, min_rows=min_token_rows)
-    weight = np.ones(corpus.n_tracks + len(vocabulary), np.float32)
-    weight[corpus.n_tracks :] = token_weight
+    vocabulary, token_matrix = token_columns(row_titles(dataset), tokens_of, min_rows=min_token_rows)
+    weight = np.ones(dataset.n_tracks + len(vocabulary), np.float32)
+    weight[dataset.n_tracks :] = token_weight
     joined = sp.hstack([tracks, token_matrix], format="csr")
     return BipartiteGraph.from_matrix(
         joined,
         column_weight=weight,
         smoothing=smoothing,
         n_playlists=n_playlists,
-        n_tracks=corpus.n_tracks,
+        n_tracks=dataset.n_tracks,
         tokens=vocabulary,
     )
 
 
-def row_titles(corpus: Corpus) -> list[str | None]:
+def row_titles(dataset: Dataset) -> list[str | None]:
     """Titles as written of all rows: playlists, then queries."""
-    titles = list(corpus.playlists.titles)
-    index = corpus.playlists.title_index.tolist()
-    return [titles[i] if i >= 0 else None for i in index] + list(corpus.queries.titles)
+    titles = list(dataset.playlists.titles)
+    index = dataset.playlists.title_index.tolist()
+    return [titles[i] if i >= 0 else None for i in index] + list(dataset.queries.titles)
 
 
 def token_columns(

@@ -1,4 +1,4 @@
-"""What a stage and its parts cost: seconds and peak memory."""
+"""What a stage and its sections cost: seconds and peak memory."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ class StageCost:
     peak_bytes: int = 0
 
 
-_ledger: ContextVar[dict[str, StageCost] | None] = ContextVar("ledger", default=None)
+_profile: ContextVar[dict[str, StageCost] | None] = ContextVar("profiled", default=None)
 
 
 @contextmanager
-def ledger() -> Iterator[dict[str, StageCost]]:
-    """Collect the costs of all :func:`part` inside the block, by name."""
+def profiled() -> Iterator[dict[str, StageCost]]:
+    """Collect the costs of all :func:`section` inside the block, by name."""
     costs: dict[str, StageCost] = {}
-    token = _ledger.set(costs)
+    token = _profile.set(costs)
     try:
         yield costs
     finally:
-        _ledger.reset(token)
+        _profile.reset(token)
 
 
 @contextmanager
-def part(name: str) -> Iterator[None]:
-    """Add the cost of the block to the ledger, where one is kept; repeated parts add up."""
-    costs = _ledger.get()
+def section(name: str) -> Iterator[None]:
+    """Add the cost of the block to the profiled, where one is kept; repeated sections add up."""
+    costs = _profile.get()
     if costs is None:
         yield
         return

@@ -142,9 +142,9 @@ def test_parts_of_a_stage_add_up_and_are_saved(tmp_path: Path, monkeypatch: pyte
     manifest = RunManifest()
     with manifest.stage("train"):
         for name in ("factors", "small", "factors"):
-            with profile.part(name):
+            with profile.section(name):
                 pass
-    assert manifest.parts == {"train": {"factors": StageCost(3, 50), "small": StageCost(0.1, 9)}}
+    assert manifest.sections == {"train": {"factors": StageCost(3, 50), "small": StageCost(0.1, 9)}}
     shown = [(name, seconds.seconds, is_part) for name, seconds, is_part in manifest.costs()]
     assert shown == [("train", 10, False), ("factors", 3, True)], "what takes a hundredth is left out"
     manifest.save(tmp_path / "manifest.json")
@@ -152,8 +152,8 @@ def test_parts_of_a_stage_add_up_and_are_saved(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_part_outside_of_any_stage_is_not_measured() -> None:
-    with profile.part("alone"):
+    with profile.section("alone"):
         pass
-    with profile.ledger() as costs:
+    with profile.profiled() as costs:
         pass
     assert costs == {}

@@ -1,4 +1,4 @@
-"""The GPU's benchmark runs whole on a CPU and finds it in agreement with itself; no time is judged."""
+"""The GPU's benchmark runs whole on a CPU and finds it in agreement with itself; no time is targets."""
 
 import os
 import re
@@ -29,7 +29,7 @@ def test_runs_whole_on_a_cpu(tmp_path):
         "cpu",
         "--threads",
         "1",
-        "--rounds",
+        "--num_iterations",
         "1",
         "--markdown",
         str(path),

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from challenge.data.catalog import Catalog
-from challenge.data.dataset import Corpus, Queries
+from challenge.data.dataset import Dataset, Queries
 from challenge.data.interactions import Interactions
 from challenge.data.playlists import Playlists
 from challenge.data.strings import StringTable
@@ -94,7 +94,7 @@ def test_tokens_shared_by_too_few_rows_are_left_out():
     assert matrix.toarray().tolist() == [[1, 1], [0, 0], [0, 1], [1, 1]]
 
 
-def corpus():
+def dataset():
     tracks = np.array([f"{i:022d}" for i in range(3)], "S22")
     nobody = Vocabulary(np.array([f"{9:022d}"], "S22"), "spotify:artist:")
     zeros = np.zeros(3, np.int32)
@@ -118,11 +118,11 @@ def corpus():
         num_holdouts=np.array([5], np.int32),
         seeds=Interactions.from_rows([[1]]),
     )
-    return Corpus(catalog, playlists, queries)
+    return Dataset(catalog, playlists, queries)
 
 
 def test_graph_of_a_corpus_has_playlists_then_queries_and_tracks_then_tokens():
-    graph = build_graph(corpus(), tokens_of=str.split, token_weight=0.5)
+    graph = build_graph(dataset(), tokens_of=str.split, token_weight=0.5)
     assert graph.tokens == ("sea", "sun")
     assert graph.matrix().toarray().tolist() == [
         [1, 1, 0, 1, 1],
@@ -135,6 +135,6 @@ def test_graph_of_a_corpus_has_playlists_then_queries_and_tracks_then_tokens():
 
 
 def test_graph_without_titles_has_tracks_only():
-    graph = build_graph(corpus())
+    graph = build_graph(dataset())
     assert (graph.n_columns, graph.tokens) == (3, ())
-    assert row_titles(corpus()) == ["sun sea", None, "sun sea", "sea"]
+    assert row_titles(dataset()) == ["sun sea", None, "sun sea", "sea"]

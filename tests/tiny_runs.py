@@ -24,7 +24,7 @@ TINY = RunConfig(
     email="tiny@example.org",
     sources=SourcesConfig(factors=FactorsConfig(embedding_size=8, iterations=2)),
     lightgcn=LightGCNConfig(embedding_size=8, epochs=1),
-    ranker=RankerConfig(queries=60, rounds=10),
+    ranker=RankerConfig(queries=60, num_iterations=10),
 )
 TINY_TOML = """\
 team = "Tiny team"
@@ -34,7 +34,7 @@ embedding_size = 8
 epochs = 1
 [ranker]
 queries = 60
-rounds = 10
+num_iterations = 10
 [sources.factors]
 embedding_size = 8
 iterations = 2

@@ -1,4 +1,4 @@
-"""Small corpora made by hand, and a two-genre world in which every right answer is known."""
+"""Small datasets made by hand, and a two-genre toy in which every right answer is known."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from challenge.data.catalog import Catalog
-from challenge.data.dataset import Corpus, Queries
+from challenge.data.dataset import Dataset, Queries
 from challenge.data.interactions import Interactions
 from challenge.data.playlists import Playlists
 from challenge.data.strings import StringTable
@@ -99,15 +99,15 @@ TITLES = {
 
 
 @dataclass(frozen=True, eq=False)
-class ToyWorld:
-    """A corpus and the genre of each query; None where nothing tells it."""
+class ToyDataset:
+    """A dataset and the genre of each query; None where nothing tells it."""
 
-    corpus: Corpus
+    dataset: Dataset
     genre_of: tuple[str | None, ...]
 
     def answered_by(self, *, title: bool = False, seeds: bool = False) -> list[int]:
         """Queries of a genre that have a title, or known seeds."""
-        queries = self.corpus.queries
+        queries = self.dataset.queries
         return [
             i
             for i, genre in enumerate(self.genre_of)
@@ -115,7 +115,7 @@ class ToyWorld:
         ]
 
 
-def toy_world(seed: int = 0) -> ToyWorld:
+def toy_dataset(seed: int = 0) -> ToyDataset:
     """80 playlists of two genres, in turn, of 12 tracks from their genre only, commoner ones first numbered.
 
     The last queries have no title and only unknown seeds, an empty title and no seed, and a title that
@@ -152,13 +152,13 @@ def toy_world(seed: int = 0) -> ToyWorld:
         Question(Category.TITLE_ONLY, "", []),
         Question(Category.TITLE_ONLY, "qqvv", []),
     ]
-    corpus = Corpus(
+    dataset = Dataset(
         catalog_of(artist.tolist(), album.tolist()), playlists_of(rows, titles), queries_of(questions)
     )
-    return ToyWorld(corpus, (*genres, None, None, None))
+    return ToyDataset(dataset, (*genres, None, None, None))
 
 
-def random_corpus(seed: int, *, playlists: int = 25, tracks: int = 30, queries: int = 8) -> Corpus:
+def random_dataset(seed: int, *, playlists: int = 25, tracks: int = 30, queries: int = 8) -> Dataset:
     """Random playlists with repeats, some empty, and queries of 0 to 7 seeds, some of them unknown."""
     rng = np.random.default_rng(seed)
     share = 1.0 / (1 + np.arange(tracks))
@@ -174,6 +174,6 @@ def random_corpus(seed: int, *, playlists: int = 25, tracks: int = 30, queries: 
         questions.append(Question(list(Category)[i % 10], words[i % 5], seeds, places, 5 + i))
     artist = rng.integers(0, 6, tracks)
     album = 2 * artist + rng.integers(0, 2, tracks)
-    return Corpus(
+    return Dataset(
         catalog_of(artist.tolist(), album.tolist()), playlists_of(rows, titles), queries_of(questions)
     )

@@ -100,9 +100,9 @@ def summary(result: RunResult) -> dict[str, object]:
         "sources": result.fill.sources,
         "device": result.manifest.device,
         "stages": {name: vars(cost) for name, cost in result.manifest.stages.items()},
-        "parts": {
-            stage: {name: vars(cost) for name, cost in parts.items()}
-            for stage, parts in result.manifest.parts.items()
+        "sections": {
+            stage: {name: vars(cost) for name, cost in sections.items()}
+            for stage, sections in result.manifest.sections.items()
         },
         "scorecard": result.scorecard.to_dict() if result.scorecard else None,
     }

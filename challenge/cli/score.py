@@ -13,7 +13,7 @@ from challenge.cli.options import AnswersOption, JsonFlag
 
 if TYPE_CHECKING:
     from challenge.evaluation.scorecard import Score, Scorecard
-    from challenge.evaluation.variants import Forms
+    from challenge.evaluation.variants import Variants
 
 
 def score(
@@ -45,12 +45,12 @@ def score(
             show_default=False,
         ),
     ] = None,
-    form: Annotated[
+    variant: Annotated[
         list[str] | None,
         typer.Option(
-            "--form",
-            metavar="METRIC=FORM",
-            help="Another form of a metric; may be given for each. "
+            "--variant",
+            metavar="METRIC=VARIANT",
+            help="Another variant of a metric; may be given for each. "
             "r_precision: leaderboard, tracks, common-artists; "
             "ndcg: leaderboard, log-rank, rules-page; clicks: leaderboard, missing-as-zero.",
             show_default="the leaderboard's",
@@ -70,15 +70,22 @@ def score(
 
     Reads FILE, the answers and the store of the MPD, which knows the tracks' artists. Writes scorecard.json
     beside FILE where FILE lies in the folder of a run. Each score comes with its 95 % bootstrap interval and
-    the signature that names the forms of the metrics, the answers and the seed. A submission that is broken
-    or lacks playlists of the answers is refused.
+    the signature that names the variants of the metrics, the answers and the seed. A submission that is
+    broken or lacks playlists of the answers is refused.
     """
     from challenge.workflows.score import save_beside
     from challenge.workflows.score import score as judge
 
-    forms = _forms(form or [])
+    variants = _forms(variant or [])
     card, scores = judge(
-        file, answers, store=store, mpd=mpd, challenge=challenge, forms=forms, seed=seed, resamples=resamples
+        file,
+        answers,
+        store=store,
+        mpd=mpd,
+        challenge=challenge,
+        variants=variants,
+        seed=seed,
+        resamples=resamples,
     )
     save_beside(file, card)
     if per_playlist is not None:
@@ -91,13 +98,13 @@ def score(
         show_card(card)
 
 
-def _forms(choices: list[str]) -> Forms:
-    from challenge.evaluation.variants import Forms
+def _forms(choices: list[str]) -> Variants:
+    from challenge.evaluation.variants import Variants
 
-    forms = Forms()
+    variants = Variants()
     for choice in choices:
-        forms = forms.with_choice(choice)
-    return forms
+        variants = variants.with_choice(choice)
+    return variants
 
 
 def show_card(card: Scorecard) -> None:

@@ -62,7 +62,7 @@ RankingOption: TypeAlias = Annotated[
     typer.Option(
         "--ranking",
         metavar="learned|blend",
-        help="Order candidates by a ranker trained on look-alike playlists, or by fixed weights.",
+        help="Order candidates by a ranker trained on training queries, or by fixed weights.",
         rich_help_panel=PANEL,
         show_default="learned",
     ),

@@ -1,4 +1,4 @@
-"""One world for training and answering: training playlists, queries and the tracks of both."""
+"""One toy for training and answering: training playlists, queries and the tracks of both."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from challenge.types import Category, Int32Array, Int64Array
 
 @dataclass(frozen=True, eq=False)
 class Queries:
-    """Q playlists to continue: the challenge's, or look-alikes drawn from the training playlists.
+    """Q playlists to continue: the challenge's, or training queries drawn from the training playlists.
 
     Attributes:
         pid: official playlist id, int32, shape (Q,).
@@ -63,7 +63,7 @@ class Queries:
 
 
 @dataclass(frozen=True, eq=False)
-class Corpus:
+class Dataset:
     """Training playlists and the queries to answer, over one catalog.
 
     Tracks that only occur as seeds are in the catalog too (with the artist and album that the challenge set

@@ -27,8 +27,8 @@ def official_title(title: str) -> str:
 def tokens(title: str) -> tuple[str, ...]:
     """Words of a title for matching: folded words and numbers, and every emoji by itself.
 
-    Case, accents, compatibility forms (full-width letters, ligatures), apostrophes, skin tones and variation
-    selectors are dropped; digits and years are kept. Empty when nothing but punctuation stands there.
+    Case, accents, compatibility variants (full-width letters, ligatures), apostrophes, skin tones and
+    variation selectors are dropped; digits and years are kept. Empty where a title is punctuation only.
     """
     folded = _fold(title)
     words: list[str] = []
@@ -59,7 +59,7 @@ def title_tokens(title: str) -> tuple[str, ...]:
 
 
 def _fold(text: str) -> str:
-    """Fold case and compatibility forms and drop accents, until nothing changes any more."""
+    """Fold case and compatibility variants and drop accents, until nothing changes any more."""
     # Folding can uncover a decomposable letter and the reverse, so one pass is not always the fixed point.
     for _ in range(4):
         folded = _fold_once(text)

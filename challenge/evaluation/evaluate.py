@@ -1,4 +1,4 @@
-"""Scores a submission against the answers."""
+"""Scores a submission against the ground truth."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 from challenge import __version__
 from challenge.data.interactions import Interactions
 from challenge.errors import InvalidSubmissionError
-from challenge.evaluation.ground_truth import Answers
+from challenge.evaluation.ground_truth import GroundTruth
 from challenge.evaluation.metrics import evaluate
 from challenge.evaluation.scorecard import PlaylistScores, Scorecard, make_scorecard
 from challenge.evaluation.significance import RESAMPLES
-from challenge.evaluation.variants import Forms, RPrecisionForm
+from challenge.evaluation.variants import RPrecisionVariant, Variants
 from challenge.submission.submission import Submission
 from challenge.types import IdArray, Int32Array
 
@@ -27,60 +27,60 @@ _SHOWN: Final = 5
 
 def score_submission(
     submission: Submission,
-    answers: Answers,
+    truth: GroundTruth,
     *,
     artist_of: ArtistOf | None = None,
-    forms: Forms | None = None,
+    variants: Variants | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> tuple[Scorecard, PlaylistScores]:
-    """Score by category and over all; playlists that the answers do not know are left out.
+    """Score by category and over all; playlists that the ground truth does not know are left out.
 
     Args:
         submission: the lists.
-        answers: what was held out.
+        truth: what was held out.
         artist_of: artists of tracks; without it R-precision counts tracks only, and the signature says so.
-        forms: the leaderboard's unless given.
+        variants: the leaderboard's unless given.
         seed: seed of the bootstrap.
         resamples: how many times the bootstrap draws.
 
     Raises:
-        InvalidSubmissionError: playlists of the answers are missing.
+        InvalidSubmissionError: playlists of the ground truth are missing.
     """
-    forms = forms or Forms()
-    if artist_of is None and forms.needs_artists:
-        forms = replace(forms, r_precision=RPrecisionForm.TRACKS)
-    ids = submission.track_ids[_rows_of(submission, answers)]
-    codes, distinct = _numbered(ids, answers.track_ids)
+    variants = variants or Variants()
+    if artist_of is None and variants.needs_artists:
+        variants = replace(variants, r_precision=RPrecisionVariant.TRACKS)
+    ids = submission.track_ids[_rows_of(submission, truth)]
+    codes, distinct = _numbered(ids, truth.track_ids)
     recommended, held_out = codes[: ids.size].reshape(ids.shape), codes[ids.size :]
-    artists = artist_of(distinct) if artist_of is not None and forms.needs_artists else None
-    holdouts = Interactions(answers.indptr, held_out, np.zeros_like(held_out))
-    values = evaluate(recommended, holdouts, artists, forms)
-    scores = PlaylistScores(answers.pid, answers.categories, values)
-    notes = _notes(submission, answers, artists, held_out)
-    signature = make_signature(forms, answers, seed=seed, resamples=resamples)
+    artists = artist_of(distinct) if artist_of is not None and variants.needs_artists else None
+    holdouts = Interactions(truth.indptr, held_out, np.zeros_like(held_out))
+    values = evaluate(recommended, holdouts, artists, variants)
+    scores = PlaylistScores(truth.pid, truth.categories, values)
+    notes = _notes(submission, truth, artists, held_out)
+    signature = make_signature(variants, truth, seed=seed, resamples=resamples)
     return make_scorecard(scores, signature, seed=seed, resamples=resamples, notes=notes), scores
 
 
-def make_signature(forms: Forms, answers: Answers, *, seed: int, resamples: int = RESAMPLES) -> str:
+def make_signature(variants: Variants, truth: GroundTruth, *, seed: int, resamples: int = RESAMPLES) -> str:
     """Name everything that a score depends on besides the lists themselves."""
     return (
-        f"{forms}|answers:{answers.content_hash}|playlists:{len(answers)}"
+        f"{variants}|answers:{truth.content_hash}|playlists:{len(truth)}"
         f"|bootstrap:{resamples}|seed:{seed}|version:{__version__}"
     )
 
 
-def _rows_of(submission: Submission, answers: Answers) -> np.ndarray:
-    """Where each playlist of the answers is in the submission, int64, shape (Q,)."""
+def _rows_of(submission: Submission, truth: GroundTruth) -> np.ndarray:
+    """Where each playlist of the ground truth is in the submission, int64, shape (Q,)."""
     place = {pid: row for row, pid in enumerate(submission.pid.tolist())}
-    missing = [pid for pid in answers.pid.tolist() if pid not in place]
+    missing = [pid for pid in truth.pid.tolist() if pid not in place]
     if missing:
         first = ", ".join(map(str, missing[:_SHOWN])) + (", ..." if len(missing) > _SHOWN else "")
         raise InvalidSubmissionError(
-            f"{len(missing):,} of the {len(answers):,} playlists in the answers have no list: {first}",
+            f"{len(missing):,} of the {len(truth):,} playlists in the answers have no list: {first}",
             hint="only a complete submission has a score; check that file and answers belong together",
         )
-    return np.array([place[pid] for pid in answers.pid.tolist()], np.int64)
+    return np.array([place[pid] for pid in truth.pid.tolist()], np.int64)
 
 
 def _numbered(lists: IdArray, held_out: IdArray) -> tuple[Int32Array, IdArray]:
@@ -95,10 +95,10 @@ def _numbered(lists: IdArray, held_out: IdArray) -> tuple[Int32Array, IdArray]:
 
 
 def _notes(
-    submission: Submission, answers: Answers, artists: Int32Array | None, held_out: Int32Array
+    submission: Submission, truth: GroundTruth, artists: Int32Array | None, held_out: Int32Array
 ) -> tuple[str, ...]:
     notes = []
-    left_out = len(submission) - len(answers)
+    left_out = len(submission) - len(truth)
     if left_out:
         notes.append(f"{left_out:,} playlists of the submission are not in the answers and were left out")
     if artists is not None:

@@ -30,7 +30,7 @@ class _Answer(msgspec.Struct):
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class GroundTruth:
     """The held-out tracks of Q playlists.
 
     Attributes:
@@ -59,7 +59,7 @@ class Answers:
         return digest.hexdigest()[:_HASH_LENGTH]
 
 
-def read_answers(path: Path) -> Answers:
+def read_ground_truth(path: Path) -> GroundTruth:
     """Read the answers to a challenge set.
 
     Raises:
@@ -94,10 +94,10 @@ def _check(path: Path, pid: str, answer: _Answer) -> None:
             raise FormatError(f"{path}, playlist {pid}: {found}", hint=_HINT)
 
 
-def _answers(raw: dict[int, _Answer]) -> Answers:
+def _answers(raw: dict[int, _Answer]) -> GroundTruth:
     ordered = dict(sorted(raw.items()))
     sizes = [len(answer.holdout) for answer in ordered.values()]
-    return Answers(
+    return GroundTruth(
         np.array(list(ordered), np.int32),
         tuple(answer.category for answer in ordered.values()),
         np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),

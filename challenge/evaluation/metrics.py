@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.data.interactions import Interactions
-from challenge.evaluation.variants import ClicksForm, Forms, NdcgForm, RPrecisionForm
+from challenge.evaluation.variants import ClicksVariant, NdcgVariant, RPrecisionVariant, Variants
 from challenge.types import LIST_LENGTH, Int32Array, Int64Array
 
 ARTIST_CREDIT: Final = 0.25
@@ -80,7 +80,7 @@ def evaluate(
     recommended: Int32Array,
     holdouts: Interactions,
     track_artist: Int32Array | None = None,
-    forms: Forms | None = None,
+    variants: Variants | None = None,
 ) -> MetricValues:
     """Compute all three metrics of each playlist.
 
@@ -89,20 +89,20 @@ def evaluate(
         holdouts: held-out tracks of the same playlists, Q rows; -1 for tracks that no list can hold.
         track_artist: artist index of each track, int32; -1 where unknown. Needed unless R-precision counts
             tracks only.
-        forms: the leaderboard's unless given.
+        variants: the leaderboard's unless given.
 
     Raises:
-        ValueError: the form asks for artists and none are given, or a row of ``holdouts`` is empty.
+        ValueError: the variant asks for artists and none are given, or a row of ``holdouts`` is empty.
     """
-    forms = forms or Forms()
+    variants = variants or Variants()
     held_out = Holdouts.of(holdouts)
     if not held_out.sizes.all():
         raise ValueError(f"playlist in row {int(np.argmin(held_out.sizes))} has no held-out track")
     hits = hit_matrix(recommended, held_out)
     return MetricValues(
-        r_precision(recommended, hits, held_out, track_artist, forms.r_precision),
-        ndcg(hits, held_out.sizes, forms.ndcg),
-        clicks(hits, forms.clicks, missing=np.all(recommended < 0, axis=1)),
+        r_precision(recommended, hits, held_out, track_artist, variants.r_precision),
+        ndcg(hits, held_out.sizes, variants.ndcg),
+        clicks(hits, variants.clicks, missing=np.all(recommended < 0, axis=1)),
     )
 
 
@@ -128,19 +128,19 @@ def r_precision(
     hits: BoolArray,
     holdouts: Holdouts,
     track_artist: Int32Array | None = None,
-    form: RPrecisionForm = RPrecisionForm.LEADERBOARD,
+    variant: RPrecisionVariant = RPrecisionVariant.LEADERBOARD,
 ) -> Float64Array:
     """Share of G found in the first |G| places, with part credit for artists; float64, shape (Q,).
 
     Raises:
-        ValueError: the form asks for artists and none are given.
+        ValueError: the variant asks for artists and none are given.
     """
     window = np.arange(recommended.shape[1]) < holdouts.sizes[:, None]
     credit: Float64Array = (hits & window).sum(axis=1).astype(np.float64)
-    if form is not RPrecisionForm.TRACKS:
+    if variant is not RPrecisionVariant.TRACKS:
         if track_artist is None:
-            raise ValueError(f"R-precision in the form {form.value!r} needs the artists of the tracks")
-        counted = window & ~hits if form is RPrecisionForm.LEADERBOARD else window
+            raise ValueError(f"R-precision in the variant {variant.value!r} needs the artists of the tracks")
+        counted = window & ~hits if variant is RPrecisionVariant.LEADERBOARD else window
         credit += ARTIST_CREDIT * _shared_artists(recommended, counted, holdouts, track_artist)
     share: Float64Array = credit / holdouts.sizes
     return share
@@ -160,31 +160,31 @@ def _shared_artists(
     return np.bincount(pairs // span, minlength=len(recommended)).astype(np.int64)
 
 
-def ndcg(hits: BoolArray, sizes: Int64Array, form: NdcgForm = NdcgForm.LEADERBOARD) -> Float64Array:
+def ndcg(hits: BoolArray, sizes: Int64Array, variant: NdcgVariant = NdcgVariant.LEADERBOARD) -> Float64Array:
     """Gain of the hits discounted by rank, over that of an ideal list; float64, shape (Q,)."""
-    discount = _discount(max(hits.shape[1], LIST_LENGTH), form)
+    discount = _discount(max(hits.shape[1], LIST_LENGTH), variant)
     gain: Float64Array = hits.astype(np.float64) @ discount[: hits.shape[1]]
-    ideal_hits = hits.sum(axis=1) if form is NdcgForm.RULES_PAGE else np.minimum(sizes, LIST_LENGTH)
+    ideal_hits = hits.sum(axis=1) if variant is NdcgVariant.RULES_PAGE else np.minimum(sizes, LIST_LENGTH)
     ideal = np.concatenate([[0.0], np.cumsum(discount)])[ideal_hits]
     normalised: Float64Array = np.divide(gain, ideal, out=np.zeros_like(gain), where=ideal > 0)
     return normalised
 
 
-def _discount(length: int, form: NdcgForm) -> Float64Array:
+def _discount(length: int, variant: NdcgVariant) -> Float64Array:
     """Worth of a hit at each rank from 1, float64, shape (length,)."""
     rank = np.arange(1, length + 1, dtype=np.float64)
     discount: Float64Array = 1.0 / np.log2(
-        rank + 1.0 if form is NdcgForm.LEADERBOARD else np.maximum(rank, 2.0)
+        rank + 1.0 if variant is NdcgVariant.LEADERBOARD else np.maximum(rank, 2.0)
     )
     return discount
 
 
 def clicks(
-    hits: BoolArray, form: ClicksForm = ClicksForm.LEADERBOARD, missing: BoolArray | None = None
+    hits: BoolArray, variant: ClicksVariant = ClicksVariant.LEADERBOARD, missing: BoolArray | None = None
 ) -> Float64Array:
     """Pages of ten to turn until the first hit, 51 where nothing hits; float64, shape (Q,)."""
     first = np.argmax(hits, axis=1) // TRACKS_PER_CLICK
     count = np.where(hits.any(axis=1), first, CLICKS_WITHOUT_HIT).astype(np.float64)
-    if form is ClicksForm.MISSING_AS_ZERO and missing is not None:
+    if variant is ClicksVariant.MISSING_AS_ZERO and missing is not None:
         count[missing] = 0.0
     return count

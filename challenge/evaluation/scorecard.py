@@ -84,10 +84,10 @@ class Score:
 
 @dataclass(frozen=True)
 class Scorecard:
-    """Scores of one system on one set of answers.
+    """Scores of one system on one ground truth.
 
     Attributes:
-        signature: forms of the metrics, answers, playlists, seed and version; never show a score without it.
+        signature: variants of the metrics, answers, playlists, seed, version; no score without it.
         overall: over all playlists.
         by_category: for each category that occurs.
         notes: what a reader should know, such as tracks without a known artist.

@@ -1,4 +1,4 @@
-"""The forms of each metric that are in circulation: a score means little without its form."""
+"""The variants of each metric that are in circulation: a score means little without its variant."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ METRICS: Final = ("r_precision", "ndcg", "clicks")
 HIGHER_IS_BETTER: Final = {"r_precision": True, "ndcg": True, "clicks": False}
 
 
-class RPrecisionForm(StrEnum):
+class RPrecisionVariant(StrEnum):
     """How R-precision counts artists."""
 
     LEADERBOARD = "leaderboard"
@@ -23,7 +23,7 @@ class RPrecisionForm(StrEnum):
     """Plus 0.25 for each distinct artist of any recommendation that G has (Zamani et al. 2019)."""
 
 
-class NdcgForm(StrEnum):
+class NdcgVariant(StrEnum):
     """How NDCG discounts ranks and what it divides by."""
 
     LEADERBOARD = "leaderboard"
@@ -34,7 +34,7 @@ class NdcgForm(StrEnum):
     """1 for rank 1, else 1/log2(rank); ideal: the hits made, all at the top."""
 
 
-class ClicksForm(StrEnum):
+class ClicksVariant(StrEnum):
     """How clicks count a playlist that has no list."""
 
     LEADERBOARD = "leaderboard"
@@ -44,12 +44,12 @@ class ClicksForm(StrEnum):
 
 
 @dataclass(frozen=True)
-class Forms:
-    """One form for each metric; the leaderboard's unless chosen otherwise."""
+class Variants:
+    """One variant for each metric; the leaderboard's unless chosen otherwise."""
 
-    r_precision: RPrecisionForm = RPrecisionForm.LEADERBOARD
-    ndcg: NdcgForm = NdcgForm.LEADERBOARD
-    clicks: ClicksForm = ClicksForm.LEADERBOARD
+    r_precision: RPrecisionVariant = RPrecisionVariant.LEADERBOARD
+    ndcg: NdcgVariant = NdcgVariant.LEADERBOARD
+    clicks: ClicksVariant = ClicksVariant.LEADERBOARD
 
     def __str__(self) -> str:
         return "|".join(f"{field.name}:{getattr(self, field.name)}" for field in fields(self))
@@ -57,31 +57,31 @@ class Forms:
     @property
     def needs_artists(self) -> bool:
         """Whether R-precision asks for the tracks' artists."""
-        return self.r_precision is not RPrecisionForm.TRACKS
+        return self.r_precision is not RPrecisionVariant.TRACKS
 
-    def with_choice(self, choice: str) -> Forms:
+    def with_choice(self, choice: str) -> Variants:
         """Apply a choice such as "ndcg=rules-page".
 
         Raises:
-            ConfigError: no such metric or form.
+            ConfigError: no such metric or variant.
         """
         metric, _, name = choice.partition("=")
         try:
             match metric.strip().replace("-", "_"):
                 case "r_precision":
-                    return replace(self, r_precision=RPrecisionForm(name.strip()))
+                    return replace(self, r_precision=RPrecisionVariant(name.strip()))
                 case "ndcg":
-                    return replace(self, ndcg=NdcgForm(name.strip()))
+                    return replace(self, ndcg=NdcgVariant(name.strip()))
                 case "clicks":
-                    return replace(self, clicks=ClicksForm(name.strip()))
+                    return replace(self, clicks=ClicksVariant(name.strip()))
         except ValueError:
             pass
-        raise ConfigError(f"form {choice!r} is unknown", hint="one of " + ", ".join(CHOICES))
+        raise ConfigError(f"variant {choice!r} is unknown", hint="one of " + ", ".join(CHOICES))
 
 
 CHOICES: Final = (
-    *(f"r_precision={form}" for form in RPrecisionForm),
-    *(f"ndcg={form}" for form in NdcgForm),
-    *(f"clicks={form}" for form in ClicksForm),
+    *(f"r_precision={variant}" for variant in RPrecisionVariant),
+    *(f"ndcg={variant}" for variant in NdcgVariant),
+    *(f"clicks={variant}" for variant in ClicksVariant),
 )
-"""All that :meth:`Forms.with_choice` takes."""
+"""All that :meth:`Variants.with_choice` takes."""

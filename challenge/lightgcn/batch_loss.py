@@ -12,7 +12,7 @@ from challenge.lightgcn.config import LightGCNConfig
 from challenge.lightgcn.losses import bpr
 from challenge.lightgcn.parallel import Group
 from challenge.lightgcn.scoring_head import ScoringHead
-from challenge.lightgcn.softmax_gradient import Judged, softmax_loss
+from challenge.lightgcn.softmax_gradient import Targets, softmax_loss
 
 
 class Gradients(NamedTuple):
@@ -76,8 +76,8 @@ class BatchLoss:
             return (rows.sum() + columns.sum() + (0.0 if bias is None else bias.sum())) * 0.0
         rows, columns = self._head.rows(rows), self._head.columns(columns)
         if self._config.objective == "softmax":
-            judged = Judged(of_row // size, at_positive, at_negative, batch.log_expected)
-            return share * softmax_loss(rows[rank::size], columns, bias, judged)
+            targets = Targets(of_row // size, at_positive, at_negative, batch.log_expected)
+            return share * softmax_loss(rows[rank::size], columns, bias, targets)
         own = rows[of_row]
         return share * bpr((own * columns[at_positive]).sum(1), (own * columns[bpr_negative]).sum(1))
 

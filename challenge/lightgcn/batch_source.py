@@ -34,17 +34,17 @@ class _SideStream:  # pragma: no cover - needs a GPU
         return batch
 
 
-def prepared_batches(sampler: Sampler, device: torch.device, rows_at_once: int) -> Prefetcher[PreparedBatch]:
+def prepared_batches(sampler: Sampler, device: torch.device, chunk_rows: int) -> Prefetcher[PreparedBatch]:
     """Return the source of a training's batches by step; the same batches on every device.
 
-    ``rows_at_once`` rows of a batch (softmax) are judged at a time.
+    ``chunk_rows`` rows of a batch (softmax) are scored at a time.
     """
     softmax = sampler.config.objective == "softmax"
     on_device = DeviceSampler(sampler, device) if softmax and device.type != "cpu" else None
 
     def prepare(step: int) -> PreparedBatch:
         batch = TensorBatch.drawn(sampler, step, device) if on_device is None else on_device.batch(step)
-        return PreparedBatch.of(batch, rows_at_once if softmax else None)
+        return PreparedBatch.of(batch, chunk_rows if softmax else None)
 
     if device.type != "cuda":
         return Prefetcher(prepare, ahead=0)

@@ -1,4 +1,4 @@
-"""Batches as tensors on the training device, cut into parts that are judged one at a time."""
+"""Batches as tensors on the training device, cut into parts that are scored one at a time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class TensorBatch:
         row_of_positive: index into ``rows`` of each positive edge, int64, shape (E,); ascending (softmax).
         positives: column of each positive edge, int64, shape (E,).
         negatives: columns shared by all rows (softmax, (N,)) or one for each positive (bpr, (E,)); int64.
-        hidden: edges that the propagation must not see, ascending, int64.
+        masked: edges that the propagation must not see, ascending, int64.
         log_expected: how often each negative is expected in the sample, its logarithm, fp32; empty for bpr.
     """
 
@@ -29,7 +29,7 @@ class TensorBatch:
     row_of_positive: Tensor
     positives: Tensor
     negatives: Tensor
-    hidden: Tensor
+    masked: Tensor
     log_expected: Tensor
 
     @classmethod
@@ -77,9 +77,9 @@ class PreparedBatch(NamedTuple):
     parts: list[Part]
 
     @classmethod
-    def of(cls, batch: TensorBatch, rows_at_once: int | None) -> PreparedBatch:
+    def of(cls, batch: TensorBatch, chunk_rows: int | None) -> PreparedBatch:
         """Cut ``batch`` into parts of so many rows; None leaves it whole."""
-        parts = batch.parts(len(batch.rows) if rows_at_once is None else rows_at_once)
+        parts = batch.parts(len(batch.rows) if chunk_rows is None else chunk_rows)
         return cls(batch, [_with_columns(part) for part in parts])
 
     def tensors(self) -> Iterator[Tensor]:

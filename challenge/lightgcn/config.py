@@ -16,8 +16,8 @@ class LightGCNConfig:
     Attributes:
         embedding_size: dimensions of an embedding, D.
         layers: propagation layers; 0 is plain matrix factorisation.
-        own_layer: count layer 0, a node's own embedding, in the mean of the layers, as in the paper. Without
-            it a track is only what its playlists say of it, which keeps it from overfitting.
+        include_layer_0: count layer 0, a node's own embedding, in the mean of the layers, as in the paper.
+            Without it a track is only what its playlists say of it, which keeps it from overfitting.
         layer_weights: weight of each layer from 0 to ``layers`` instead of a mean.
         row_embeddings: learn an embedding for each row too, as in the paper; otherwise a row is what its
             columns send it, so that a playlist never seen has the same kind of embedding as a trained one.
@@ -28,12 +28,12 @@ class LightGCNConfig:
         temperature: see ``similarity``; smaller is sharper.
         bias: learn a bias for each column, started at the logarithm of its degree times ``bias_start``.
         bias_start: see ``bias``.
-        masking: hide a random part of each batch row's edges from the propagation and predict just those.
+        masking: mask a random part of each batch row's edges from the propagation and predict just those.
         min_kept: least share of a row's edges that stay when masking, drawn uniformly for each row.
         max_kept: largest share.
-        short_share: share of the rows for which the number that stays is drawn log-uniformly instead.
-        blank: probability that none of a row's tracks stays, but its title.
-        token_masking: probability that a row's title is hidden.
+        log_uniform_share: share of the rows for which the number that stays is drawn log-uniformly instead.
+        mask_all_tracks: probability that none of a row's tracks stays, but its title.
+        token_masking: probability that a row's title is masked.
         batch_size: rows of a batch (softmax) or edges of a batch (bpr); 0 is an eighth of the rows, between
             256 and 65,536.
         positives: most positive edges of one row in a batch (softmax).
@@ -55,7 +55,7 @@ class LightGCNConfig:
 
     embedding_size: int = 64
     layers: int = 2
-    own_layer: bool = False
+    include_layer_0: bool = False
     layer_weights: tuple[float, ...] | None = None
     row_embeddings: bool = False
     smoothing: float = 30.0
@@ -68,8 +68,8 @@ class LightGCNConfig:
     masking: bool = True
     min_kept: float = 0.1
     max_kept: float = 0.9
-    short_share: float = 0.5
-    blank: float = 0.05
+    log_uniform_share: float = 0.5
+    mask_all_tracks: float = 0.05
     token_masking: float = 0.3
     batch_size: int = 0
     positives: int = 32
@@ -135,7 +135,7 @@ class LightGCNConfig:
         """Weight of each layer, from 0 to ``layers``."""
         if self.layer_weights is not None:
             return tuple(self.layer_weights)
-        if self.own_layer or self.layers == 0:
+        if self.include_layer_0 or self.layers == 0:
             return (1.0 / (self.layers + 1),) * (self.layers + 1)
         return (0.0, *(1.0 / self.layers,) * self.layers)
 
@@ -144,7 +144,7 @@ def paper_config(**changes: object) -> LightGCNConfig:
     """Settings of the LightGCN paper: BPR, row embeddings, no smoothing; ``changes`` override them."""
     settings: dict[str, object] = {
         "layers": 3,
-        "own_layer": True,
+        "include_layer_0": True,
         "row_embeddings": True,
         "smoothing": 0.0,
         "min_degree": 0,

@@ -49,11 +49,11 @@ class DeviceSampler:
         draws = self._sampler.row_draws(step, self._empty)
         rows = self._upload(draws.rows)
         edges, local = self._edges(self._indptr[rows], self._track_counts[rows])
-        hidden = edges[:0]
+        masked = edges[:0]
         if self._sampler.config.masking:
-            masked = self._upload(draws.masking) >= self._upload(draws.kept_share)[local]
-            edges, local = edges[masked], local[masked]
-            hidden = torch.cat([edges, self._token_edges(draws)]).sort().values
+            is_masked = self._upload(draws.masking) >= self._upload(draws.kept_share)[local]
+            edges, local = edges[is_masked], local[is_masked]
+            masked = torch.cat([edges, self._token_edges(draws)]).sort().values
         rest = self._upload(draws.rest)
         chosen = rest[: len(local)] < self._positive_share(local, len(rows))[local]
         negatives = self._negatives(rest[len(local) : len(local) + self._sampler.config.negatives])
@@ -62,7 +62,7 @@ class DeviceSampler:
             row_of_positive=local[chosen],
             positives=self._columns[edges[chosen]].long(),
             negatives=negatives,
-            hidden=hidden,
+            masked=masked,
             log_expected=self._log_expected[negatives],
         )
 

@@ -1,4 +1,4 @@
-"""Hiding edges from the propagation: their places in the other direction, and the scales their rows get."""
+"""Edges masked from the propagation: where they stand in the other direction, and their rows' scales."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from challenge.graph import BipartiteGraph, inverse_root
 from challenge.types import Int32Array, Int64Array
 
 
-class Hiding:
+class EdgeMasking:
     """Knows of every edge where it stands in both directions and what it adds to its row's degree.
 
     Attributes:

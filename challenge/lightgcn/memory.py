@@ -11,7 +11,7 @@ from challenge.machine import Memory, memory
 
 _FIXED = 300_000_000
 """Bytes of the libraries themselves."""
-_ROWS_AT_ONCE = 4096
+_CHUNK_ROWS = 4096
 _ROOMY = 16_000_000_000
 
 
@@ -29,22 +29,22 @@ class GraphSize:
         return cls(graph.n_rows, graph.n_columns, graph.n_edges)
 
 
-def rows_at_once(device: str, total: int) -> int:
+def rows_per_chunk(device: str, total: int) -> int:
     """Rows of a batch whose logits are held at once on a device with ``total`` bytes of memory.
 
     A GPU needs large matrices to be busy, and gets them where it has room.
     """
-    return 4 * _ROWS_AT_ONCE if device == "cuda" and total >= _ROOMY else _ROWS_AT_ONCE
+    return 4 * _CHUNK_ROWS if device == "cuda" and total >= _ROOMY else _CHUNK_ROWS
 
 
 def estimate_memory(
-    size: GraphSize, config: LightGCNConfig, *, keep_best: bool = True, judged: int = _ROWS_AT_ONCE
+    size: GraphSize, config: LightGCNConfig, *, keep_best: bool = True, chunk_rows: int = _CHUNK_ROWS
 ) -> int:
     """Peak bytes of training; an upper estimate.
 
     ``embeddings * D * 4 * (parameters + 2 moments + kept best state) + nodes * D * (4 + 2 * storage bytes)``
     for the outputs and the two layers in flight, 28 bytes an edge (both directions, masking and the
-    drawing of batches), the logits of ``judged`` rows of a batch in a few copies, and the libraries.
+    drawing of batches), the logits of ``chunk_rows`` rows of a batch in a few copies, and the libraries.
     """
     nodes = size.rows + size.columns
     trained = nodes if config.row_embeddings else size.columns
@@ -54,16 +54,16 @@ def estimate_memory(
     # The randomised SVD holds a sketch, its product and their orthogonal successors before any moment exists.
     start = nodes * (config.embedding_size + 16) * 4 * 3 if config.initialisation == "spectral" else 0
     edges = size.edges * (28 if config.masking else 20)
-    return max(states + buffers, start + buffers) + edges + _batch_bytes(size, config, judged) + _FIXED
+    return max(states + buffers, start + buffers) + edges + _batch_bytes(size, config, chunk_rows) + _FIXED
 
 
-def _batch_bytes(size: GraphSize, config: LightGCNConfig, judged: int) -> int:
+def _batch_bytes(size: GraphSize, config: LightGCNConfig, chunk_rows: int) -> int:
     rows = config.rows_per_batch(size.rows)
     if config.objective == "bpr":
         return rows * config.embedding_size * 4 * 12
-    judged = min(rows, judged)
-    logits = judged * config.negatives * 4 * 4
-    vectors = (judged * config.positives + config.negatives) * config.embedding_size * 4 * 6
+    chunk_rows = min(rows, chunk_rows)
+    logits = chunk_rows * config.negatives * 4 * 4
+    vectors = (chunk_rows * config.positives + config.negatives) * config.embedding_size * 4 * 6
     # The gradients of all parts of a batch are held until its end.
     return logits + vectors + rows * (config.positives + 1) * config.embedding_size * 4
 
@@ -74,14 +74,14 @@ def require_memory(
     available: int,
     *,
     keep_best: bool = True,
-    judged: int = _ROWS_AT_ONCE,
+    chunk_rows: int = _CHUNK_ROWS,
 ) -> int:
     """Return the estimate, or refuse before anything is allocated.
 
     Raises:
         ResourceError: more than ``available`` bytes would be needed; the hint names settings that would fit.
     """
-    needed = estimate_memory(size, config, keep_best=keep_best, judged=judged)
+    needed = estimate_memory(size, config, keep_best=keep_best, chunk_rows=chunk_rows)
     if needed <= available:
         return needed
     raise ResourceError(

@@ -13,7 +13,7 @@ from challenge.lightgcn.batches import PreparedBatch, TensorBatch
 from challenge.lightgcn.config import LightGCNConfig
 from challenge.lightgcn.export import initial_bias
 from challenge.lightgcn.initialise import initial_embeddings
-from challenge.lightgcn.memory import device_memory, rows_at_once
+from challenge.lightgcn.memory import device_memory, rows_per_chunk
 from challenge.lightgcn.parallel import Group
 from challenge.lightgcn.propagation import Propagation, needed_passes
 from challenge.lightgcn.sampling import Sampler
@@ -44,8 +44,8 @@ class Trainer:
         self._group = group or Group()
         self._width = self._group.width(config.embedding_size)
         self.sampler = Sampler(self.graph, config)
-        judged = rows_at_once(device.type, device_memory(device.type).total)
-        self._batches = prepared_batches(self.sampler, device, judged)
+        chunk_rows = rows_per_chunk(device.type, device_memory(device.type).total)
+        self._batches = prepared_batches(self.sampler, device, chunk_rows)
         self._head = ScoringHead(config)
         self._loss = BatchLoss(config, self._group)
         self._propagation = self._new_propagation(self.graph, maskable=config.masking)
@@ -89,12 +89,12 @@ class Trainer:
         """
         batch = self._batches.get(step)
         if self.config.masking:
-            self._propagation.hide(batch.whole.hidden, batch.whole.rows)
+            self._propagation.mask(batch.whole.masked, batch.whole.rows)
         self._forward()
         loss, bias_gradient = self._gradients_at_output(batch)
         self._propagation.apply_(self._rows, self._columns, columns_only="rows" not in self.parameters)
         if self.config.masking:
-            self._propagation.show_all()
+            self._propagation.unmask_all()
         self._penalise(batch.whole)
         self._update(learning_rate, bias_gradient)
         return loss

@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 
 from challenge.graph import BipartiteGraph
-from challenge.lightgcn.edge_masking import Hiding
+from challenge.lightgcn.edge_masking import EdgeMasking
 from challenge.lightgcn.kernels.reference import Kernel, KernelName, choose_kernel, new_kernel
 from challenge.types import FloatArray, Int32Array, Int64Array
 
-_ROWS_AT_ONCE = 4096
+_CHUNK_ROWS = 4096
 """Rows that a CPU scales and weighs at a time: they are still in a cache when they are read again."""
 
 STORAGE = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -105,8 +105,8 @@ class Propagation:
             )
             for _ in range(min(2, len(layer_weights) - 1))
         ]
-        self._hiding = Hiding(graph, device) if maskable else None
-        self._hidden: tuple[Tensor, Tensor] | None = None
+        self._masking = EdgeMasking(graph, device) if maskable else None
+        self._masked: tuple[Tensor, Tensor] | None = None
 
     def apply_(
         self, rows: Tensor, columns: Tensor, *, rows_are_zero: bool = False, columns_only: bool = False
@@ -145,29 +145,29 @@ class Propagation:
         self._to_columns.apply((rows * self._row_scale).to(self._dtype), result, None, 1.0)
         return result
 
-    def hide(self, edges: Tensor, rows: Tensor | None = None) -> None:
-        """Leave these edges (places in ``graph.row_indices``, ascending) out until :meth:`show_all`.
+    def mask(self, edges: Tensor, rows: Tensor | None = None) -> None:
+        """Leave these edges (places in ``graph.row_indices``, ascending) out until :meth:`unmask_all`.
 
         Degrees of the rows are counted without them; those of the columns stay, being large where it matters.
         ``rows`` are those that the edges belong to, and maybe more, ascending and distinct; without them they
         are looked up. Both are int64 and lie on the propagation's device.
         """
-        assert self._hiding is not None, "the propagation was built without masking"
-        rows = self._hiding.rows_of(edges) if rows is None else rows
-        self._hidden = (edges, rows)
-        self._to_rows.hide(edges)
-        self._to_columns.hide(self._hiding.mirror[edges])
-        self._rescale(*self._hiding.scales(edges, rows))
+        assert self._masking is not None, "the propagation was built without masking"
+        rows = self._masking.rows_of(edges) if rows is None else rows
+        self._masked = (edges, rows)
+        self._to_rows.mask(edges)
+        self._to_columns.mask(self._masking.mirror[edges])
+        self._rescale(*self._masking.scales(edges, rows))
 
-    def show_all(self) -> None:
+    def unmask_all(self) -> None:
         """Count all edges again."""
-        if self._hiding is None or self._hidden is None:
+        if self._masking is None or self._masked is None:
             return
-        edges, rows = self._hidden
-        self._to_rows.show(edges)
-        self._to_columns.show(self._hiding.mirror[edges])
-        self._rescale(rows, self._hiding.row_scale[rows])
-        self._hidden = None
+        edges, rows = self._masked
+        self._to_rows.unmask(edges)
+        self._to_columns.unmask(self._masking.mirror[edges])
+        self._rescale(rows, self._masking.row_scale[rows])
+        self._masked = None
 
     def _rescale(self, rows: Tensor, scale: Tensor) -> None:
         self._to_rows.rescale(rows, scale)
@@ -177,7 +177,7 @@ class Propagation:
 def _scale_and_weigh(values: Tensor, weight: float, scale: Tensor, source: Tensor | None) -> None:
     """Put ``values * scale`` into ``source``, if wanted, and multiply ``values`` by ``weight`` in place."""
     on_cpu = values.device.type == "cpu"
-    step = _ROWS_AT_ONCE if on_cpu else max(1, len(values))
+    step = _CHUNK_ROWS if on_cpu else max(1, len(values))
     for start in range(0, len(values), step):
         here = slice(start, start + step)
         some = values[here]

@@ -28,27 +28,27 @@ class Batch:
         row_of_positive: index into ``rows`` of each positive edge, int64, shape (E,).
         positives: column of each positive edge, int64, shape (E,).
         negatives: columns shared by all rows (softmax, (N,)) or one for each positive (bpr, (E,)); int64.
-        hidden: edges that the propagation must not see, ascending, int64.
+        masked: edges that the propagation must not see, ascending, int64.
     """
 
     rows: Int64Array
     row_of_positive: Int64Array
     positives: Int64Array
     negatives: Int64Array
-    hidden: Int64Array
+    masked: Int64Array
 
 
 @dataclass(frozen=True, eq=False)
 class RowDraws:
     """The random numbers of one batch of rows, for whoever puts the batch together; letters as in Batch.
 
-    M edges of the rows' T track edges are hidden where edges are masked, all T are predicted otherwise.
+    M edges of the rows' T track edges are masked where edges are masked, all T are predicted otherwise.
 
     Attributes:
         rows: distinct rows, ascending, int64, shape (B,).
         masking: one number in [0, 1) for each track edge, float64, shape (T,); empty without masking.
-        kept_share: share of each row's track edges that are not hidden, float64, shape (B,).
-        tokenless: rows whose title is hidden, ascending, int64.
+        kept_share: share of each row's track edges that are not masked, float64, shape (B,).
+        tokenless: rows whose title is masked, ascending, int64.
         rest: M numbers that choose positives, then N that choose negatives, float64, shape (T + N,).
     """
 
@@ -132,17 +132,17 @@ class Sampler:
     def _row_batch(self, step: int, rng: np.random.Generator) -> Batch:
         rows = self._epoch_rows(step)
         edges, local = self._edges_of(rows)
-        hidden = np.empty(0, np.int64)
+        masked = np.empty(0, np.int64)
         if self.config.masking:
-            masked = rng.random(len(edges)) >= self._kept_share(rows, rng)[local]
-            edges, local = edges[masked], local[masked]
+            is_masked = rng.random(len(edges)) >= self._kept_share(rows, rng)[local]
+            edges, local = edges[is_masked], local[is_masked]
             tokenless = rows[rng.random(len(rows)) < self.config.token_masking]
-            hidden = np.sort(np.concatenate([edges, self._token_edges_of(tokenless)]))
+            masked = np.sort(np.concatenate([edges, self._token_edges_of(tokenless)]))
         chosen = self._at_most_positives(local, len(rows), rng)
         positives = self.graph.row_indices[edges[chosen]].astype(np.int64)
         negatives = np.searchsorted(self.cumulative, rng.random(self.config.negatives) * self.cumulative[-1])
         negatives = np.minimum(negatives, self.graph.n_tracks - 1)
-        return Batch(rows, local[chosen], positives, negatives, hidden)
+        return Batch(rows, local[chosen], positives, negatives, masked)
 
     def _epoch_rows(self, step: int) -> Int64Array:
         """Rows of the step, ascending: the epoch's permutation cut into batches."""
@@ -167,9 +167,9 @@ class Sampler:
         config = self.config
         share = rng.uniform(config.min_kept, config.max_kept, len(rows))
         # One track of few as often as most of many: as unlike in number as the challenge's seeds are.
-        short = rng.random(len(rows)) < config.short_share
+        short = rng.random(len(rows)) < config.log_uniform_share
         share[short] = self.track_counts[rows[short]] ** (rng.random(np.count_nonzero(short)) - 1.0)
-        share[rng.random(len(rows)) < config.blank] = 0.0
+        share[rng.random(len(rows)) < config.mask_all_tracks] = 0.0
         return share
 
     def _token_edges_of(self, rows: Int64Array) -> Int64Array:

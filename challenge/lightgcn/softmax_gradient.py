@@ -17,8 +17,8 @@ _TABLE_BYTES: Final = 8 << 20
 """Logits of a CPU's table: they should stay in the last cache."""
 
 
-class Judged(NamedTuple):
-    """What is judged; letters B rows, E positives, N negatives, U distinct columns.
+class Targets(NamedTuple):
+    """What is predicted; letters B rows, E positives, N negatives, U distinct columns.
 
     Attributes:
         of_row: the row of each positive, ascending, int64, shape (E,).
@@ -33,7 +33,7 @@ class Judged(NamedTuple):
     log_expected: Tensor
 
 
-def softmax_loss(rows: Tensor, columns: Tensor, bias: Tensor | None, judged: Judged) -> Tensor:
+def softmax_loss(rows: Tensor, columns: Tensor, bias: Tensor | None, targets: Targets) -> Tensor:
     """Return the mean cross-entropy of each positive against itself and the shared negatives, differentiable.
 
     Logits are inner products of ``rows`` (B, D) and ``columns`` (U, D) plus the column's ``bias`` (U,), all
@@ -43,25 +43,25 @@ def softmax_loss(rows: Tensor, columns: Tensor, bias: Tensor | None, judged: Jud
     Source: Jean et al., On using very large target vocabulary, ACL 2015; Bengio and Senécal 2008.
     """
     # torch's apply is untyped
-    loss: Tensor = _SoftmaxLoss.apply(rows, columns, bias, judged)  # type: ignore[no-untyped-call]
+    loss: Tensor = _SoftmaxLoss.apply(rows, columns, bias, targets)  # type: ignore[no-untyped-call]
     return loss
 
 
 class _SoftmaxLoss(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, columns: Tensor, bias: Tensor | None, judged: Judged) -> Tensor:
-        loss, *gradients = loss_and_gradients(rows, columns, bias, judged)
+    def forward(ctx: Any, rows: Tensor, columns: Tensor, bias: Tensor | None, targets: Targets) -> Tensor:
+        loss, *gradients = loss_and_gradients(rows, columns, bias, targets)
         ctx.gradients = gradients
         return loss
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
-        # The tensors are nobody else's, and a loss is gone through once.
+        # The tensors are nobody else's, and a loss is removed through once.
         return (*(None if part is None else part.mul_(outer[0]) for part in ctx.gradients), None)
 
 
 def loss_and_gradients(
-    rows: Tensor, columns: Tensor, bias: Tensor | None, judged: Judged
+    rows: Tensor, columns: Tensor, bias: Tensor | None, targets: Targets
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
     """Return the loss and its gradients for rows, columns and bias.
 
@@ -69,17 +69,17 @@ def loss_and_gradients(
     its gradient is -s for p and s for n, s = sigmoid(n - p), and that for n goes on to the negatives' logits
     in proportion to their softmax.
     """
-    negatives = columns[judged.at_negative]
-    offset = -judged.log_expected if bias is None else bias[judged.at_negative] - judged.log_expected
+    negatives = columns[targets.at_negative]
+    offset = -targets.log_expected if bias is None else bias[targets.at_negative] - targets.log_expected
     of_rows, of_negatives = torch.empty_like(rows), torch.zeros_like(negatives)
     of_offset = torch.zeros_like(offset)
-    surplus = rows.new_empty(len(judged.of_row))
+    surplus = rows.new_empty(len(targets.of_row))
     share = 1.0 / max(1, len(surplus))
     loss = rows.new_zeros(())
-    for here, pairs in _tables(rows, judged):
+    for here, pairs in _tables(rows, targets):
         some = rows[here]
-        of_row = judged.of_row[pairs] - here.start
-        at_positive = judged.at_positive[pairs]
+        of_row = targets.of_row[pairs] - here.start
+        at_positive = targets.at_positive[pairs]
         positive = (some[of_row] * columns[at_positive]).sum(1)
         if bias is not None:
             positive += bias[at_positive]
@@ -95,28 +95,28 @@ def loss_and_gradients(
         torch.mm(table, negatives, out=of_rows[here])
         of_negatives.addmm_(table.T, some)
         of_offset += table.sum(0)
-    of_rows -= _weighted_sums(judged.of_row, surplus, columns, judged.at_positive, len(rows))
-    order = torch.argsort(judged.at_positive, stable=True)
-    at, sources = judged.at_positive[order], judged.of_row[order]
+    of_rows -= _weighted_sums(targets.of_row, surplus, columns, targets.at_positive, len(rows))
+    order = torch.argsort(targets.at_positive, stable=True)
+    at, sources = targets.at_positive[order], targets.of_row[order]
     of_columns = _weighted_sums(at, surplus[order], rows, sources, len(columns)).neg_()
-    of_columns += _sums(judged.at_negative, of_negatives, len(columns))
+    of_columns += _sums(targets.at_negative, of_negatives, len(columns))
     if bias is None:
         return loss, of_rows, of_columns, None
-    of_bias = _sums(judged.at_negative, of_offset[:, None], len(columns))
-    of_bias -= _sums(judged.at_positive, surplus[:, None], len(columns))
+    of_bias = _sums(targets.at_negative, of_offset[:, None], len(columns))
+    of_bias -= _sums(targets.at_positive, surplus[:, None], len(columns))
     return loss, of_rows, of_columns, of_bias[:, 0]
 
 
-def _tables(rows: Tensor, judged: Judged) -> list[tuple[slice, slice]]:
+def _tables(rows: Tensor, targets: Targets) -> list[tuple[slice, slice]]:
     """Some rows at a time, and their positives."""
     size = len(rows)
     if rows.device.type == "cpu":
-        size = max(1, _TABLE_BYTES // (4 * max(1, len(judged.at_negative))))
+        size = max(1, _TABLE_BYTES // (4 * max(1, len(targets.at_negative))))
     if size >= len(rows):  # asking where the positives begin would make a GPU's host wait
-        return [(slice(0, len(rows)), slice(0, len(judged.of_row)))]
+        return [(slice(0, len(rows)), slice(0, len(targets.of_row)))]
     starts = list(range(0, len(rows), size))
     marks = torch.tensor([*starts, len(rows)], device=rows.device)
-    ends = torch.searchsorted(judged.of_row, marks).tolist()
+    ends = torch.searchsorted(targets.of_row, marks).tolist()
     return [
         (slice(start, min(start + size, len(rows))), slice(first, last))
         for start, first, last in zip(starts, ends[:-1], ends[1:], strict=True)

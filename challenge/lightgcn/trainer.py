@@ -18,7 +18,7 @@ from challenge.lightgcn.config import LightGCNConfig
 from challenge.lightgcn.device import choose_device, copy_bandwidth, prepare_device, wait_for
 from challenge.lightgcn.embeddings import Embeddings
 from challenge.lightgcn.export import embed
-from challenge.lightgcn.memory import GraphSize, device_memory, require_memory, rows_at_once
+from challenge.lightgcn.memory import GraphSize, device_memory, require_memory, rows_per_chunk
 from challenge.lightgcn.model import Trainer
 from challenge.lightgcn.parallel import Group, join_group
 from challenge.lightgcn.validation import Validation
@@ -81,7 +81,7 @@ def train(
 ) -> TrainingResult:
     """Train on ``graph`` and embed all its nodes.
 
-    What a validation hides plays no part in the training, but in the embeddings. With a validation the
+    What a validation masks plays no part in the training, but in the embeddings. With a validation the
     parameters of the best epoch are kept and training stops after ``patience`` validations without gain. With
     a folder for checkpoints, ``resume`` goes on from the last one; on the same device the result is the same
     as without interruption. Under ``torchrun`` the processes train together, and all return the same.
@@ -102,7 +102,7 @@ def train(
         config,
         memory.available,
         keep_best=validation is not None,
-        judged=rows_at_once(chosen.type, memory.total),
+        chunk_rows=rows_per_chunk(chosen.type, memory.total),
     )
     watched = validation and validation.within(columns)
     run = _Run(core, config, watched, chosen, checkpoint_dir, report, join_group(chosen))
@@ -119,7 +119,7 @@ def train(
 def _trainable(
     graph: BipartiteGraph, config: LightGCNConfig, validation: Validation | None
 ) -> tuple[Int64Array, BipartiteGraph]:
-    """Columns that take part in training, ascending, and the graph of them without what is hidden."""
+    """Columns that take part in training, ascending, and the graph of them without what is masked."""
     open_graph = graph if validation is None else validation.remaining(graph)
     columns = open_graph.columns_of_degree(config.min_degree)
     return columns, open_graph.with_columns(columns)
@@ -164,7 +164,7 @@ class _Run:
         start, first_step = time.monotonic(), self._state.step
         total = self._config.epochs * self.trainer.sampler.steps_per_epoch
         if self._validation is not None and self._state.step == 0:
-            self._judge({"epoch": 0})
+            self._validate({"epoch": 0})
         with progress.task("Training LightGCN", total - self._state.step, unit="step") as advance:
             while self._state.step < total and not self._stalled() and not self._late():
                 self._epoch(advance)
@@ -174,8 +174,8 @@ class _Run:
         self._best = {}
 
     def _stalled(self) -> bool:
-        judged = [entry["epoch"] for entry in self._state.history if "ndcg" in entry]
-        since: int = sum(epoch > self._state.best_epoch for epoch in judged)
+        validated = [entry["epoch"] for entry in self._state.history if "ndcg" in entry]
+        since: int = sum(epoch > self._state.best_epoch for epoch in validated)
         stalled: bool = 0 < self._config.patience <= since
         if stalled:
             self._report.stopped = f"no gain in {since} validations"
@@ -203,7 +203,7 @@ class _Run:
         wait_for(self.trainer.device)
         entry = {"epoch": epoch, "loss": loss, "seconds": time.monotonic() - begin}
         if self._validation is not None and epoch % self._config.validate_every == 0:
-            self._judge(entry)
+            self._validate(entry)
         else:
             self._state.history.append(entry)
         score = f", NDCG {entry['ndcg']:.4f}" if "ndcg" in entry else ""
@@ -218,7 +218,7 @@ class _Run:
             self._shown = f"loss {losses[-1].item():.4f}"
         return self._shown
 
-    def _judge(self, entry: dict[str, Any]) -> None:
+    def _validate(self, entry: dict[str, Any]) -> None:
         """Validate, keep the parameters if they are the best so far, and write the entry down."""
         assert self._validation is not None
         entry["ndcg"] = self.trainer.evaluate(self._validation)

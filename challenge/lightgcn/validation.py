@@ -1,4 +1,4 @@
-"""Rows with hidden tracks, on which training is watched."""
+"""Rows with masked tracks, on which training is watched."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from challenge.types import LIST_LENGTH, Int64Array
 
 @dataclass(frozen=True, eq=False)
 class Validation:
-    """V rows of a graph with tracks that belong to them but are hidden from the training.
+    """V rows of a graph with tracks that belong to them but are masked from the training.
 
     Attributes:
         rows: int64, shape (V,).
-        relevant: the hidden tracks, V rows.
+        relevant: the masked tracks, V rows.
         length: how long the list judged is.
-        hidden: edges of the graph that lead to them, int64; none where the graph never had them.
+        masked: edges of the graph that lead to them, int64; none where the graph never had them.
     """
 
     rows: Int64Array
     relevant: Interactions
     length: int = LIST_LENGTH
-    hidden: Int64Array = field(default_factory=lambda: np.empty(0, np.int64))
+    masked: Int64Array = field(default_factory=lambda: np.empty(0, np.int64))
 
     def remaining(self, graph: BipartiteGraph) -> BipartiteGraph:
-        """Return the graph that may be trained on: without what is hidden, all nodes."""
-        if len(self.hidden) == 0:
+        """Return the graph that may be trained on: without what is masked, all nodes."""
+        if len(self.masked) == 0:
             return graph
-        gone = np.zeros(graph.n_edges, bool)
-        gone[self.hidden] = True
-        return graph.without_edges(gone)
+        removed = np.zeros(graph.n_edges, bool)
+        removed[self.masked] = True
+        return graph.without_edges(removed)
 
     def within(self, columns: Int64Array) -> Validation:
-        """Number hidden tracks by their places in ``columns`` (ascending); drop those not there."""
+        """Number masked tracks by their places in ``columns`` (ascending); drop those not there."""
         place = np.searchsorted(columns, self.relevant.track_index)
         found = np.minimum(place, len(columns) - 1)
         renumbered = replace(self.relevant, track_index=found.astype(np.int32))
@@ -56,7 +56,7 @@ def hold_out(graph: BipartiteGraph, *, n_rows: int = 500, share: float = 0.5, se
     eligible = np.flatnonzero(counts >= 2)
     rows = np.sort(rng.choice(eligible, min(n_rows, len(eligible)), replace=False))
     left = np.diff(graph.column_indptr).copy()
-    edges, hidden = [], []
+    edges, masked = [], []
     for row in rows:
         begin = graph.row_indptr[row]
         wanted = rng.permutation(counts[row])[: max(1, min(counts[row] - 1, round(share * counts[row])))]
@@ -64,26 +64,26 @@ def hold_out(graph: BipartiteGraph, *, n_rows: int = 500, share: float = 0.5, se
         going = left[columns] > 1
         left[columns[going]] -= 1
         edges.append(np.sort(begin + wanted[going]))
-        hidden.append(np.sort(columns[going]).tolist())
+        masked.append(np.sort(columns[going]).tolist())
     places = np.concatenate([np.empty(0, np.int64), *edges])
-    return Validation(rows, Interactions.from_rows(hidden), hidden=places)
+    return Validation(rows, Interactions.from_rows(masked), masked=places)
 
 
 def mean_ndcg(
-    rows: Tensor, columns: Tensor, graph: BipartiteGraph, validation: Validation, *, tile: int = 128
+    rows: Tensor, columns: Tensor, graph: BipartiteGraph, validation: Validation, *, chunk: int = 128
 ) -> float:
     """Mean NDCG of the best tracks by inner product, from 0 to 1, higher is better.
 
     ``rows`` (V, D) are the vectors of ``validation.rows``, ``columns`` (T, D) those of the tracks. A row's
-    edges are no candidates. Rows without hidden tracks do not count. A hit at place i, counted from 1, gains
+    edges are no candidates. Rows without masked tracks do not count. A hit at place i, counted from 1, gains
     1 / log2(i + 1).
     """
     length = min(validation.length, len(columns))
     discount = 1.0 / np.log2(np.arange(length) + 2.0)
     ideal = np.concatenate([[0.0], np.cumsum(discount)])
     values = []
-    for start in range(0, len(rows), tile):
-        lists = _best(rows[start : start + tile], columns, graph, validation.rows[start:], length)
+    for start in range(0, len(rows), chunk):
+        lists = _best(rows[start : start + chunk], columns, graph, validation.rows[start:], length)
         for offset, ranked in enumerate(lists):
             relevant = validation.relevant.row(start + offset)
             if len(relevant):

@@ -1,4 +1,4 @@
-"""Brings an MPD and a challenge set into one world of dense indices."""
+"""Brings an MPD and a challenge set into one toy of dense indices."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from challenge.data.catalog import Catalog
-from challenge.data.dataset import Corpus, Queries
+from challenge.data.dataset import Dataset, Queries
 from challenge.data.interactions import Interactions
 from challenge.data.playlists import Playlists
 from challenge.data.vocabulary import Vocabulary
@@ -62,7 +62,7 @@ def seed_report(catalog: Catalog, challenge_set: ChallengeSet) -> SeedReport:
     )
 
 
-def build_corpus(source: PlaylistSource, challenge_set: ChallengeSet) -> Corpus:
+def build_dataset(source: PlaylistSource, challenge_set: ChallengeSet) -> Dataset:
     """Join training playlists and a challenge set over one catalog, extended by tracks that only seeds name.
 
     Tracks of ``source`` keep their indices; new tracks, artists and albums come after them in file order.
@@ -78,7 +78,7 @@ def build_corpus(source: PlaylistSource, challenge_set: ChallengeSet) -> Corpus:
         challenge_set.num_holdouts,
         seeds,
     )
-    return Corpus(catalog, source.playlists, queries)
+    return Dataset(catalog, source.playlists, queries)
 
 
 def extend_catalog(catalog: Catalog, challenge_set: ChallengeSet) -> Catalog:

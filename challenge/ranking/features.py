@@ -11,9 +11,9 @@ import numpy as np
 
 from challenge.data.dataset import Queries
 from challenge.ranking.pair_features import Pair, pair_features
-from challenge.sources.base import QueryTile
+from challenge.sources.base import QueryBatch
 from challenge.sources.merge import Candidates
-from challenge.sources.postings import CorpusIndex
+from challenge.sources.postings import PlaylistIndex
 from challenge.types import Category, FloatArray, Int32Array, Int64Array
 
 QUERY_FEATURES: Final = (
@@ -73,7 +73,7 @@ class QueryFacts:
 
 
 def query_facts(
-    index: CorpusIndex, queries: Queries, namesakes: FloatArray, support: FloatArray
+    index: PlaylistIndex, queries: Queries, namesakes: FloatArray, support: FloatArray
 ) -> QueryFacts:
     """Describe the queries; ``namesakes`` and ``support`` tell how much is known of their titles."""
     numbers = {category: number for number, category in enumerate(Category)}
@@ -103,15 +103,15 @@ def query_facts(
 
 
 def make_features(
-    index: CorpusIndex,
-    tile: QueryTile,
+    index: PlaylistIndex,
+    batch: QueryBatch,
     candidates: Candidates,
     facts: QueryFacts,
     sources: Sequence[str],
     *,
     pairs: FloatArray | None = None,
 ) -> FloatArray:
-    """Describe each candidate of a tile; float32, shape (N, F), columns as in :func:`feature_names`.
+    """Describe each candidate of a batch; float32, shape (N, F), columns as in :func:`feature_names`.
 
     ``pairs`` are the candidates' pair features where they are known already: they take most of the time.
     """
@@ -120,9 +120,9 @@ def make_features(
     best = np.maximum(_segment_max(candidates.score, candidates.start), 1e-9)[query]
     by_source = np.stack([candidates.score, rank, candidates.score / best], axis=2)
     by_source = by_source.reshape(len(query), 3 * len(sources))
-    pairs = pair_features(index, tile, candidates) if pairs is None else pairs
-    table = facts.table[tile.start : tile.stop][query]
-    durations = facts.mean_duration[tile.start : tile.stop][query]
+    pairs = pair_features(index, batch, candidates) if pairs is None else pairs
+    table = facts.table[batch.start : batch.stop][query]
+    durations = facts.mean_duration[batch.start : batch.stop][query]
     title = sources.index("title") if "title" in sources else None
     title_score = candidates.score[:, title] if title is not None else np.zeros(len(query), np.float32)
     own = _candidate_features(index, candidates, pairs, table, title_score, durations, rank)
@@ -130,7 +130,7 @@ def make_features(
 
 
 def _candidate_features(
-    index: CorpusIndex,
+    index: PlaylistIndex,
     candidates: Candidates,
     pairs: FloatArray,
     table: FloatArray,
@@ -182,7 +182,7 @@ def _totals(candidates: Candidates, group: Int32Array, value: FloatArray) -> tup
     return counts[place].astype(np.float32), sums[place].astype(np.float32)
 
 
-def _mean_of_known(values: FloatArray, index: CorpusIndex, seeds: Int32Array) -> float:
+def _mean_of_known(values: FloatArray, index: PlaylistIndex, seeds: Int32Array) -> float:
     """Mean over the seeds that some training playlist holds; 0 where there is none."""
     known = values[seeds[index.track_company[seeds] > 0]]
     return float(known.mean()) if len(known) else 0.0

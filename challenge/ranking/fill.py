@@ -9,7 +9,7 @@ import numpy as np
 
 from challenge.errors import MissingInputError
 from challenge.ranking.rank import RankedLists
-from challenge.sources.base import best_tracks, query_tile
+from challenge.sources.base import best_tracks, query_batch
 from challenge.sources.registry import SourceSet
 from challenge.types import LIST_LENGTH, Category, Int32Array
 
@@ -51,8 +51,8 @@ def fill(sources: SourceSet, ranked: RankedLists) -> FilledLists:
     _require_enough_tracks(sources)
     filled = FilledLists(ranked.track.copy(), ranked.source.copy(), (*ranked.names, *FALLBACKS))
     title_number = len(ranked.names)
-    most_seeds = int(sources.corpus.queries.seeds.lengths.max(initial=0))
-    popular = by_popularity(sources)[: 2 * LIST_LENGTH + most_seeds]
+    max_seeds = int(sources.dataset.queries.seeds.lengths.max(initial=0))
+    popular = by_popularity(sources)[: 2 * LIST_LENGTH + max_seeds]
     for query in np.flatnonzero((ranked.track < 0).any(axis=1)).tolist():
         row, source = filled.track[query], filled.source[query]
         banned = set(sources.index.seeds(query).tolist()) | set(row[row >= 0].tolist())
@@ -67,8 +67,8 @@ def by_popularity(sources: SourceSet) -> Int32Array:
 
 
 def _by_title(sources: SourceSet, query: int) -> Int32Array:
-    tile = query_tile(sources.index, query, query + 1)
-    best: Int32Array = best_tracks(sources.title.scores(tile), LIST_LENGTH + len(tile.seed_track))[0]
+    batch = query_batch(sources.index, query, query + 1)
+    best: Int32Array = best_tracks(sources.title.scores(batch), LIST_LENGTH + len(batch.seed_track))[0]
     known: Int32Array = best[best >= 0]
     return known
 
@@ -86,7 +86,7 @@ def _append(row: Int32Array, source: np.ndarray, tracks: Int32Array, number: int
 
 
 def _require_enough_tracks(sources: SourceSet) -> None:
-    queries, n_tracks = sources.corpus.queries, sources.index.n_tracks
+    queries, n_tracks = sources.dataset.queries, sources.index.n_tracks
     seeds = np.diff(sources.index.row_start[sources.index.n_playlists :])
     short = np.flatnonzero(n_tracks - seeds < LIST_LENGTH)
     if len(short):

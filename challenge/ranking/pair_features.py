@@ -8,13 +8,13 @@ from typing import Final
 import numba as nb
 import numpy as np
 
-from challenge.sources.base import QueryTile
+from challenge.sources.base import QueryBatch
 from challenge.sources.kernels import sampling_step
 from challenge.sources.merge import Candidates
-from challenge.sources.postings import CorpusIndex
+from challenge.sources.postings import PlaylistIndex
 from challenge.types import FloatArray, Int32Array, Int64Array
 
-MAX_HOLDERS: Final = 2000
+MAX_POSTINGS: Final = 2000
 """Of a more popular seed an even sample of at most this many playlists is read: see ``sampling_step``."""
 NEXT_WINDOW: Final = 5
 NEAR_WINDOW: Final = 10
@@ -51,13 +51,13 @@ class Pair(IntEnum):
     SHARE_OF_ALBUM = auto()
 
 
-def pair_features(index: CorpusIndex, tile: QueryTile, candidates: Candidates) -> FloatArray:
+def pair_features(index: PlaylistIndex, batch: QueryBatch, candidates: Candidates) -> FloatArray:
     """Relate each candidate to its query's seeds; float32, shape (N, len(Pair)). See :class:`Pair`."""
     features = np.zeros((len(candidates.track), len(Pair)), np.float32)
     _count_shared(
-        tile.seed_start,
-        tile.seed_track,
-        tile.own_row,
+        batch.seed_start,
+        batch.seed_track,
+        batch.own_row,
         candidates.start,
         candidates.track,
         index.row_start,
@@ -69,8 +69,8 @@ def pair_features(index: CorpusIndex, tile: QueryTile, candidates: Candidates) -
         features,
     )
     _match_makers(
-        tile.seed_start,
-        tile.seed_track,
+        batch.seed_start,
+        batch.seed_track,
         candidates.start,
         candidates.track,
         index.track_artist,
@@ -139,8 +139,8 @@ def _count_shared(  # noqa: C901, PLR0912, PLR0915 - a compiled loop
         out = features[first : first + count]
         for i in range(n_seeds):
             track = seed_track[seed_start[query] + i]
-            holders = track_start[track + 1] - track_start[track]
-            step = sampling_step(holders, MAX_HOLDERS, n_seeds)
+            postings = track_start[track + 1] - track_start[track]
+            step = sampling_step(postings, MAX_POSTINGS, n_seeds)
             shared[:] = 0
             short[:] = 0
             after[:] = 0
@@ -168,13 +168,13 @@ def _count_shared(  # noqa: C901, PLR0912, PLR0915 - a compiled loop
                 continue
             recency = np.float32((i + 1) / n_seeds)
             norm = np.float32(1.0 / (read + 2))
-            damping = np.float32(step / np.float32(holders) ** 0.6)
+            damping = np.float32(step / np.float32(postings) ** 0.6)
             for c in range(count):
                 if shared[c] == 0:
                     continue
                 fame = popularity[candidate_track[first + c]]
                 confidence = shared[c] * norm
-                cosine = shared[c] * step / np.sqrt(np.float32((holders + 2) * (fame + 2)))
+                cosine = shared[c] * step / np.sqrt(np.float32((postings + 2) * (fame + 2)))
                 out[c, _CONFIDENCE_SUM] += confidence
                 out[c, _CONFIDENCE_MAX] = max(out[c, _CONFIDENCE_MAX], confidence)
                 out[c, _COSINE_SUM] += cosine

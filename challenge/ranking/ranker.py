@@ -1,4 +1,4 @@
-"""The learned ranking: gradient-boosted trees on candidates of look-alike queries."""
+"""The learned ranking: gradient-boosted trees on candidates of training queries."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ class RankerConfig:
     """Configuration of the trees and their training data.
 
     Attributes:
-        queries: look-alike queries to train on.
-        folds: parts they are divided into; the sources are built anew for each. With 0 few look-alikes beside
-            many training playlists join the challenge, so that sources are built once; three parts otherwise.
+        queries: training queries.
+        folds: folds they are dealt into; the sources are fitted anew for each. With 0 few training queries
+            beside many training playlists join the challenge, so that one fit does; three folds otherwise.
         negative_share: share of candidates that are no hits which is kept for training.
-        rounds: trees.
+        num_iterations: trees.
         learning_rate: shrinkage of each tree.
-        leaves: leaves of a tree.
-        least_in_leaf: fewest candidates in a leaf.
-        feature_share: share of features tried for a tree.
-        row_share: share of candidates seen by a tree.
-        regularisation: L2 on leaf values.
+        num_leaves: leaves of a tree.
+        min_data_in_leaf: fewest candidates in a leaf.
+        feature_fraction: share of features tried for a tree.
+        bagging_fraction: share of candidates seen by a tree.
+        lambda_l2: L2 on leaf values.
     """
 
     queries: int = 6000
     folds: int = 0
     negative_share: float = 0.25
-    rounds: int = 500
+    num_iterations: int = 500
     learning_rate: float = 0.05
-    leaves: int = 63
-    least_in_leaf: int = 150
-    feature_share: float = 0.5
-    row_share: float = 0.8
-    regularisation: float = 5.0
+    num_leaves: int = 63
+    min_data_in_leaf: int = 150
+    feature_fraction: float = 0.5
+    bagging_fraction: float = 0.8
+    lambda_l2: float = 5.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +117,7 @@ class Ranker:
 
 
 def train_ranker(rows: TrainingRows, names: Sequence[str], config: RankerConfig, *, seed: int) -> Ranker:
-    """Train trees on look-alike candidates, deterministic for a seed and number of threads.
+    """Train trees on training query candidates, deterministic for a seed and number of threads.
 
     Raises:
         MissingInputError: no rows to learn from.
@@ -126,19 +126,19 @@ def train_ranker(rows: TrainingRows, names: Sequence[str], config: RankerConfig,
 
     if len(rows.label) == 0:
         raise MissingInputError(
-            "no held-out track of any look-alike is among its candidates: there is no ranking to learn",
+            "no held-out track of any training query is among its candidates: there is no ranking to learn",
             hint="name more --sources, take more slices of the MPD, or rank with --ranking blend",
         )
     parameters = {
         # As good as LambdaRank here and many times faster: see docs/experiments.md.
         "objective": "binary",
-        "num_leaves": config.leaves,
+        "num_leaves": config.num_leaves,
         "learning_rate": config.learning_rate,
-        "min_data_in_leaf": config.least_in_leaf,
-        "feature_fraction": config.feature_share,
-        "bagging_fraction": config.row_share,
+        "min_data_in_leaf": config.min_data_in_leaf,
+        "feature_fraction": config.feature_fraction,
+        "bagging_fraction": config.bagging_fraction,
         "bagging_freq": 1,
-        "lambda_l2": config.regularisation,
+        "lambda_l2": config.lambda_l2,
         "seed": seed,
         "deterministic": True,
         "force_row_wise": True,
@@ -146,10 +146,10 @@ def train_ranker(rows: TrainingRows, names: Sequence[str], config: RankerConfig,
         "verbosity": -1,
     }
     data = lgb.Dataset(rows.features, rows.label, feature_name=list(names))
-    return Ranker(lgb.train(parameters, data, config.rounds), names)
+    return Ranker(lgb.train(parameters, data, config.num_iterations), names)
 
 
-def iterate_tiles(first: int, end: int, size: int) -> Iterator[tuple[int, int]]:
-    """Cut the queries from ``first`` to before ``end`` into consecutive tiles of ``size``."""
+def iterate_batches(first: int, end: int, size: int) -> Iterator[tuple[int, int]]:
+    """Cut the queries from ``first`` to before ``end`` into consecutive batches of ``size``."""
     for start in range(first, end, size):
         yield start, min(start + size, end)

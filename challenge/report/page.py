@@ -117,7 +117,7 @@ def _stages(manifest: Mapping[str, Any]) -> list[tuple[str, float, float, bool]]
     rows = []
     for stage, cost in (manifest.get("stages") or {}).items():
         rows.append((stage, cost, False))
-        rows += [(name, own, True) for name, own in (manifest.get("parts") or {}).get(stage, {}).items()]
+        rows += [(name, own, True) for name, own in (manifest.get("sections") or {}).get(stage, {}).items()]
     return [
         (name, cost.get("seconds", 0.0), cost.get("peak_bytes", 0) / 1e9, part) for name, cost, part in rows
     ]

@@ -45,7 +45,7 @@ _RANKS: Final = (1, 130, 600, 1_727, 4_029, 10_190, 19_454, 118_512, 229_874, 37
 
 
 @dataclass(frozen=True, eq=False)
-class World:
+class SyntheticCatalogue:
     """Tracks, albums, artists and circles, each numbered so that its parts are consecutive.
 
     Attributes:
@@ -108,10 +108,10 @@ class World:
             track[chosen] = np.minimum(found, self.n_tracks - 1)
         return track
 
-    def restricted(self, allowed: NDArray[np.bool_]) -> World:
-        """Return this world with no popularity but that of the ``allowed`` tracks (bool, shape (T,))."""
+    def restricted(self, allowed: NDArray[np.bool_]) -> SyntheticCatalogue:
+        """Return this catalogue with no popularity but that of the ``allowed`` tracks (bool, shape (T,))."""
         sums = [_running(np.diff(s) * allowed) for s in (self.popular, self.flat)]
-        return World(**{**self.__dict__, "popular": sums[0], "flat": sums[1]})
+        return SyntheticCatalogue(**{**self.__dict__, "popular": sums[0], "flat": sums[1]})
 
 
 def _running(weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -172,7 +172,7 @@ def _occurrences(ranks: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.exp(np.interp(np.log(ranks), np.log(_RANKS), np.log(_OCCURRENCES)))
 
 
-def build_world(seed: int) -> World:
+def build_catalogue(seed: int) -> SyntheticCatalogue:
     """Build the catalogue of about 4.3 M tracks; about 1.5 s and 200 MB."""
     rng = np.random.default_rng([seed, 0])
     scene, decade, energy, scene_start = _circles(rng)
@@ -192,7 +192,7 @@ def build_world(seed: int) -> World:
     weight = np.empty(len(track_score))
     weight[np.argsort(-track_score)] = _occurrences(np.arange(1.0, len(track_score) + 1))
     artist_start = album_start[_starts(albums)]
-    return World(
+    return SyntheticCatalogue(
         circle_genre=_scene_table()[0][scene],
         circle_scene=scene,
         circle_decade=decade,

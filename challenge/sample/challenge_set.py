@@ -13,7 +13,7 @@ from challenge.errors import ConfigError
 from challenge.sample.draw import MAX_LENGTH, Scenery, draw_playlists, lengths_at_least
 from challenge.types import Category
 
-_FEWEST_HOLDOUTS: Final = 5
+_MIN_HOLDOUTS: Final = 5
 _ROUNDS: Final = 40
 
 
@@ -38,9 +38,9 @@ def draw_category(scenery: Scenery, category: Category, count: int, seed: int) -
     """Draw ``count`` playlists without repeated tracks and hide what the category hides.
 
     Raises:
-        ConfigError: the world of ``scenery`` holds too few tracks for playlists that long.
+        ConfigError: the catalogue of ``scenery`` holds too few tracks for playlists that long.
     """
-    shortest = category.seed_count + _FEWEST_HOLDOUTS
+    min_length = category.seed_count + _MIN_HOLDOUTS
     titles: list[str] = []
     parts: list[Interactions] = []
     number = list(Category).index(category)
@@ -49,14 +49,14 @@ def draw_category(scenery: Scenery, category: Category, count: int, seed: int) -
         if wanted <= 0:
             break
         rng = np.random.default_rng([seed, 2, number, attempt])
-        lengths = lengths_at_least(shortest, wanted + wanted // 8 + 8, rng)
+        lengths = lengths_at_least(min_length, wanted + wanted // 8 + 8, rng)
         drawn = draw_playlists(scenery, lengths, rng, repeats=False)
-        good = np.flatnonzero(drawn.tracks.lengths >= shortest)[:wanted]
+        good = np.flatnonzero(drawn.tracks.lengths >= min_length)[:wanted]
         titles += [drawn.titles[i] for i in good.tolist()]
         parts.append(drawn.tracks.take(good))
     if len(titles) < count:
         raise ConfigError(
-            f"too few different tracks for challenge playlists of {shortest} to {MAX_LENGTH} tracks",
+            f"too few different tracks for challenge playlists of {min_length} to {MAX_LENGTH} tracks",
             hint="ask for more playlists",
         )
     tracks = Interactions.concatenate(parts)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.data.interactions import Interactions
-from challenge.sample.catalogue import World
+from challenge.sample.catalogue import SyntheticCatalogue
 from challenge.sample.names import artist_name
 from challenge.sample.sequence import MAX_CIRCLES, MIN_LENGTH, Tastes, draw_tracks
 from challenge.sample.themes import CircleSampler, Theme, all_themes
@@ -44,16 +44,16 @@ class Drawn:
 class Scenery:
     """What playlists are drawn from: the catalogue and the themes that lead into it."""
 
-    world: World
+    catalogue: SyntheticCatalogue
     themes: list[Theme]
     circles: CircleSampler
     seed: int
 
     @classmethod
-    def of(cls, world: World, seed: int) -> Scenery:
-        """Set up all themes for ``world``; ``seed`` chooses the names."""
+    def of(cls, catalogue: SyntheticCatalogue, seed: int) -> Scenery:
+        """Set up all themes for ``catalogue``; ``seed`` chooses the names."""
         themes = all_themes()
-        return cls(world, themes, CircleSampler(world, themes), seed)
+        return cls(catalogue, themes, CircleSampler(catalogue, themes), seed)
 
 
 def lengths_at_least(minimum: int, count: int, rng: np.random.Generator) -> Int64Array:
@@ -80,7 +80,7 @@ def draw_playlists(
     theme = drawn.clip(0, len(scenery.themes) - 1).astype(np.int32)
     fan_of = _draw_artists(scenery, theme, rng)
     circles = _draw_circles(scenery, theme, fan_of, rng)
-    tracks = draw_tracks(scenery.world, Tastes(lengths, circles, fan_of), rng, repeats=repeats)
+    tracks = draw_tracks(scenery.catalogue, Tastes(lengths, circles, fan_of), rng, repeats=repeats)
     words = Random(int(rng.integers(2**62)))
     titles = [
         make_title(scenery.themes[t], artist_name(a, scenery.seed) if a >= 0 else "", words)
@@ -106,11 +106,11 @@ def _draw_followers(n: int, rng: np.random.Generator) -> Int64Array:
 
 def _draw_artists(scenery: Scenery, theme: Int32Array, rng: np.random.Generator) -> Int32Array:
     """The artist of each playlist about one artist, -1 for the others; int32, shape (n,)."""
-    world, uniform = scenery.world, rng.random(len(theme))
+    catalogue, uniform = scenery.catalogue, rng.random(len(theme))
     anywhere = np.zeros(len(theme), np.int64)
-    track = world.draw(anywhere, anywhere + world.n_tracks, uniform, anywhere > 0)
+    track = catalogue.draw(anywhere, anywhere + catalogue.n_tracks, uniform, anywhere > 0)
     about = np.array([t.kind == "artist" for t in scenery.themes])[theme]
-    return np.where(about, world.album_artist[world.track_album[track]], -1).astype(np.int32)
+    return np.where(about, catalogue.album_artist[catalogue.track_album[track]], -1).astype(np.int32)
 
 
 def _draw_circles(
@@ -121,17 +121,19 @@ def _draw_circles(
     A further circle is a neighbour of the last in half the cases; otherwise it suits the theme and, if one of
     two draws allows, the genre of the core circle: tastes cross genres less than moods do.
     """
-    world, n = scenery.world, len(theme)
+    catalogue, n = scenery.catalogue, len(theme)
     circles = np.empty((n, MAX_CIRCLES), np.int32)
     core = scenery.circles.draw(theme, rng.random(n))
-    circles[:, 0] = np.where(fan_of >= 0, world.artist_circle[fan_of], core)
+    circles[:, 0] = np.where(fan_of >= 0, catalogue.artist_circle[fan_of], core)
     near = 0.3 + 0.5 * rng.random(n)
     for k in range(1, MAX_CIRCLES):
         first, second = (scenery.circles.draw(theme, rng.random(n)) for _ in range(2))
-        alike = world.circle_genre[first] == world.circle_genre[circles[:, 0]]
+        alike = catalogue.circle_genre[first] == catalogue.circle_genre[circles[:, 0]]
         other = np.where(alike, first, second)
         step = (np.rint(rng.standard_normal(n) * 2.5)).astype(np.int32)
-        scene = world.circle_scene[circles[:, k - 1]]
-        beside = np.clip(circles[:, k - 1] + step, world.scene_start[scene], world.scene_start[scene + 1] - 1)
+        scene = catalogue.circle_scene[circles[:, k - 1]]
+        beside = np.clip(
+            circles[:, k - 1] + step, catalogue.scene_start[scene], catalogue.scene_start[scene + 1] - 1
+        )
         circles[:, k] = np.where((rng.random(n) < near) | (fan_of >= 0), beside, other)
     return circles

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.data.interactions import Interactions
-from challenge.sample.catalogue import World
+from challenge.sample.catalogue import SyntheticCatalogue
 from challenge.types import Int32Array, Int64Array
 
 MIN_LENGTH: Final = 5
@@ -51,13 +51,15 @@ class _Slots:
     deep: _Flags
 
 
-def draw_tracks(world: World, tastes: Tastes, rng: np.random.Generator, *, repeats: bool) -> Interactions:
+def draw_tracks(
+    catalogue: SyntheticCatalogue, tastes: Tastes, rng: np.random.Generator, *, repeats: bool
+) -> Interactions:
     """Fill the playlists, drawing half as many tracks again as needed and leaving repetitions out."""
     lengths = tastes.lengths
     slots = _make_slots(lengths, rng)
-    track = _draw_starts(world, tastes, slots, rng)
-    track = _draw_runs(world, track, slots, rng)
-    keep = ~_repeated(slots.row, track) & (world.popular[track + 1] > world.popular[track])
+    track = _draw_starts(catalogue, tastes, slots, rng)
+    track = _draw_runs(catalogue, track, slots, rng)
+    keep = ~_repeated(slots.row, track) & (catalogue.popular[track + 1] > catalogue.popular[track])
     if repeats:
         careless = rng.random(len(lengths)) < 0.3
         keep |= careless[slots.row] & (rng.random(len(track)) < 0.04)
@@ -77,28 +79,30 @@ def _make_slots(lengths: Int64Array, rng: np.random.Generator) -> _Slots:
     return _Slots(row, place, start, deep)
 
 
-def _draw_starts(world: World, tastes: Tastes, slots: _Slots, rng: np.random.Generator) -> Int32Array:
+def _draw_starts(
+    catalogue: SyntheticCatalogue, tastes: Tastes, slots: _Slots, rng: np.random.Generator
+) -> Int32Array:
     """Tracks that begin a run, from the playlist's circles, anywhere, or an artist already there; int32."""
-    low, high = _circle_ranges(world, tastes, slots, rng)
+    low, high = _circle_ranges(catalogue, tastes, slots, rng)
     rows, shape = len(tastes.lengths), len(slots.row)
     anywhere = rng.random(shape) < (0.3 * rng.random(rows) ** 2)[slots.row]
-    low[anywhere], high[anywhere] = 0, world.n_tracks
+    low[anywhere], high[anywhere] = 0, catalogue.n_tracks
     favourite = tastes.artist[slots.row]
     fan = (favourite >= 0) & (rng.random(shape) < 0.5)
-    low[fan], high[fan] = world.artist_start[favourite[fan]], world.artist_start[favourite[fan] + 1]
+    low[fan], high[fan] = catalogue.artist_start[favourite[fan]], catalogue.artist_start[favourite[fan] + 1]
     track = np.zeros(shape, np.int32)
     first = slots.start
-    track[first] = world.draw(low[first], high[first], rng.random(int(first.sum())), slots.deep[first])
+    track[first] = catalogue.draw(low[first], high[first], rng.random(int(first.sum())), slots.deep[first])
     again = first & (slots.place > 0) & (rng.random(shape) < (0.3 * rng.random(rows))[slots.row])
     here = np.flatnonzero(again)
     earlier = here - slots.place[here] + (rng.random(len(here)) * slots.place[here]).astype(np.int64)
-    artist = world.album_artist[world.track_album[track[_last_start(slots.start)[earlier]]]]
-    track[here] = _draw_of_artist(world, artist, slots.deep[here], rng)
+    artist = catalogue.album_artist[catalogue.track_album[track[_last_start(slots.start)[earlier]]]]
+    track[here] = _draw_of_artist(catalogue, artist, slots.deep[here], rng)
     return track
 
 
 def _circle_ranges(
-    world: World, tastes: Tastes, slots: _Slots, rng: np.random.Generator
+    catalogue: SyntheticCatalogue, tastes: Tastes, slots: _Slots, rng: np.random.Generator
 ) -> tuple[Int64Array, Int64Array]:
     """Track ranges of the circle each place draws from: the core at first, then ever more of the others."""
     row, place, lengths = slots.row, slots.place, tastes.lengths
@@ -110,31 +114,35 @@ def _circle_ranges(
     circle = tastes.circles[row, which[_last_start(turn)]]
     # Part of each playlist comes from the whole scene, of which the circles are corners.
     wide = rng.random(len(row)) < (0.15 + 0.7 * rng.random(len(lengths)))[row]
-    scene = world.circle_scene[circle]
-    low = np.where(wide, world.scene_start[scene], circle)
-    high = np.where(wide, world.scene_start[scene + 1], circle + 1)
-    return world.circle_start[low], world.circle_start[high]
+    scene = catalogue.circle_scene[circle]
+    low = np.where(wide, catalogue.scene_start[scene], circle)
+    high = np.where(wide, catalogue.scene_start[scene + 1], circle + 1)
+    return catalogue.circle_start[low], catalogue.circle_start[high]
 
 
-def _draw_runs(world: World, track: Int32Array, slots: _Slots, rng: np.random.Generator) -> Int32Array:
+def _draw_runs(
+    catalogue: SyntheticCatalogue, track: Int32Array, slots: _Slots, rng: np.random.Generator
+) -> Int32Array:
     """Continue each run: with the album's next tracks, or with the same artist; int32, shape (places,)."""
     begin = _last_start(slots.start)
     opening = track[begin]
     offset = np.arange(len(track)) - begin
     in_album = (rng.random(len(track)) < 0.5)[begin]
     follow = (opening + offset).astype(np.int32)
-    fits = in_album & (follow < world.album_start[world.track_album[opening] + 1])
+    fits = in_album & (follow < catalogue.album_start[catalogue.track_album[opening] + 1])
     track = np.where(slots.start | ~fits, track, follow)
     rest = np.flatnonzero(~slots.start & ~fits)
-    artist = world.album_artist[world.track_album[opening[rest]]]
-    track[rest] = _draw_of_artist(world, artist, slots.deep[rest], rng)
+    artist = catalogue.album_artist[catalogue.track_album[opening[rest]]]
+    track[rest] = _draw_of_artist(catalogue, artist, slots.deep[rest], rng)
     return track
 
 
-def _draw_of_artist(world: World, artist: Int32Array, deep: _Flags, rng: np.random.Generator) -> Int32Array:
+def _draw_of_artist(
+    catalogue: SyntheticCatalogue, artist: Int32Array, deep: _Flags, rng: np.random.Generator
+) -> Int32Array:
     """One track of each of the given artists; int32, same shape."""
-    low, high = world.artist_start[artist], world.artist_start[artist + 1]
-    return world.draw(low, high, rng.random(len(artist)), deep)
+    low, high = catalogue.artist_start[artist], catalogue.artist_start[artist + 1]
+    return catalogue.draw(low, high, rng.random(len(artist)), deep)
 
 
 def _last_start(start: _Flags) -> Int64Array:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.data.interactions import Interactions
-from challenge.sample.catalogue import World
+from challenge.sample.catalogue import SyntheticCatalogue
 from challenge.sample.draw import MAX_LENGTH, Drawn
 from challenge.sample.names import album_name, artist_name, durations_ms, spotify_ids, track_name
 from challenge.types import ALBUM_PREFIX, ARTIST_PREFIX, TRACK_PREFIX, Int32Array, Int64Array
@@ -60,11 +60,11 @@ _END: Final = b"\n    ]\n}"
 class TrackTexts:
     """Tracks as JSON, those that come back often kept."""
 
-    def __init__(self, world: World, seed: int) -> None:
-        self._world = world
+    def __init__(self, catalogue: SyntheticCatalogue, seed: int) -> None:
+        self._catalogue = catalogue
         self._seed = seed
         self._kept: dict[int, bytes] = {}
-        weight = np.diff(world.popular)
+        weight = np.diff(catalogue.popular)
         rank = min(_KEPT_TRACKS, len(weight)) - 1
         self._common = float(np.partition(weight, len(weight) - 1 - rank)[len(weight) - 1 - rank])
 
@@ -82,7 +82,10 @@ class TrackTexts:
         texts = [self._kept.get(track) for track in unique.tolist()]
         missing = np.array([place for place, text in enumerate(texts) if text is None], np.int64)
         made = self._make(unique[missing])
-        keep = self._world.popular[unique[missing] + 1] - self._world.popular[unique[missing]] >= self._common
+        keep = (
+            self._catalogue.popular[unique[missing] + 1] - self._catalogue.popular[unique[missing]]
+            >= self._common
+        )
         for place, text, common in zip(missing.tolist(), made, keep.tolist(), strict=True):
             texts[place] = text
             if common:
@@ -91,8 +94,8 @@ class TrackTexts:
 
     def _make(self, tracks: Int32Array) -> list[bytes]:
         """Write the text of each track anew."""
-        album = self._world.track_album[tracks]
-        artist = self._world.album_artist[album]
+        album = self._catalogue.track_album[tracks]
+        artist = self._catalogue.album_artist[album]
         ids = [
             [raw.decode() for raw in spotify_ids(numbers, 3 * self._seed + kind).tolist()]
             for kind, numbers in enumerate((tracks, artist, album))
@@ -133,11 +136,11 @@ def _rows_text(texts: TrackTexts, tracks: Interactions) -> list[list[bytes]]:
     return [pieces[a:b] for a, b in pairwise(bounds)]
 
 
-def slice_json(texts: TrackTexts, world: World, drawn: Drawn, first_pid: int) -> bytes:
+def slice_json(texts: TrackTexts, catalogue: SyntheticCatalogue, drawn: Drawn, first_pid: int) -> bytes:
     """Write playlists as the slice that begins with ``first_pid``."""
     tracks, n = drawn.tracks, len(drawn.titles)
-    row, album = tracks.row_ids(), world.track_album[tracks.track_index]
-    artists = _distinct(row, world.album_artist[album], n).tolist()
+    row, album = tracks.row_ids(), catalogue.track_album[tracks.track_index]
+    artists = _distinct(row, catalogue.album_artist[album], n).tolist()
     albums = _distinct(row, album, n).tolist()
     lengths = tracks.lengths.tolist()
     milliseconds = np.bincount(row, texts.durations(tracks.track_index), n).astype(np.int64).tolist()

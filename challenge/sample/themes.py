@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.sample.catalogue import World, scene_names
+from challenge.sample.catalogue import SyntheticCatalogue, scene_names
 from challenge.sample.words import (
     DECADES,
     GENERIC,
@@ -105,27 +105,27 @@ def all_themes() -> list[Theme]:
     ]
 
 
-def _affinity(theme: Theme, world: World) -> NDArray[np.float64]:
+def _affinity(theme: Theme, catalogue: SyntheticCatalogue) -> NDArray[np.float64]:
     """How well each circle suits a theme, 0 to 1, float64, shape (C,)."""
-    fit = np.ones(len(world.circle_genre))
+    fit = np.ones(len(catalogue.circle_genre))
     if theme.genres:
         # A genre's or scene's playlist hardly strays; a mood may reach into any genre.
         stray = 0.08 if theme.energy >= 0 else 0.003
-        fit *= np.where(np.isin(world.circle_genre, theme.genres), 1.0, stray)
+        fit *= np.where(np.isin(catalogue.circle_genre, theme.genres), 1.0, stray)
     if theme.scene >= 0:
-        fit *= np.where(world.circle_scene == theme.scene, 1.0, 0.08)
+        fit *= np.where(catalogue.circle_scene == theme.scene, 1.0, 0.08)
     if theme.decade >= 0:
-        fit *= np.array([1.0, 0.25, 0.04, 0.02, 0.02, 0.02])[np.abs(world.circle_decade - theme.decade)]
+        fit *= np.array([1.0, 0.25, 0.04, 0.02, 0.02, 0.02])[np.abs(catalogue.circle_decade - theme.decade)]
     if theme.energy >= 0:
-        fit *= np.exp(-(((world.circle_energy - theme.energy) / 0.22) ** 2) / 2)
+        fit *= np.exp(-(((catalogue.circle_energy - theme.energy) / 0.22) ** 2) / 2)
     return fit
 
 
 class CircleSampler:
     """Draws circles for themes: popularity times affinity."""
 
-    def __init__(self, world: World, themes: list[Theme]) -> None:
-        weights = np.stack([_affinity(theme, world) for theme in themes]) * world.circle_mass
+    def __init__(self, catalogue: SyntheticCatalogue, themes: list[Theme]) -> None:
+        weights = np.stack([_affinity(theme, catalogue) for theme in themes]) * catalogue.circle_mass
         sums = np.cumsum(weights, axis=1)
         self._n_circles = weights.shape[1]
         # One rising sequence for all themes: theme k takes the stretch from k to k + 1.

@@ -20,7 +20,7 @@ from challenge.artifacts import atomic_file, write_bytes
 from challenge.data.interactions import Interactions
 from challenge.errors import ConfigError
 from challenge.mpd.zip_writer import Deflated, ZipWriter
-from challenge.sample.catalogue import build_world
+from challenge.sample.catalogue import build_catalogue
 from challenge.sample.challenge_set import HiddenPlaylists, draw_category
 from challenge.sample.draw import Scenery, draw_playlists, lengths_at_least
 from challenge.sample.text import TrackTexts, challenge_json, slice_json
@@ -28,7 +28,7 @@ from challenge.threads import thread_count
 from challenge.types import Category, Int32Array
 
 SLICE_PLAYLISTS: Final = 1000
-FEWEST_PLAYLISTS: Final = 100
+MIN_PLAYLISTS: Final = 100
 FIRST_CHALLENGE_PID: Final = 1_000_000
 _README: Final = """A synthetic dataset in the format of the Million Playlist Dataset.
 {playlists:,} playlists, seed {seed}.
@@ -77,9 +77,9 @@ class _SliceMaker:
     def __init__(self, playlists: int, seed: int) -> None:
         self.playlists = playlists
         self.seed = seed
-        self.world = build_world(seed)
-        self.scenery = Scenery.of(self.world, seed)
-        self.texts = TrackTexts(self.world, seed)
+        self.catalogue = build_catalogue(seed)
+        self.scenery = Scenery.of(self.catalogue, seed)
+        self.texts = TrackTexts(self.catalogue, seed)
 
     def make(self, number: int) -> _Slice:
         """Draw, write and compress one slice."""
@@ -87,7 +87,7 @@ class _SliceMaker:
         count = min(SLICE_PLAYLISTS, self.playlists - first)
         rng = np.random.default_rng([self.seed, 1, number])
         drawn = draw_playlists(self.scenery, lengths_at_least(0, count, rng), rng, repeats=True)
-        content = slice_json(self.texts, self.world, drawn, first)
+        content = slice_json(self.texts, self.catalogue, drawn, first)
         member = Deflated.of(f"data/mpd.slice.{first}-{first + count - 1}.json", content)
         tracks = drawn.tracks.track_index
         return _Slice(member, count, len(tracks), np.unique(tracks))
@@ -147,12 +147,12 @@ def write_sample(
         ConfigError: fewer than 100 playlists, a negative seed, or no challenge playlists at all.
         ResourceError: the disk is full.
     """
-    if playlists < FEWEST_PLAYLISTS:
-        raise ConfigError(f"playlists = {playlists}: a sample needs at least {FEWEST_PLAYLISTS}")
+    if playlists < MIN_PLAYLISTS:
+        raise ConfigError(f"playlists = {playlists}: a sample needs at least {MIN_PLAYLISTS}")
     if challenge_per_category < 1 or seed < 0:
         raise ConfigError("challenge_per_category must be at least 1 and seed at least 0")
     maker = _SliceMaker(playlists, seed)
-    seen = np.zeros(maker.world.n_tracks, np.bool_)
+    seen = np.zeros(maker.catalogue.n_tracks, np.bool_)
     rows = size = 0
     with (
         atomic_file(out_dir / "mpd.zip") as file,
@@ -166,7 +166,7 @@ def write_sample(
             rows, size = rows + part.rows, size + part.member.size
             done(part.playlists)
         archive.close()
-    scenery = Scenery.of(maker.world.restricted(seen), seed)
+    scenery = Scenery.of(maker.catalogue.restricted(seen), seed)
     parts = [
         draw_category(scenery, category, challenge_per_category, seed)
         for category in progress.track(Category, "Challenge set", len(Category), unit="categories")

@@ -1,1 +1,1 @@
-"""Sources of candidate tracks: each scores every track for a tile of queries, and their best are united."""
+"""Sources of candidate tracks: each scores every track for a batch of queries, and their best are united."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from challenge.data.dataset import Queries
-from challenge.sources.base import DenseAnswer, QueryTile, dense_answer
+from challenge.sources.base import DenseAnswer, QueryBatch, dense_answer
 from challenge.sources.kernels import continue_artists
-from challenge.sources.postings import CorpusIndex
+from challenge.sources.postings import PlaylistIndex
 from challenge.types import FloatArray, Int32Array, Int64Array
 
 
@@ -23,21 +23,21 @@ class Continuation:
 
     Attributes:
         album_weight: how much more the same album says than the same artist.
-        depth: candidates for each query.
+        num_candidates: candidates for each query.
         name: what features call it.
     """
 
     album_weight: float = 1.0
-    depth: int = 100
+    num_candidates: int = 100
     name: str = "continuation"
 
-    def fit(self, index: CorpusIndex, queries: Queries) -> ContinuationGenerator:
+    def fit(self, index: PlaylistIndex, queries: Queries) -> ContinuationGenerator:
         """List the tracks of each artist."""
         start, track = tracks_by_artist(index)
-        return ContinuationGenerator(self.name, self.depth, self.album_weight, index, start, track)
+        return ContinuationGenerator(self.name, self.num_candidates, self.album_weight, index, start, track)
 
 
-def tracks_by_artist(index: CorpusIndex) -> tuple[Int64Array, Int32Array]:
+def tracks_by_artist(index: PlaylistIndex) -> tuple[Int64Array, Int32Array]:
     """Where the tracks of each artist begin, int64, and the tracks by artist, int32, shape (T,)."""
     order = np.argsort(index.track_artist, kind="stable").astype(np.int32)
     counts = np.bincount(index.track_artist, minlength=len(index.artist_popularity))
@@ -54,19 +54,19 @@ class ContinuationGenerator:
     """
 
     name: str
-    depth: int
+    num_candidates: int
     album_weight: float
-    index: CorpusIndex
+    index: PlaylistIndex
     artist_start: Int64Array
     artist_track: Int32Array
 
-    def scores(self, tile: QueryTile) -> FloatArray:
+    def scores(self, batch: QueryBatch) -> FloatArray:
         """Artist and album shares by popularity within the artist, float32, shape (B, T)."""
         index = self.index
-        scores = np.zeros((len(tile), index.n_tracks), np.float32)
+        scores = np.zeros((len(batch), index.n_tracks), np.float32)
         continue_artists(
-            tile.seed_start,
-            tile.seed_track,
+            batch.seed_start,
+            batch.seed_track,
             index.track_artist,
             index.track_album,
             index.popularity,
@@ -77,6 +77,6 @@ class ContinuationGenerator:
         )
         return scores
 
-    def answer(self, tile: QueryTile) -> DenseAnswer:
+    def answer(self, batch: QueryBatch) -> DenseAnswer:
         """See :class:`challenge.sources.base.CandidateGenerator`."""
-        return dense_answer(self.scores(tile), tile, self.depth)
+        return dense_answer(self.scores(batch), batch, self.num_candidates)

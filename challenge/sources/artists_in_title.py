@@ -12,8 +12,8 @@ from challenge.data.catalog import Catalog
 from challenge.data.dataset import Queries
 from challenge.data.titles import tokens
 from challenge.sources.artist_album import tracks_by_artist
-from challenge.sources.base import DenseAnswer, QueryTile, dense_answer
-from challenge.sources.postings import CorpusIndex
+from challenge.sources.base import DenseAnswer, QueryBatch, dense_answer
+from challenge.sources.postings import PlaylistIndex
 from challenge.types import FloatArray, Int32Array, Int64Array
 
 
@@ -25,18 +25,18 @@ class TitleNames:
     scores the share of the title's words that the name takes, times how popular it is among the artist's.
 
     Attributes:
-        least_popularity: artists on fewer rows are not looked for: rare names are often ordinary words.
-        depth: candidates for each query.
+        min_artist_popularity: artists on fewer rows are not looked for: rare names are often ordinary words.
+        num_candidates: candidates for each query.
         name: what features call it.
     """
 
-    least_popularity: int = 20
-    depth: int = 100
+    min_artist_popularity: int = 20
+    num_candidates: int = 100
     name: str = "title_names"
 
-    def fit(self, index: CorpusIndex, queries: Queries, catalog: Catalog) -> TitleNamesGenerator:
+    def fit(self, index: PlaylistIndex, queries: Queries, catalog: Catalog) -> TitleNamesGenerator:
         """Find the artists that the queries' titles name."""
-        known = np.flatnonzero(index.artist_popularity >= self.least_popularity)
+        known = np.flatnonzero(index.artist_popularity >= self.min_artist_popularity)
         artists: dict[tuple[str, ...], list[int]] = defaultdict(list)
         for artist in known.tolist():
             artists[tokens(catalog.artist_names[artist])].append(artist)
@@ -51,7 +51,9 @@ class TitleNames:
             for title in queries.titles
         ]
         start, track = tracks_by_artist(index)
-        return TitleNamesGenerator(self.name, self.depth, index, tuple(map(tuple, named)), start, track)
+        return TitleNamesGenerator(
+            self.name, self.num_candidates, index, tuple(map(tuple, named)), start, track
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,25 +67,25 @@ class TitleNamesGenerator:
     """
 
     name: str
-    depth: int
-    index: CorpusIndex
+    num_candidates: int
+    index: PlaylistIndex
     named: tuple[tuple[tuple[int, float], ...], ...]
     artist_start: Int64Array
     artist_track: Int32Array
 
-    def scores(self, tile: QueryTile) -> FloatArray:
+    def scores(self, batch: QueryBatch) -> FloatArray:
         """Share of the title by popularity within the artist, float32, shape (B, T)."""
-        scores = np.zeros((len(tile), self.index.n_tracks), np.float32)
-        for row, named in zip(scores, self.named[tile.start : tile.stop], strict=True):
+        scores = np.zeros((len(batch), self.index.n_tracks), np.float32)
+        for row, named in zip(scores, self.named[batch.start : batch.stop], strict=True):
             for artist, share in named:
                 tracks = self.artist_track[self.artist_start[artist] : self.artist_start[artist + 1]]
                 fame = self.index.popularity[tracks] / max(self.index.popularity[tracks].max(), 1)
                 row[tracks] = np.maximum(row[tracks], share * fame)
         return scores
 
-    def answer(self, tile: QueryTile) -> DenseAnswer:
+    def answer(self, batch: QueryBatch) -> DenseAnswer:
         """See :class:`challenge.sources.base.CandidateGenerator`."""
-        return dense_answer(self.scores(tile), tile, self.depth)
+        return dense_answer(self.scores(batch), batch, self.num_candidates)
 
 
 def _runs(words: Sequence[str], longest: int) -> Iterator[tuple[tuple[str, ...], float]]:

@@ -1,4 +1,4 @@
-"""What a source of candidates is, and the tiles of queries it answers."""
+"""What a source of candidates is, and the batches of queries it answers."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Protocol
 import numpy as np
 
 from challenge.sources.kernels import best_of_rows
-from challenge.sources.postings import CorpusIndex
+from challenge.sources.postings import PlaylistIndex
 from challenge.types import FloatArray, Int32Array, Int64Array
 
 
 @dataclass(frozen=True, eq=False)
-class QueryTile:
+class QueryBatch:
     """A few neighbouring queries, answered together; letters B queries, S seeds in all.
 
     Attributes:
-        start: the first query of the tile.
+        start: the first query of the batch.
         stop: one past the last.
         seed_start: where the seeds of each query begin, int64, shape (B + 1,).
         seed_track: distinct seeds in playlist order, int32, shape (S,).
@@ -35,14 +35,14 @@ class QueryTile:
 
     @property
     def seed_query(self) -> Int32Array:
-        """The query, counted inside the tile, of each seed; int32, shape (S,)."""
+        """The query, counted inside the batch, of each seed; int32, shape (S,)."""
         return np.repeat(np.arange(len(self), dtype=np.int32), np.diff(self.seed_start))
 
 
-def query_tile(index: CorpusIndex, start: int, stop: int) -> QueryTile:
+def query_batch(index: PlaylistIndex, start: int, stop: int) -> QueryBatch:
     """Cut queries ``start`` to ``stop`` out of the index."""
     rows = index.row_start[index.n_playlists + start : index.n_playlists + stop + 1]
-    return QueryTile(
+    return QueryBatch(
         start=start,
         stop=stop,
         seed_start=rows - rows[0],
@@ -52,15 +52,15 @@ def query_tile(index: CorpusIndex, start: int, stop: int) -> QueryTile:
 
 
 class Answer(Protocol):
-    """What a source says of the queries of a tile."""
+    """What a source says of the queries of a batch."""
 
     @property
     def best(self) -> Int32Array:
-        """Its best tracks of each query, seeds left out, best first, then -1; int32, shape (B, depth)."""
+        """Its best tracks of each query, seeds left out, best first, then -1; int32, shape (B, n)."""
         ...
 
     def score_of(self, query: Int32Array, track: Int32Array) -> FloatArray:
-        """Scores of N pairs of a query, counted inside the tile, and a track; float32, shape (N,)."""
+        """Scores of N pairs of a query, counted inside the batch, and a track; float32, shape (N,)."""
         ...
 
 
@@ -77,10 +77,10 @@ class DenseAnswer:
         return found
 
 
-def dense_answer(scores: FloatArray, tile: QueryTile, depth: int) -> DenseAnswer:
-    """Choose the ``depth`` best of all scores, float32, shape (B, T); seeds are set to 0 in place."""
-    scores[tile.seed_query, tile.seed_track] = 0.0
-    return DenseAnswer(best_tracks(scores, depth), scores)
+def dense_answer(scores: FloatArray, batch: QueryBatch, num_candidates: int) -> DenseAnswer:
+    """Choose the best of all scores, float32, shape (B, T); seeds are set to 0 in place."""
+    scores[batch.seed_query, batch.seed_track] = 0.0
+    return DenseAnswer(best_tracks(scores, num_candidates), scores)
 
 
 def best_tracks(scores: FloatArray, limit: int) -> Int32Array:
@@ -91,7 +91,7 @@ def best_tracks(scores: FloatArray, limit: int) -> Int32Array:
 
 
 class CandidateGenerator(Protocol):
-    """Scores tracks for the queries of a tile; higher is better, 0 or less is "no opinion"."""
+    """Scores tracks for the queries of a batch; higher is better, 0 or less is "no opinion"."""
 
     @property
     def name(self) -> str:
@@ -99,14 +99,14 @@ class CandidateGenerator(Protocol):
         ...
 
     @property
-    def depth(self) -> int:
+    def num_candidates(self) -> int:
         """How many of its best tracks of a query become candidates."""
         ...
 
-    def scores(self, tile: QueryTile) -> FloatArray:
+    def scores(self, batch: QueryBatch) -> FloatArray:
         """Scores of all tracks, float32, shape (B, T); seeds may be scored too."""
         ...
 
-    def answer(self, tile: QueryTile) -> Answer:
+    def answer(self, batch: QueryBatch) -> Answer:
         """Its best tracks, and its score of any other."""
         ...

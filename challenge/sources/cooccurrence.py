@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from challenge.data.dataset import Queries
-from challenge.sources.base import DenseAnswer, QueryTile, dense_answer
+from challenge.sources.base import DenseAnswer, QueryBatch, dense_answer
 from challenge.sources.kernels import cooccurrence_scores
-from challenge.sources.postings import CorpusIndex
+from challenge.sources.postings import PlaylistIndex
 from challenge.types import FloatArray
 
 
@@ -27,8 +27,8 @@ class Cooccurrence:
         track_damping: exponent of the track's popularity.
         length_damping: exponent of the playlist's length.
         shrinkage: added to the seed's popularity.
-        max_holders: of a more popular seed an even sample of at most this many playlists is read.
-        depth: candidates for each query.
+        max_postings: of a more popular seed an even sample of at most this many playlists is read.
+        num_candidates: candidates for each query.
         name: what features call it.
     """
 
@@ -36,16 +36,16 @@ class Cooccurrence:
     track_damping: float = 0.3
     length_damping: float = 0.5
     shrinkage: float = 2.0
-    max_holders: int = 2000
-    depth: int = 300
+    max_postings: int = 2000
+    num_candidates: int = 300
     name: str = "cooccurrence"
 
-    def fit(self, index: CorpusIndex, queries: Queries) -> CooccurrenceGenerator:
+    def fit(self, index: PlaylistIndex, queries: Queries) -> CooccurrenceGenerator:
         """Weigh tracks and rows; counts are made query by query."""
         return CooccurrenceGenerator(
             self.name,
-            self.depth,
-            self.max_holders,
+            self.num_candidates,
+            self.max_postings,
             index,
             ((index.popularity + self.shrinkage) ** -self.seed_damping).astype(np.float32),
             ((index.popularity + 1) ** -self.track_damping).astype(np.float32),
@@ -64,32 +64,32 @@ class CooccurrenceGenerator:
     """
 
     name: str
-    depth: int
-    max_holders: int
-    index: CorpusIndex
+    num_candidates: int
+    max_postings: int
+    index: PlaylistIndex
     seed_weight: FloatArray
     track_scale: FloatArray
     row_scale: FloatArray
 
-    def scores(self, tile: QueryTile) -> FloatArray:
+    def scores(self, batch: QueryBatch) -> FloatArray:
         """Damped co-occurrence of each track with the seeds, float32, shape (B, T)."""
-        scores = np.zeros((len(tile), self.index.n_tracks), np.float32)
+        scores = np.zeros((len(batch), self.index.n_tracks), np.float32)
         cooccurrence_scores(
-            tile.seed_start,
-            tile.seed_track,
-            self.seed_weight[tile.seed_track],
-            tile.own_row,
+            batch.seed_start,
+            batch.seed_track,
+            self.seed_weight[batch.seed_track],
+            batch.own_row,
             self.index.row_start,
             self.index.row_track,
             self.index.track_start,
             self.index.track_row,
             self.row_scale,
-            self.max_holders,
+            self.max_postings,
             scores,
         )
         scores *= self.track_scale
         return scores
 
-    def answer(self, tile: QueryTile) -> DenseAnswer:
+    def answer(self, batch: QueryBatch) -> DenseAnswer:
         """See :class:`challenge.sources.base.CandidateGenerator`."""
-        return dense_answer(self.scores(tile), tile, self.depth)
+        return dense_answer(self.scores(batch), batch, self.num_candidates)

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from challenge.errors import InvariantError
-from challenge.sources.base import QueryTile
+from challenge.sources.base import QueryBatch
 from challenge.sources.search.cpu import ItemSearch, item_search, pair_products
 from challenge.types import FloatArray, Int32Array
 
@@ -19,7 +19,7 @@ class EmbeddingGenerator:
 
     Attributes:
         name: what features call it.
-        depth: candidates for each query.
+        num_candidates: candidates for each query.
         query_embedding: float32, shape (Q, D).
         track_embedding: float32, shape (T, D).
         answers: which queries the embeddings know anything of, bool, shape (Q,); others get no opinion.
@@ -29,7 +29,7 @@ class EmbeddingGenerator:
     """
 
     name: str
-    depth: int
+    num_candidates: int
     query_embedding: FloatArray
     track_embedding: FloatArray
     answers: np.ndarray
@@ -47,9 +47,9 @@ class EmbeddingGenerator:
                 f"tracks {self.track_embedding.shape[1]}"
             )
 
-    def scores(self, tile: QueryTile) -> FloatArray:
+    def scores(self, batch: QueryBatch) -> FloatArray:
         """Score each track, float32, shape (B, T)."""
-        rows = slice(tile.start, tile.stop)
+        rows = slice(batch.start, batch.stop)
         scores: FloatArray = self.query_embedding[rows] @ self.track_embedding.T
         if self.logits:
             scores -= scores.max(axis=1, keepdims=True)
@@ -58,20 +58,20 @@ class EmbeddingGenerator:
         scores[~self.answers[rows]] = 0.0
         return scores
 
-    def answer(self, tile: QueryTile) -> EmbeddingAnswer:
+    def answer(self, batch: QueryBatch) -> EmbeddingAnswer:
         """See :class:`challenge.sources.base.CandidateGenerator`; no table of all scores is made."""
-        rows = slice(tile.start, tile.stop)
-        seeds = np.diff(tile.seed_start)
-        room = self.depth + int(seeds.max(initial=0))
+        rows = slice(batch.start, batch.stop)
+        seeds = np.diff(batch.seed_start)
+        room = self.num_candidates + int(seeds.max(initial=0))
         found = self._tracks.best(self.query_embedding[rows], room, softmax=self.logits)
         known = self.answers[rows] & (found.highest > -np.inf)
         wanted = known[:, None] & (found.item >= 0)
         if not self.logits:
             wanted &= found.score > 0
-        best = np.full((len(tile), min(self.depth, len(self.track_embedding))), -1, np.int32)
+        best = np.full((len(batch), min(self.num_candidates, len(self.track_embedding))), -1, np.int32)
         for query, row in enumerate(best):
             tracks = found.item[query, wanted[query]]
-            own = tile.seed_track[tile.seed_start[query] : tile.seed_start[query + 1]]
+            own = batch.seed_track[batch.seed_start[query] : batch.seed_start[query + 1]]
             left = tracks[~np.isin(tracks, own)][: len(row)]
             row[: len(left)] = left
         return EmbeddingAnswer(best, self, rows, found.highest, found.total)
@@ -82,7 +82,7 @@ class EmbeddingAnswer:
     """The best tracks by inner product; other products are made when they are asked for.
 
     Attributes:
-        rows: the queries of the tile.
+        rows: the queries of the batch.
         highest: the greatest logit of each query, float32, shape (B,).
         total: sum of exp(logit - highest) over all tracks, float64, shape (B,).
     """

@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 
 from challenge.blocks import each_block
-from challenge.sources.base import DenseAnswer, QueryTile, dense_answer
+from challenge.sources.base import DenseAnswer, QueryBatch, dense_answer
 from challenge.sources.kernels import weighted_row_scores
-from challenge.sources.postings import CorpusIndex
+from challenge.sources.postings import PlaylistIndex
 from challenge.sources.search.cpu import ItemSearch, item_search
 from challenge.types import FloatArray
 
@@ -28,21 +28,21 @@ class LatentNeighbours:
 
     Attributes:
         neighbours: how many playlists vote.
-        sharpness: a vote is the cosine similarity, divided by the best one, to this power.
-        depth: candidates for each query.
+        amplification: a vote is the cosine similarity, divided by the best one, to this power.
+        num_candidates: candidates for each query.
         name: what features call it.
     """
 
     neighbours: int = 150
-    sharpness: float = 4.0
-    depth: int = 200
+    amplification: float = 4.0
+    num_candidates: int = 200
     name: str = "latent_neighbours"
 
     def fit(
-        self, index: CorpusIndex, direction: FloatArray, *, device: str = "cpu"
+        self, index: PlaylistIndex, direction: FloatArray, *, device: str = "cpu"
     ) -> LatentNeighbourGenerator:
         """Take over the directions of all rows' factors, see :func:`to_directions`."""
-        return LatentNeighbourGenerator(self.name, self.depth, self, index, direction, device)
+        return LatentNeighbourGenerator(self.name, self.num_candidates, self, index, direction, device)
 
 
 def to_directions(rows: FloatArray) -> FloatArray:
@@ -66,9 +66,9 @@ class LatentNeighbourGenerator:
     """
 
     name: str
-    depth: int
+    num_candidates: int
     config: LatentNeighbours
-    index: CorpusIndex
+    index: PlaylistIndex
     direction: FloatArray
     device: str = "cpu"
 
@@ -76,22 +76,22 @@ class LatentNeighbourGenerator:
     def _playlists(self) -> ItemSearch:
         return item_search(self.direction[: self.index.n_playlists], self.device)
 
-    def scores(self, tile: QueryTile) -> FloatArray:
+    def scores(self, batch: QueryBatch) -> FloatArray:
         """Sum of votes for each track, float32, shape (B, T)."""
-        scores = np.zeros((len(tile), self.index.n_tracks), np.float32)
-        found = self._playlists.best(self.direction[tile.own_row], self.config.neighbours)
+        scores = np.zeros((len(batch), self.index.n_tracks), np.float32)
+        found = self._playlists.best(self.direction[batch.own_row], self.config.neighbours)
         near = np.maximum(found.score, 0)
         best = np.maximum(near.max(axis=1, keepdims=True, initial=0), 1e-12)
         weighted_row_scores(
-            np.arange(len(tile) + 1, dtype=np.int64) * found.item.shape[1],
+            np.arange(len(batch) + 1, dtype=np.int64) * found.item.shape[1],
             found.item.ravel(),
-            ((near / best) ** self.config.sharpness).ravel().astype(np.float32),
+            ((near / best) ** self.config.amplification).ravel().astype(np.float32),
             self.index.row_start,
             self.index.row_track,
             scores,
         )
         return scores
 
-    def answer(self, tile: QueryTile) -> DenseAnswer:
+    def answer(self, batch: QueryBatch) -> DenseAnswer:
         """See :class:`challenge.sources.base.CandidateGenerator`."""
-        return dense_answer(self.scores(tile), tile, self.depth)
+        return dense_answer(self.scores(batch), batch, self.num_candidates)

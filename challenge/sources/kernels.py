@@ -71,10 +71,10 @@ MAX_READ: Final = 30_000
 
 
 @nb.njit(cache=True, nogil=True)
-def sampling_step(holders: int, most: int, n_seeds: int) -> int:  # pragma: no cover - compiled
+def sampling_step(postings: int, most: int, n_seeds: int) -> int:  # pragma: no cover - compiled
     """Every how-many-th holder of a seed to read: at most ``most``, and an equal share of ``MAX_READ``."""
     share = max(1, min(most, MAX_READ // n_seeds))
-    return max(1, (holders + share - 1) // share)
+    return max(1, (postings + share - 1) // share)
 
 
 @nb.njit(parallel=True, cache=True, nogil=True)
@@ -88,7 +88,7 @@ def cooccurrence_scores(
     track_start: Int64Array,
     track_row: Int32Array,
     row_scale: FloatArray,
-    max_holders: int,
+    max_postings: int,
     scores: FloatArray,
 ) -> None:  # pragma: no cover - compiled
     """Add up weighted co-occurrence counts of every track with each query's seeds.
@@ -100,8 +100,8 @@ def cooccurrence_scores(
         n_seeds = seed_start[query + 1] - seed_start[query]
         for i in range(seed_start[query], seed_start[query + 1]):
             track = seed_track[i]
-            holders = track_start[track + 1] - track_start[track]
-            step = sampling_step(holders, max_holders, n_seeds)
+            postings = track_start[track + 1] - track_start[track]
+            step = sampling_step(postings, max_postings, n_seeds)
             weight = seed_weight[i] * np.float32(step)
             for j in range(track_start[track], track_start[track + 1], step):
                 row = track_row[j]

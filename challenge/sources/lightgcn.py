@@ -1,4 +1,4 @@
-"""LightGCN as a source: trains on the graph of a corpus, titles included, and embeds its queries."""
+"""LightGCN as a source: trains on the graph of a dataset, titles included, and embeds its queries."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class LightGCNEmbedder:
         self,
         config: LightGCNConfig,
         *,
-        depth: int,
+        num_candidates: int,
         device: str = "auto",
         checkpoint_dir: Path | None = None,
         resume: bool = False,
     ) -> None:
-        self._config, self._depth, self._device = config, depth, device
+        self._config, self._depth, self._device = config, num_candidates, device
         self._checkpoint_dir, self._resume = checkpoint_dir, resume
         self.reports: list[TrainingReport] = []
         self.embeddings: Embeddings | None = None
@@ -62,7 +62,7 @@ class LightGCNEmbedder:
 
         return EmbeddingGenerator(
             name="lightgcn",
-            depth=self._depth,
+            num_candidates=self._depth,
             query_embedding=embeddings.rows[graph.n_playlists :],
             track_embedding=embeddings.columns[: graph.n_tracks],
             answers=answerable(graph),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from challenge.sources.base import CandidateGenerator, QueryTile
+from challenge.sources.base import CandidateGenerator, QueryBatch
 from challenge.types import FloatArray, Int32Array, Int64Array
 
 
@@ -27,13 +27,13 @@ class Candidates:
 
     @property
     def query(self) -> Int32Array:
-        """The query, counted inside the tile, of each candidate; int32, shape (N,)."""
+        """The query, counted inside the batch, of each candidate; int32, shape (N,)."""
         return np.repeat(np.arange(len(self.start) - 1, dtype=np.int32), np.diff(self.start))
 
 
-def merge_candidates(tile: QueryTile, generators: Sequence[CandidateGenerator]) -> Candidates:
-    """Ask every generator and unite the best ``depth`` tracks of each."""
-    answers = [generator.answer(tile) for generator in generators]
+def merge_candidates(batch: QueryBatch, generators: Sequence[CandidateGenerator]) -> Candidates:
+    """Ask every generator and unite the best ``num_candidates`` tracks of each."""
+    answers = [generator.answer(batch) for generator in generators]
     chosen = np.concatenate([answer.best for answer in answers], axis=1)
     rows = [np.unique(row[row >= 0]) for row in chosen]
     start = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from challenge.data.dataset import Queries
-from challenge.sources.base import DenseAnswer, QueryTile, dense_answer
+from challenge.sources.base import DenseAnswer, QueryBatch, dense_answer
 from challenge.sources.kernels import neighbour_scores
-from challenge.sources.postings import CorpusIndex
+from challenge.sources.postings import PlaylistIndex
 from challenge.types import FloatArray
 
 
@@ -24,24 +24,24 @@ class PlaylistNeighbours:
         neighbours: how many playlists vote.
         popularity_damping: exponent of the seed weight, 0 or more.
         length_damping: similarities are divided by row length to this power.
-        sharpness: votes are normalised similarities to this power.
-        depth: candidates for each query.
+        amplification: votes are normalised similarities to this power.
+        num_candidates: candidates for each query.
         name: what features call it.
     """
 
     neighbours: int = 300
     popularity_damping: float = 0.4
     length_damping: float = 0.5
-    sharpness: float = 1.5
-    depth: int = 500
+    amplification: float = 1.5
+    num_candidates: int = 500
     name: str = "neighbours"
 
-    def fit(self, index: CorpusIndex, queries: Queries) -> NeighbourGenerator:
+    def fit(self, index: PlaylistIndex, queries: Queries) -> NeighbourGenerator:
         """Weigh tracks and rows; the neighbours themselves are found query by query."""
         weight = 1.0 / (np.maximum(index.popularity - 1, 0) ** self.popularity_damping + 1)
         scale = np.maximum(index.row_lengths, 1) ** -self.length_damping
         return NeighbourGenerator(
-            self.name, self.depth, self, index, weight.astype(np.float32), scale.astype(np.float32)
+            self.name, self.num_candidates, self, index, weight.astype(np.float32), scale.astype(np.float32)
         )
 
 
@@ -55,31 +55,31 @@ class NeighbourGenerator:
     """
 
     name: str
-    depth: int
+    num_candidates: int
     config: PlaylistNeighbours
-    index: CorpusIndex
+    index: PlaylistIndex
     track_weight: FloatArray
     row_scale: FloatArray
 
-    def scores(self, tile: QueryTile) -> FloatArray:
+    def scores(self, batch: QueryBatch) -> FloatArray:
         """Sum of votes for each track, float32, shape (B, T)."""
-        scores = np.zeros((len(tile), self.index.n_tracks), np.float32)
+        scores = np.zeros((len(batch), self.index.n_tracks), np.float32)
         neighbour_scores(
-            tile.seed_start,
-            tile.seed_track,
-            self.track_weight[tile.seed_track],
-            tile.own_row,
+            batch.seed_start,
+            batch.seed_track,
+            self.track_weight[batch.seed_track],
+            batch.own_row,
             self.index.row_start,
             self.index.row_track,
             self.index.track_start,
             self.index.track_row,
             self.row_scale,
             self.config.neighbours,
-            self.config.sharpness,
+            self.config.amplification,
             scores,
         )
         return scores
 
-    def answer(self, tile: QueryTile) -> DenseAnswer:
+    def answer(self, batch: QueryBatch) -> DenseAnswer:
         """See :class:`challenge.sources.base.CandidateGenerator`."""
-        return dense_answer(self.scores(tile), tile, self.depth)
+        return dense_answer(self.scores(batch), batch, self.num_candidates)

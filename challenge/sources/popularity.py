@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from challenge.data.dataset import Queries
-from challenge.sources.base import QueryTile
-from challenge.sources.postings import CorpusIndex
+from challenge.sources.base import QueryBatch
+from challenge.sources.postings import PlaylistIndex
 from challenge.types import FloatArray, Int32Array
 
 
-def commonest_tracks(index: CorpusIndex) -> Int32Array:
+def commonest_tracks(index: PlaylistIndex) -> Int32Array:
     """Tracks that some row holds, commonest first, ties by index; int32."""
     order = np.argsort(-index.popularity, kind="stable").astype(np.int32)
     return order[: np.count_nonzero(index.popularity)]
@@ -23,16 +23,16 @@ class Popularity:
     """Configuration of the popularity source.
 
     Attributes:
-        depth: candidates for each query.
+        num_candidates: candidates for each query.
         name: what features call it.
     """
 
-    depth: int = 200
+    num_candidates: int = 200
     name: str = "popularity"
 
-    def fit(self, index: CorpusIndex, queries: Queries) -> PopularityGenerator:
+    def fit(self, index: PlaylistIndex, queries: Queries) -> PopularityGenerator:
         """Order the tracks."""
-        return PopularityGenerator(self.name, self.depth, index, commonest_tracks(index))
+        return PopularityGenerator(self.name, self.num_candidates, index, commonest_tracks(index))
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,21 +44,21 @@ class PopularityGenerator:
     """
 
     name: str
-    depth: int
-    index: CorpusIndex
+    num_candidates: int
+    index: PlaylistIndex
     order: Int32Array
 
-    def scores(self, tile: QueryTile) -> FloatArray:
+    def scores(self, batch: QueryBatch) -> FloatArray:
         """Number of playlists that hold each track, float32, shape (B, T)."""
-        return np.broadcast_to(self.index.popularity, (len(tile), self.index.n_tracks)).copy()
+        return np.broadcast_to(self.index.popularity, (len(batch), self.index.n_tracks)).copy()
 
-    def answer(self, tile: QueryTile) -> PopularityAnswer:
+    def answer(self, batch: QueryBatch) -> PopularityAnswer:
         """See :class:`challenge.sources.base.CandidateGenerator`."""
-        best = np.full((len(tile), min(self.depth, self.index.n_tracks)), -1, np.int32)
+        best = np.full((len(batch), min(self.num_candidates, self.index.n_tracks)), -1, np.int32)
         for query, row in enumerate(best):
-            seeds = tile.seed_track[tile.seed_start[query] : tile.seed_start[query + 1]]
-            commonest = self.order[: self.depth + len(seeds)]
-            left = commonest[~np.isin(commonest, seeds)][: self.depth]
+            seeds = batch.seed_track[batch.seed_start[query] : batch.seed_start[query + 1]]
+            commonest = self.order[: self.num_candidates + len(seeds)]
+            left = commonest[~np.isin(commonest, seeds)][: self.num_candidates]
             row[: len(left)] = left
         return PopularityAnswer(best, self.index.popularity)
 

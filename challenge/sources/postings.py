@@ -8,7 +8,7 @@ from typing import Final
 import numba as nb
 import numpy as np
 
-from challenge.data.dataset import Corpus
+from challenge.data.dataset import Dataset
 from challenge.data.distinct import distinct
 from challenge.data.interactions import Interactions
 from challenge.types import FloatArray, Int32Array, Int64Array
@@ -17,7 +17,7 @@ _SECONDS_PER_YEAR: Final = 365.25 * 86400
 
 
 @dataclass(frozen=True, eq=False)
-class CorpusIndex:
+class PlaylistIndex:
     """Playlists by track and tracks by playlist: P playlists, Q queries, T tracks, E entries.
 
     Rows are the P training playlists, then the Q queries with their seeds; each track counts once a row, at
@@ -26,7 +26,7 @@ class CorpusIndex:
     Attributes:
         row_start: where each row begins, int64, shape (P + Q + 1,).
         row_track: tracks of each row in playlist order, int32, shape (E,).
-        track_start: where the holders of each track begin, int64, shape (T + 1,).
+        track_start: where the postings of each track begin, int64, shape (T + 1,).
         track_row: rows that hold each track, ascending, int32, shape (E,).
         track_place: at which place of that row it stands, counted from 0, int32, shape (E,).
         popularity: number of rows that hold each track, float32, shape (T,).
@@ -74,19 +74,19 @@ class CorpusIndex:
         return self.row_track[self.row_start[row] : self.row_start[row + 1]]
 
 
-def build_index(corpus: Corpus) -> CorpusIndex:
-    """Index a corpus; O(E) time and about 12 bytes an entry."""
-    catalog = corpus.catalog
+def build_index(dataset: Dataset) -> PlaylistIndex:
+    """Index a dataset; O(E) time and about 12 bytes an entry."""
+    catalog = dataset.catalog
     rows = distinct(
-        Interactions.concatenate([corpus.playlists.interactions, corpus.queries.seeds]), catalog.n_tracks
+        Interactions.concatenate([dataset.playlists.interactions, dataset.queries.seeds]), catalog.n_tracks
     )
     counts = np.bincount(rows.track_index, minlength=catalog.n_tracks)
     track_start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     track_row, track_place = np.empty((2, len(rows.track_index)), np.int32)
     _post(rows.indptr, rows.track_index, track_start[:-1].copy(), track_row, track_place)
     popularity = counts.astype(np.float32)
-    age, company = _mean_holder(corpus, rows)
-    return CorpusIndex(
+    age, company = _mean_holder(dataset, rows)
+    return PlaylistIndex(
         row_start=rows.indptr,
         row_track=rows.track_index,
         track_start=track_start,
@@ -100,8 +100,8 @@ def build_index(corpus: Corpus) -> CorpusIndex:
         duration_ms=catalog.track_duration_ms,
         track_age=age,
         track_company=company,
-        n_playlists=len(corpus.playlists),
-        n_queries=len(corpus.queries),
+        n_playlists=len(dataset.playlists),
+        n_queries=len(dataset.queries),
     )
 
 
@@ -118,13 +118,13 @@ def _post(
             track_place[place] = entry - indptr[row]
 
 
-def _mean_holder(corpus: Corpus, rows: Interactions) -> tuple[FloatArray, FloatArray]:
+def _mean_holder(dataset: Dataset, rows: Interactions) -> tuple[FloatArray, FloatArray]:
     """Mean age in years and mean length of the training playlists that hold each track."""
-    lengths = rows.lengths[: len(corpus.playlists)]
-    entries = int(rows.indptr[len(corpus.playlists)])
-    tracks, n_tracks = rows.track_index[:entries], corpus.n_tracks
+    lengths = rows.lengths[: len(dataset.playlists)]
+    entries = int(rows.indptr[len(dataset.playlists)])
+    tracks, n_tracks = rows.track_index[:entries], dataset.n_tracks
     count = np.maximum(np.bincount(tracks, minlength=n_tracks), 1)
-    modified = corpus.playlists.modified_at
+    modified = dataset.playlists.modified_at
     years = (modified.max(initial=0) - modified) / _SECONDS_PER_YEAR
     age = np.bincount(tracks, weights=np.repeat(years, lengths), minlength=n_tracks) / count
     company = np.bincount(tracks, weights=np.repeat(lengths, lengths), minlength=n_tracks) / count

@@ -1,4 +1,4 @@
-"""Chooses the sources and fits them all to one corpus."""
+"""Chooses the sources and fits them all to one dataset."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from challenge.data.dataset import Corpus
+from challenge.data.dataset import Dataset
 from challenge.data.titles import title_tokens
 from challenge.errors import ConfigError
 from challenge.graph import BipartiteGraph, build_graph
-from challenge.profile import part
+from challenge.profile import section
 from challenge.sources.artist_album import Continuation
 from challenge.sources.artists_in_title import TitleNames
 from challenge.sources.base import CandidateGenerator
@@ -23,7 +23,7 @@ from challenge.sources.ials import FactorsConfig, factorise, require_memory
 from challenge.sources.ials_knn import LatentNeighbours, to_directions
 from challenge.sources.playlist_knn import PlaylistNeighbours
 from challenge.sources.popularity import Popularity
-from challenge.sources.postings import CorpusIndex, build_index
+from challenge.sources.postings import PlaylistIndex, build_index
 from challenge.sources.title_knn import TitleGenerator, TitleNeighbours, group_titles
 from challenge.types import FloatArray
 
@@ -47,7 +47,7 @@ _FITTED_FIRST: Final = frozenset({"lightgcn"})
 """Its training takes the most memory, so it had better not lie beside what the others leave."""
 
 Embedder: TypeAlias = Callable[[BipartiteGraph], EmbeddingGenerator]
-"""Trains embeddings on the graph of a corpus, queries included."""
+"""Trains embeddings on the graph of a dataset, queries included."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ class SourcesConfig:
         title: playlists of similar titles.
         title_names: artists that titles name.
         factors: factorisation of playlists by tracks and title words.
-        factors_depth: candidates from the factorisation.
+        ials_candidates: candidates from the factorisation.
         latent_neighbours: playlists of similar factors.
-        lightgcn_depth: candidates from LightGCN.
+        lightgcn_candidates: candidates from LightGCN.
         continuation: artists and albums of the seeds.
         popularity: the commonest tracks.
     """
@@ -73,16 +73,16 @@ class SourcesConfig:
     neighbours: PlaylistNeighbours = field(default_factory=PlaylistNeighbours)
     close_neighbours: PlaylistNeighbours = field(
         default_factory=lambda: PlaylistNeighbours(
-            neighbours=60, length_damping=0.3, sharpness=1.0, depth=100, name="close_neighbours"
+            neighbours=60, length_damping=0.3, amplification=1.0, num_candidates=100, name="close_neighbours"
         )
     )
     cooccurrence: Cooccurrence = field(default_factory=Cooccurrence)
     title: TitleNeighbours = field(default_factory=TitleNeighbours)
     title_names: TitleNames = field(default_factory=TitleNames)
     factors: FactorsConfig = field(default_factory=FactorsConfig)
-    factors_depth: int = 500
+    ials_candidates: int = 500
     latent_neighbours: LatentNeighbours = field(default_factory=LatentNeighbours)
-    lightgcn_depth: int = 500
+    lightgcn_candidates: int = 500
     continuation: Continuation = field(default_factory=Continuation)
     popularity: Popularity = field(default_factory=Popularity)
 
@@ -99,17 +99,17 @@ class SourcesConfig:
 
 @dataclass(frozen=True, eq=False)
 class SourceSet:
-    """All sources fitted to one corpus.
+    """All sources fitted to one dataset.
 
     Attributes:
-        corpus: what they were fitted to.
+        dataset: what they were fitted to.
         index: its statistics.
         generators: the sources, in the order of the configuration.
         title: the title source, which also serves as fallback.
     """
 
-    corpus: Corpus
-    index: CorpusIndex
+    dataset: Dataset
+    index: PlaylistIndex
     generators: tuple[CandidateGenerator, ...]
     title: TitleGenerator
 
@@ -120,40 +120,40 @@ class SourceSet:
 
 
 def fit_sources(
-    corpus: Corpus, config: SourcesConfig, *, embedder: Embedder | None = None, device: str = "cpu"
+    dataset: Dataset, config: SourcesConfig, *, embedder: Embedder | None = None, device: str = "cpu"
 ) -> SourceSet:
     """Fit the configured sources; LightGCN by ``embedder``, and left out where there is none.
 
     ``device`` (cpu or a device of torch's) searches among factors.
     """
-    with part("index and graph"):
-        index = build_index(corpus)
-        title = config.title.fit(index, corpus.queries, group_titles(corpus.playlists))
-        graph = cache(lambda: build_graph(corpus, tokens_of=title_tokens))
+    with section("index and graph"):
+        index = build_index(dataset)
+        title = config.title.fit(index, dataset.queries, group_titles(dataset.playlists))
+        graph = cache(lambda: build_graph(dataset, tokens_of=title_tokens))
         if _NEED_GRAPH.intersection(config.names):
             graph()
         if NEED_FACTORS.intersection(config.names):
             require_memory(graph(), config.factors)
     factors = cache(lambda: _fit_factors(graph(), config))
     fitted: dict[str, Callable[[], CandidateGenerator]] = {
-        "neighbours": lambda: config.neighbours.fit(index, corpus.queries),
-        "close_neighbours": lambda: config.close_neighbours.fit(index, corpus.queries),
-        "cooccurrence": lambda: config.cooccurrence.fit(index, corpus.queries),
+        "neighbours": lambda: config.neighbours.fit(index, dataset.queries),
+        "close_neighbours": lambda: config.close_neighbours.fit(index, dataset.queries),
+        "cooccurrence": lambda: config.cooccurrence.fit(index, dataset.queries),
         "title": lambda: title,
-        "title_names": lambda: config.title_names.fit(index, corpus.queries, corpus.catalog),
-        "factors": lambda: factors().generator(config.factors_depth, device),
+        "title_names": lambda: config.title_names.fit(index, dataset.queries, dataset.catalog),
+        "factors": lambda: factors().generator(config.ials_candidates, device),
         "latent_neighbours": lambda: config.latent_neighbours.fit(index, factors().directions, device=device),
-        "continuation": lambda: config.continuation.fit(index, corpus.queries),
-        "popularity": lambda: config.popularity.fit(index, corpus.queries),
+        "continuation": lambda: config.continuation.fit(index, dataset.queries),
+        "popularity": lambda: config.popularity.fit(index, dataset.queries),
     }
     if embedder is not None:
         fitted["lightgcn"] = lambda: embedder(graph())
     names = [name for name in config.names if name in fitted]
     generators: dict[str, CandidateGenerator] = {}
     for name in sorted(names, key=lambda name: name not in _FITTED_FIRST):
-        with part(name.replace("_", " ")):
+        with section(name.replace("_", " ")):
             generators[name] = fitted[name]()
-    return SourceSet(corpus, index, tuple(generators[name] for name in names), title)
+    return SourceSet(dataset, index, tuple(generators[name] for name in names), title)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,10 +165,10 @@ class _Factors:
     columns: FloatArray
     directions: FloatArray
 
-    def generator(self, depth: int, device: str) -> EmbeddingGenerator:
+    def generator(self, num_candidates: int, device: str) -> EmbeddingGenerator:
         """Score tracks by their inner product with a query."""
         tracks, known = self.columns[: self.graph.n_tracks], answerable(self.graph)
-        return EmbeddingGenerator("factors", depth, self.queries, tracks, known, device=device)
+        return EmbeddingGenerator("factors", num_candidates, self.queries, tracks, known, device=device)
 
 
 def _fit_factors(graph: BipartiteGraph, config: SourcesConfig) -> _Factors:

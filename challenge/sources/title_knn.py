@@ -11,9 +11,9 @@ import scipy.sparse as sp
 from challenge.data.dataset import Queries
 from challenge.data.playlists import Playlists
 from challenge.data.titles import title_key
-from challenge.sources.base import DenseAnswer, QueryTile, dense_answer
+from challenge.sources.base import DenseAnswer, QueryBatch, dense_answer
 from challenge.sources.kernels import weighted_row_scores
-from challenge.sources.postings import CorpusIndex
+from challenge.sources.postings import PlaylistIndex
 from challenge.types import FloatArray, Int32Array, Int64Array
 
 
@@ -59,24 +59,24 @@ class TitleNeighbours:
     an emoji is a word of its own. Equal titles have similarity 1.
 
     Attributes:
-        longest_ngram: n-grams of 1 to this many characters.
-        least_similarity: less similar titles do not vote.
-        sharpness: a vote is the similarity to this power.
+        max_ngram: n-grams of 1 to this many characters.
+        min_similarity: less similar titles do not vote.
+        amplification: a vote is the similarity to this power.
         similar_titles: how many titles at most vote for a query.
         length_damping: a playlist's vote is divided by its length to this power.
-        depth: candidates for each query.
+        num_candidates: candidates for each query.
         name: what features call it.
     """
 
-    longest_ngram: int = 4
-    least_similarity: float = 0.3
-    sharpness: float = 3.0
+    max_ngram: int = 4
+    min_similarity: float = 0.3
+    amplification: float = 3.0
     similar_titles: int = 200
     length_damping: float = 0.0
-    depth: int = 400
+    num_candidates: int = 400
     name: str = "title"
 
-    def fit(self, index: CorpusIndex, queries: Queries, groups: TitleGroups) -> TitleGenerator:
+    def fit(self, index: PlaylistIndex, queries: Queries, groups: TitleGroups) -> TitleGenerator:
         """Find the titles similar to each query's and the playlists behind them."""
         keys = [title_key(title) if title else "" for title in queries.titles]
         similarity = similar_keys(keys, groups.keys, self)
@@ -85,7 +85,7 @@ class TitleNeighbours:
         exact = dict(zip(groups.keys, groups.sizes.tolist(), strict=True))
         return TitleGenerator(
             name=self.name,
-            depth=self.depth,
+            num_candidates=self.num_candidates,
             index=index,
             entry_start=start,
             entry_row=row,
@@ -106,8 +106,8 @@ class TitleGenerator:
     """
 
     name: str
-    depth: int
-    index: CorpusIndex
+    num_candidates: int
+    index: PlaylistIndex
     entry_start: Int64Array
     entry_row: Int32Array
     entry_weight: FloatArray
@@ -119,10 +119,10 @@ class TitleGenerator:
         total = np.concatenate([[0], np.cumsum(self.entry_weight, dtype=np.float64)])
         return np.diff(total[self.entry_start]).astype(np.float32)
 
-    def scores(self, tile: QueryTile) -> FloatArray:
+    def scores(self, batch: QueryBatch) -> FloatArray:
         """Weighted votes for each track, float32, shape (B, T)."""
-        scores = np.zeros((len(tile), self.index.n_tracks), np.float32)
-        start = self.entry_start[tile.start : tile.stop + 1]
+        scores = np.zeros((len(batch), self.index.n_tracks), np.float32)
+        start = self.entry_start[batch.start : batch.stop + 1]
         entries = slice(int(start[0]), int(start[-1]))
         weighted_row_scores(
             start - start[0],
@@ -134,20 +134,20 @@ class TitleGenerator:
         )
         return scores
 
-    def answer(self, tile: QueryTile) -> DenseAnswer:
+    def answer(self, batch: QueryBatch) -> DenseAnswer:
         """See :class:`challenge.sources.base.CandidateGenerator`."""
-        return dense_answer(self.scores(tile), tile, self.depth)
+        return dense_answer(self.scores(batch), batch, self.num_candidates)
 
 
 def similar_keys(queries: Sequence[str], keys: Sequence[str], config: TitleNeighbours) -> sp.csr_matrix:
-    """Similarity of query keys and known keys to the power of sharpness; CSR, shape (Q, K), float32."""
+    """Similarity of query keys and known keys to the power of amplification; CSR, shape (Q, K), float32."""
     if not keys or not any(queries):
         return sp.csr_matrix((len(queries), len(keys)), dtype=np.float32)
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(
         analyzer="char_wb",
-        ngram_range=(1, config.longest_ngram),
+        ngram_range=(1, config.max_ngram),
         sublinear_tf=True,
         lowercase=False,
         dtype=np.float32,
@@ -160,11 +160,11 @@ def similar_keys(queries: Sequence[str], keys: Sequence[str], config: TitleNeigh
 
 
 def _sharpened(similarity: sp.csr_matrix, config: TitleNeighbours) -> sp.csr_matrix:
-    similarity.data[similarity.data < config.least_similarity] = 0
+    similarity.data[similarity.data < config.min_similarity] = 0
     if similarity.nnz > config.similar_titles:
         cut = np.partition(similarity.data, -config.similar_titles)[-config.similar_titles]
         similarity.data[similarity.data < cut] = 0
-    similarity.data **= config.sharpness
+    similarity.data **= config.amplification
     similarity.eliminate_zeros()
     return similarity
 

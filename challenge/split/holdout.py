@@ -12,7 +12,7 @@ from challenge.data.distinct import playlists_of_each_track
 from challenge.data.playlists import Playlists
 from challenge.types import Category, Int32Array, Int64Array
 
-FEWEST_HELD_OUT: Final = 5
+MIN_HELD_OUT: Final = 5
 """The official challenge holds out at least this many tracks of a playlist."""
 
 
@@ -36,7 +36,7 @@ class HoldoutPool:
         indptr, tracks = self._interactions.indptr, self._interactions.track_index
         self._frequency = playlists_of_each_track(self._interactions, n_tracks)
         lengths = _lengths_without_singles(indptr, tracks, self._frequency)
-        self._eligible = (np.asarray(playlists.title_index) >= 0) & (lengths >= FEWEST_HELD_OUT)
+        self._eligible = (np.asarray(playlists.title_index) >= 0) & (lengths >= MIN_HELD_OUT)
         self._lengths = np.where(self._eligible, lengths, 0)
         self._needed = np.zeros(n_tracks, np.bool_)
         self._in_training = np.ones(len(playlists), np.bool_)
@@ -46,7 +46,7 @@ class HoldoutPool:
         """Playlists that were not drawn, ascending."""
         return np.flatnonzero(self._in_training)
 
-    def settle(self) -> None:
+    def commit(self) -> None:
         """Forget what the playlists drawn so far need; they stay out of the training data."""
         self._needed[:] = False
 
@@ -54,12 +54,12 @@ class HoldoutPool:
         self, category: Category, count: int, lengths: Int64Array | None, rng: np.random.Generator
     ) -> list[HeldOut]:
         """Draw up to ``count`` playlists, of the given lengths as nearly as possible, or of any length."""
-        shortest = category.seed_count + FEWEST_HELD_OUT
-        candidates = rng.permutation(np.flatnonzero(self._in_training & (self._lengths >= shortest)))
-        shelf = _Shelf(candidates, self._lengths[candidates], follows_lengths=lengths is not None)
+        min_length = category.seed_count + MIN_HELD_OUT
+        candidates = rng.permutation(np.flatnonzero(self._in_training & (self._lengths >= min_length)))
+        buckets = _LengthBuckets(candidates, self._lengths[candidates], follows_lengths=lengths is not None)
         drawn: list[HeldOut] = []
         for wanted in [0] * count if lengths is None else lengths.tolist():
-            while (row := shelf.take(wanted)) is not None:
+            while (row := buckets.take(wanted)) is not None:
                 held_out = self._hold_out(row, category, rng)
                 if held_out is not None:
                     drawn.append(held_out)
@@ -85,12 +85,12 @@ class HoldoutPool:
 def _divide(row: int, tracks: Int32Array, category: Category, rng: np.random.Generator) -> HeldOut | None:
     """Divide a playlist into seeds and holdout; None where too little would be held out."""
     count = category.seed_count
-    if len(tracks) < count + FEWEST_HELD_OUT:
+    if len(tracks) < count + MIN_HELD_OUT:
         return None
     place = np.arange(len(tracks), dtype=np.int32)
     seed = _random_places(len(tracks), count, rng) if category.is_random else place[:count]
     is_holdout = ~np.isin(tracks, tracks[seed])
-    if is_holdout.sum() < FEWEST_HELD_OUT:
+    if is_holdout.sum() < MIN_HELD_OUT:
         return None
     return HeldOut(row, category, tracks[seed], seed, tracks[is_holdout], place[is_holdout])
 
@@ -103,7 +103,7 @@ def _random_places(length: int, count: int, rng: np.random.Generator) -> Int32Ar
             return places
 
 
-class _Shelf:
+class _LengthBuckets:
     """Shuffled candidates, taken by length: the wanted one, else the nearest that is left."""
 
     def __init__(self, rows: Int64Array, lengths: Int64Array, *, follows_lengths: bool) -> None:

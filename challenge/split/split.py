@@ -18,7 +18,7 @@ from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
-from challenge.data.dataset import Corpus, Queries
+from challenge.data.dataset import Dataset, Queries
 from challenge.data.interactions import Interactions
 from challenge.data.playlists import Playlists
 from challenge.errors import ConfigError, MissingInputError
@@ -30,7 +30,7 @@ from challenge.types import Category, Int64Array
 
 SplitKind: TypeAlias = Literal["tuning", "final"]
 
-LARGEST_SHARE: Final = 0.06
+MAX_SHARE: Final = 0.06
 """Of the playlists that can be held out, at most this share is: a small MPD keeps its training data."""
 
 
@@ -62,12 +62,12 @@ class Split:
         """The playlists left for training; a copy."""
         return self.source.playlists.take(self.train_rows)
 
-    def corpus(self) -> Corpus:
+    def dataset(self) -> Dataset:
         """Training playlists and queries over the source's catalog, whose tracks all keep their index."""
-        return Corpus(self.source.catalog, self.train_playlists, self.queries)
+        return Dataset(self.source.catalog, self.train_playlists, self.queries)
 
     def answers(self) -> dict[str, dict[str, object]]:
-        """Answers by pid, as the scorer reads them: ``{"category", "holdout": [uri, …]}``."""
+        """GroundTruth by pid, as the scorer reads them: ``{"category", "holdout": [uri, …]}``."""
         tracks = self.source.catalog.tracks
         return {
             str(int(pid)): {"category": category.value, "holdout": tracks.uris(self.holdout.row(i))}
@@ -90,7 +90,7 @@ def split_holdout(
     are those of the MPD's playlists that are long enough.
 
     Args:
-        source: a store or corpus.
+        source: a store or dataset.
         seed: decides every choice.
         per_category: fewer are taken where that were more than 6 % of the eligible playlists in all.
         challenge_set: whose lengths to follow.
@@ -106,10 +106,10 @@ def split_holdout(
     if kind not in ("tuning", "final"):
         raise ConfigError(f"kind of split is {kind!r}; expected 'tuning' or 'final'")
     pool = HoldoutPool(source.playlists, source.catalog.n_tracks)
-    count = min(per_category, int(LARGEST_SHARE * pool.n_eligible / len(Category)) or 1)
+    count = min(per_category, int(MAX_SHARE * pool.n_eligible / len(Category)) or 1)
     chosen = _draw(pool, count, challenge_set, np.random.default_rng([seed, 0]))
     if kind == "tuning":
-        pool.settle()
+        pool.commit()
         chosen = _draw(pool, count, challenge_set, np.random.default_rng([seed, 1 + fold]))
     if not chosen:
         raise MissingInputError(

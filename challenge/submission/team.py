@@ -51,7 +51,7 @@ class TeamInfo:
 
 
 def parse_team_info(text: str, violations: Violations, *, line: int | None = None) -> TeamInfo | None:
-    """Read both official forms; what breaks a rule goes to ``violations`` and gives None.
+    """Read both official variants; what breaks a rule goes to ``violations`` and gives None.
 
     Source: the challenge's page (today's form) and the challenge set's readme (the form of 2018).
     """

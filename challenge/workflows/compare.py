@@ -12,16 +12,16 @@ import numpy as np
 
 from challenge import progress
 from challenge.config import RunConfig
-from challenge.data.dataset import Corpus
+from challenge.data.dataset import Dataset
 from challenge.data.interactions import Interactions
 from challenge.data.vocabulary import Vocabulary
 from challenge.errors import ConfigError, FormatError
 from challenge.evaluation.evaluate import make_signature
-from challenge.evaluation.ground_truth import Answers, read_answers
+from challenge.evaluation.ground_truth import GroundTruth, read_ground_truth
 from challenge.evaluation.metrics import evaluate
 from challenge.evaluation.scorecard import PlaylistScores, Scorecard, compare_paired, make_scorecard
 from challenge.evaluation.significance import PairedDifference
-from challenge.evaluation.variants import Forms
+from challenge.evaluation.variants import Variants
 from challenge.mpd.challenge_set import read_challenge_set
 from challenge.mpd.store import prepare_store
 from challenge.ranking.fill import fill
@@ -32,8 +32,8 @@ from challenge.sources.registry import SourcesConfig, SourceSet
 from challenge.split.split import SplitKind, split_holdout
 from challenge.types import LIST_LENGTH
 from challenge.workflows.fill import saved_embedder
-from challenge.workflows.inputs import open_world
-from challenge.workflows.train import RANKER_FILE, answering_corpus, fit_all, fit_and_learn, new_embedder
+from challenge.workflows.inputs import load_inputs
+from challenge.workflows.train import RANKER_FILE, fit_all, fit_and_learn, new_embedder, serving_dataset
 
 SYSTEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "popularity": ("popularity",),
@@ -97,9 +97,9 @@ def compare(
     if unknown or not systems:
         raise ConfigError(f"system {unknown or 'none'}: expected some of {', '.join(SYSTEMS)}")
     if challenge is not None and answers is not None:
-        world = open_world(mpd, challenge, cache=cache)
-        corpus, truth = world.corpus, read_answers(answers)
-        holdout = holdout_of_answers(truth, corpus)
+        inputs = load_inputs(mpd, challenge, cache=cache)
+        dataset, truth = inputs.dataset, read_ground_truth(answers)
+        holdout = holdout_of_ground_truth(truth, dataset)
     else:
         lengths = read_challenge_set(challenge) if challenge is not None else None
         split = split_holdout(
@@ -110,23 +110,23 @@ def compare(
             kind=kind,
             fold=fold,
         )
-        corpus, holdout = split.corpus(), split.holdout
-        truth = answers_of(corpus, holdout)
-    return compare_on(corpus, holdout, truth, config, systems, models=models)
+        dataset, holdout = split.dataset(), split.holdout
+        truth = ground_truth_of(dataset, holdout)
+    return compare_on(dataset, holdout, truth, config, systems, models=models)
 
 
 def compare_on(
-    corpus: Corpus,
+    dataset: Dataset,
     holdout: Interactions,
-    truth: Answers,
+    truth: GroundTruth,
     config: RunConfig,
     systems: Sequence[str],
     *,
     models: Path | None = None,
 ) -> Comparison:
-    """Score the systems on one corpus whose queries' held-out tracks are known.
+    """Score the systems on one dataset whose queries' held-out tracks are known.
 
-    They are trained here unless ``models`` names a folder of models trained on this very corpus.
+    They are trained here unless ``models`` names a folder of models trained on this very dataset.
     """
     with TemporaryDirectory(prefix="challenge-") as folder:
         if models is None:
@@ -136,20 +136,20 @@ def compare_on(
                 sources=_needed(config, systems),
                 ranking="learned" if "full" in systems else "blend",
             )
-            sources, _ = fit_and_learn(corpus, needed, models, new_embedder(needed))
+            sources, _ = fit_and_learn(dataset, needed, models, new_embedder(needed))
         else:
             needed = replace(config, sources=_needed(config, systems))
-            sources = fit_all(answering_corpus(corpus, config), needed, saved_embedder(config, models))
+            sources = fit_all(serving_dataset(dataset, config), needed, saved_embedder(config, models))
         scores = {}
         for name in systems:
             progress.message(f"system {name}")
             chosen = only(sources, SYSTEMS[name])
             order = _order(name, chosen, config, models)
-            lists = fill(chosen, rank_queries(chosen, order, total=len(corpus.queries)))
-            values = evaluate(lists.track, holdout, corpus.catalog.track_artist, Forms())
-            labels = tuple(category.value for category in corpus.queries.categories)
-            scores[name] = PlaylistScores(corpus.queries.pid, labels, values)
-    return _compared(scores, make_signature(Forms(), truth, seed=config.seed), config.seed)
+            lists = fill(chosen, rank_queries(chosen, order, total=len(dataset.queries)))
+            values = evaluate(lists.track, holdout, dataset.catalog.track_artist, Variants())
+            labels = tuple(category.value for category in dataset.queries.categories)
+            scores[name] = PlaylistScores(dataset.queries.pid, labels, values)
+    return _compared(scores, make_signature(Variants(), truth, seed=config.seed), config.seed)
 
 
 def _needed(config: RunConfig, systems: Sequence[str]) -> SourcesConfig:
@@ -186,7 +186,7 @@ def only(sources: SourceSet, names: Sequence[str]) -> SourceSet:
     _require_in_use(set(names), sources.names)
     kept = [generator for generator in sources.generators if not names or generator.name in names]
     if len(kept) == 1 and isinstance(kept[0], PopularityGenerator):
-        kept = [replace(kept[0], depth=LIST_LENGTH)]  # nothing but popularity, so no title helps out
+        kept = [replace(kept[0], num_candidates=LIST_LENGTH)]  # nothing but popularity, so no title helps out
     return replace(sources, generators=tuple(kept))
 
 
@@ -196,27 +196,27 @@ def _order(name: str, sources: SourceSet, config: RunConfig, folder: Path) -> Or
     return blended_order(sources, config.blend.weights(sources.names))
 
 
-def holdout_of_answers(answers: Answers, corpus: Corpus) -> Interactions:
-    """Held-out tracks of the corpus's queries as dense indices; -1 for a track that it does not know.
+def holdout_of_ground_truth(answers: GroundTruth, dataset: Dataset) -> Interactions:
+    """Held-out tracks of the dataset's queries as dense indices; -1 for a track that it does not know.
 
     Raises:
         FormatError: a query has no answer.
     """
     place = {pid: row for row, pid in enumerate(answers.pid.tolist())}
-    missing = [pid for pid in corpus.queries.pid.tolist() if pid not in place]
+    missing = [pid for pid in dataset.queries.pid.tolist() if pid not in place]
     if missing:
         raise FormatError(
             f"answers: {len(missing):,} playlists of the challenge have none, such as {missing[0]}"
         )
-    tracks = corpus.catalog.tracks.index_of(answers.track_ids)
+    tracks = dataset.catalog.tracks.index_of(answers.track_ids)
     held_out = Interactions(answers.indptr, tracks, np.zeros_like(tracks))
-    return held_out.take([place[pid] for pid in corpus.queries.pid.tolist()])
+    return held_out.take([place[pid] for pid in dataset.queries.pid.tolist()])
 
 
-def answers_of(corpus: Corpus, holdout: Interactions) -> Answers:
-    """Answers of a split, as the scorer knows them."""
-    order = np.argsort(corpus.queries.pid, kind="stable")
+def ground_truth_of(dataset: Dataset, holdout: Interactions) -> GroundTruth:
+    """GroundTruth of a split, as the scorer knows them."""
+    order = np.argsort(dataset.queries.pid, kind="stable")
     rows = holdout.take(order)
-    tracks: Vocabulary = corpus.catalog.tracks
-    categories = tuple(corpus.queries.categories[i].value for i in order)
-    return Answers(corpus.queries.pid[order], categories, rows.indptr, tracks.ids[rows.track_index])
+    tracks: Vocabulary = dataset.catalog.tracks
+    categories = tuple(dataset.queries.categories[i].value for i in order)
+    return GroundTruth(dataset.queries.pid[order], categories, rows.indptr, tracks.ids[rows.track_index])

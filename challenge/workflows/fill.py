@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from challenge.config import RunConfig
-from challenge.data.dataset import Corpus
+from challenge.data.dataset import Dataset
 from challenge.errors import MissingInputError
 from challenge.graph import BipartiteGraph
 from challenge.ranking.fill import FilledLists, fill
@@ -19,7 +19,7 @@ from challenge.sources.registry import Embedder, SourceSet
 from challenge.submission.csv_format import write_submission
 from challenge.submission.submission import Submission
 from challenge.submission.team import TeamInfo
-from challenge.workflows.train import EMBEDDINGS_DIR, RANKER_FILE, answering_corpus, fit_all
+from challenge.workflows.train import EMBEDDINGS_DIR, RANKER_FILE, fit_all, serving_dataset
 
 if TYPE_CHECKING:
     from challenge.lightgcn.embeddings import Embeddings
@@ -43,9 +43,9 @@ class FillSummary:
 
 
 def recommend(
-    corpus: Corpus, config: RunConfig, folder: Path, sources: SourceSet | None = None
+    dataset: Dataset, config: RunConfig, folder: Path, sources: SourceSet | None = None
 ) -> FilledLists:
-    """Answer the corpus's queries with the models in ``folder``.
+    """Answer the dataset's queries with the models in ``folder``.
 
     ``sources`` are those that training them left, where it was just done; otherwise they are fitted anew.
 
@@ -53,14 +53,14 @@ def recommend(
         MissingInputError: a model is missing, or a playlist has too few tracks to choose from.
     """
     if sources is None:
-        answering = answering_corpus(corpus, config)
+        answering = serving_dataset(dataset, config)
         sources = fit_all(answering, config, saved_embedder(config, folder))
     order = _order(sources, config, folder)
-    return fill(sources, rank_queries(sources, order, total=len(corpus.queries)))
+    return fill(sources, rank_queries(sources, order, total=len(dataset.queries)))
 
 
 def fill_submission(
-    corpus: Corpus, config: RunConfig, folder: Path, output: Path, sources: SourceSet | None = None
+    dataset: Dataset, config: RunConfig, folder: Path, output: Path, sources: SourceSet | None = None
 ) -> FillSummary:
     """Answer the challenge and write ``submission.csv.gz`` into ``output``; see :func:`recommend`.
 
@@ -70,10 +70,10 @@ def fill_submission(
         ResourceError: the disk is full.
     """
     team = TeamInfo(config.team, config.email)
-    lists = recommend(corpus, config, folder, sources)
+    lists = recommend(dataset, config, folder, sources)
     path = output / SUBMISSION_FILE
-    write_submission(Submission(team, corpus.queries.pid, corpus.catalog.tracks.ids[lists.track]), path)
-    return FillSummary(path, len(lists.track), lists.counts(corpus.queries.categories))
+    write_submission(Submission(team, dataset.queries.pid, dataset.catalog.tracks.ids[lists.track]), path)
+    return FillSummary(path, len(lists.track), lists.counts(dataset.queries.categories))
 
 
 def _order(sources: SourceSet, config: RunConfig, folder: Path) -> Order:
@@ -114,6 +114,8 @@ def _generator(graph: BipartiteGraph, config: RunConfig, embeddings: Embeddings)
             hint="run 'challenge train' again with these inputs",
         )
     embedder = LightGCNEmbedder(
-        replace(config.lightgcn, seed=config.seed), depth=config.sources.lightgcn_depth, device=config.device
+        replace(config.lightgcn, seed=config.seed),
+        num_candidates=config.sources.lightgcn_candidates,
+        device=config.device,
     )
     return embedder.generator(graph, embeddings)

@@ -1,4 +1,4 @@
-"""Opens an MPD and a challenge set as one corpus."""
+"""Opens an MPD and a challenge set as one dataset."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from challenge import progress
-from challenge.data.dataset import Corpus
-from challenge.mpd.build_dataset import SeedReport, build_corpus, seed_report
+from challenge.data.dataset import Dataset
+from challenge.mpd.build_dataset import SeedReport, build_dataset, seed_report
 from challenge.mpd.challenge_set import ChallengeSet, read_challenge_set
 from challenge.mpd.store import Store, prepare_store
 
 
 @dataclass(frozen=True, eq=False)
-class World:
+class RunInputs:
     """What a run works on.
 
     Attributes:
         store: the MPD.
         challenge_set: the playlists to continue, as given.
-        corpus: both over one catalog.
+        dataset: both over one catalog.
         seeds: how far the MPD knows the seeds.
     """
 
     store: Store
     challenge_set: ChallengeSet
-    corpus: Corpus
+    dataset: Dataset
     seeds: SeedReport
 
 
-def open_world(mpd: Path, challenge: Path, *, cache: Path | None = None) -> World:
+def load_inputs(mpd: Path, challenge: Path, *, cache: Path | None = None) -> RunInputs:
     """Read the challenge set, and the MPD or its store where it was read before.
 
     Raises:
@@ -45,4 +45,4 @@ def open_world(mpd: Path, challenge: Path, *, cache: Path | None = None) -> Worl
             f"{seeds.unknown_seeds:,} of {seeds.seeds:,} seeds are in no playlist of this MPD; "
             "their artists and albums still count"
         )
-    return World(store, challenge_set, build_corpus(store, challenge_set), seeds)
+    return RunInputs(store, challenge_set, build_dataset(store, challenge_set), seeds)

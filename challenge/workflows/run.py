@@ -9,10 +9,10 @@ from typing import Any, Final
 from challenge.artifacts import RunManifest, write_json
 from challenge.config import RunConfig
 from challenge.errors import InvalidSubmissionError
-from challenge.evaluation.ground_truth import read_answers
+from challenge.evaluation.ground_truth import read_ground_truth
 from challenge.evaluation.scorecard import Scorecard
 from challenge.workflows.fill import FillSummary, fill_submission
-from challenge.workflows.inputs import World, open_world
+from challenge.workflows.inputs import RunInputs, load_inputs
 from challenge.workflows.score import score
 from challenge.workflows.train import MODEL_DIR, TrainingSummary, train_models
 from challenge.workflows.validate import validate
@@ -62,24 +62,24 @@ def run(
     """
     manifest = new_manifest(config)
     if answers is not None:
-        read_answers(answers)  # whatever is wrong with them had better show before the training
+        read_ground_truth(answers)  # whatever is wrong with them had better show before the training
     with manifest.stage("prepare"):
-        world = open_world(mpd, challenge, cache=cache)
-    record_world(manifest, world)
+        inputs = load_inputs(mpd, challenge, cache=cache)
+    record_inputs(manifest, inputs)
     with manifest.stage("train"):
-        trained = train_models(world.corpus, config, output / MODEL_DIR, resume=resume)
+        trained = train_models(inputs.dataset, config, output / MODEL_DIR, resume=resume)
     record_training(manifest, trained.summary)
     with manifest.stage("fill"):
-        filled = fill_submission(world.corpus, config, output / MODEL_DIR, output, trained.sources)
+        filled = fill_submission(inputs.dataset, config, output / MODEL_DIR, output, trained.sources)
     del trained
     record_fill(manifest, filled)
     manifest.save(output / MANIFEST_FILE)
     with manifest.stage("validate"):
-        check_submission(filled.submission, challenge, world, output)
+        check_submission(filled.submission, challenge, inputs, output)
     scorecard = None
     if answers is not None:
         with manifest.stage("score"):
-            scorecard, _ = score(filled.submission, answers, store=world.store.path, challenge=challenge)
+            scorecard, _ = score(filled.submission, answers, store=inputs.store.path, challenge=challenge)
         scorecard.save(output / SCORECARD_FILE)
     manifest.save(output / MANIFEST_FILE)
     return RunResult(output, manifest, filled, scorecard)
@@ -90,14 +90,14 @@ def new_manifest(config: RunConfig) -> RunManifest:
     return RunManifest(config=asdict(config), seed=config.seed)
 
 
-def record_world(manifest: RunManifest, world: World) -> None:
+def record_inputs(manifest: RunManifest, inputs: RunInputs) -> None:
     """Note the inputs by their content."""
-    manifest.inputs = {"mpd": world.store.content_hash, "challenge_set_md5": world.challenge_set.md5}
-    manifest.results["store"] = str(world.store.path)
-    manifest.results["playlists"] = len(world.corpus.playlists)
-    manifest.results["tracks"] = world.corpus.n_tracks
-    manifest.results["official_challenge_set"] = world.challenge_set.is_official
-    manifest.results["seeds"] = asdict(world.seeds)
+    manifest.inputs = {"mpd": inputs.store.content_hash, "challenge_set_md5": inputs.challenge_set.md5}
+    manifest.results["store"] = str(inputs.store.path)
+    manifest.results["playlists"] = len(inputs.dataset.playlists)
+    manifest.results["tracks"] = inputs.dataset.n_tracks
+    manifest.results["official_challenge_set"] = inputs.challenge_set.is_official
+    manifest.results["seeds"] = asdict(inputs.seeds)
 
 
 def record_training(manifest: RunManifest, trained: TrainingSummary) -> None:
@@ -119,13 +119,13 @@ def record_fill(manifest: RunManifest, filled: FillSummary) -> None:
     manifest.results["sources"] = filled.sources
 
 
-def check_submission(submission: Path, challenge: Path, world: World, output: Path) -> None:
+def check_submission(submission: Path, challenge: Path, inputs: RunInputs, output: Path) -> None:
     """Validate a submission of ours and save the report.
 
     Raises:
         InvalidSubmissionError: it breaks a rule.
     """
-    report = validate(submission, challenge, store=world.store.path)
+    report = validate(submission, challenge, store=inputs.store.path)
     write_json(output / VALIDATION_FILE, report.to_dict())
     if not report.valid:
         rules = ", ".join(f"{rule.value} ({count:,})" for rule, count in report.counts.items())

@@ -8,10 +8,10 @@ from typing import Final
 
 from challenge import progress
 from challenge.evaluation.evaluate import score_submission
-from challenge.evaluation.ground_truth import read_answers
+from challenge.evaluation.ground_truth import read_ground_truth
 from challenge.evaluation.scorecard import PlaylistScores, Scorecard
 from challenge.evaluation.significance import RESAMPLES
-from challenge.evaluation.variants import Forms
+from challenge.evaluation.variants import Variants
 from challenge.mpd.challenge_set import read_challenge_set
 from challenge.submission.csv_format import read_submission
 from challenge.workflows.catalog_source import MANIFEST_NAME, CatalogSource, find_catalog
@@ -30,7 +30,7 @@ def score(
     store: Path | None = None,
     mpd: Path | None = None,
     challenge: Path | None = None,
-    forms: Forms | None = None,
+    variants: Variants | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> tuple[Scorecard, PlaylistScores]:
@@ -42,7 +42,7 @@ def score(
         store: store of the MPD, for the tracks' artists.
         mpd: the MPD itself, where there is no store yet.
         challenge: challenge set, for the artists of tracks that only its seeds name.
-        forms: forms of the metrics; the leaderboard's unless given.
+        variants: variants of the metrics; the leaderboard's unless given.
         seed: seed of the bootstrap.
         resamples: how many times the bootstrap draws.
 
@@ -51,18 +51,18 @@ def score(
         FormatError: answers or store are not what they should be.
         InvalidSubmissionError: the submission is broken or incomplete.
     """
-    held_out, lists = read_answers(answers), read_submission(submission)
-    forms = forms or Forms()
-    source = _artists(submission, store, mpd, challenge) if forms.needs_artists else None
+    held_out, lists = read_ground_truth(answers), read_submission(submission)
+    variants = variants or Variants()
+    source = _artists(submission, store, mpd, challenge) if variants.needs_artists else None
     card, scores = score_submission(
         lists,
         held_out,
         artist_of=None if source is None else source.artist_of,
-        forms=forms,
+        variants=variants,
         seed=seed,
         resamples=resamples,
     )
-    if source is None and forms.needs_artists:
+    if source is None and variants.needs_artists:
         card = replace(card, notes=(*card.notes, NO_ARTISTS))
     return card, scores
 

@@ -9,8 +9,8 @@ from challenge.config import RunConfig
 from challenge.config_file import load_toml, override
 from challenge.errors import MissingInputError
 from challenge.workflows.fill import FillSummary, fill_submission
-from challenge.workflows.inputs import open_world
-from challenge.workflows.run import MANIFEST_FILE, new_manifest, record_fill, record_training, record_world
+from challenge.workflows.inputs import load_inputs
+from challenge.workflows.run import MANIFEST_FILE, new_manifest, record_fill, record_inputs, record_training
 from challenge.workflows.train import CONFIG_FILE, MODEL_DIR, train_models
 
 
@@ -32,10 +32,10 @@ def train(
     """
     manifest = new_manifest(config)
     with manifest.stage("prepare"):
-        world = open_world(mpd, challenge, cache=cache)
-    record_world(manifest, world)
+        inputs = load_inputs(mpd, challenge, cache=cache)
+    record_inputs(manifest, inputs)
     with manifest.stage("train"):
-        trained = train_models(world.corpus, config, output / MODEL_DIR, resume=resume)
+        trained = train_models(inputs.dataset, config, output / MODEL_DIR, resume=resume)
     record_training(manifest, trained.summary)
     manifest.save(output / MANIFEST_FILE)
     return manifest
@@ -65,10 +65,10 @@ def fill(
     config = override(load_toml(settings, RunConfig), {"team": team, "email": email})
     manifest = _earlier_manifest(output, config)
     with manifest.stage("open"):
-        world = open_world(mpd, challenge, cache=cache)
-    record_world(manifest, world)
+        inputs = load_inputs(mpd, challenge, cache=cache)
+    record_inputs(manifest, inputs)
     with manifest.stage("fill"):
-        filled = fill_submission(world.corpus, config, output / MODEL_DIR, output)
+        filled = fill_submission(inputs.dataset, config, output / MODEL_DIR, output)
     record_fill(manifest, filled)
     manifest.save(output / MANIFEST_FILE)
     return filled

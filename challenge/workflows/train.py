@@ -1,4 +1,4 @@
-"""Trains what a run needs: the ranker on look-alike playlists, and LightGCN on everything."""
+"""Trains what a run needs: the ranker on training queries, and LightGCN on everything."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from challenge import progress
 from challenge.artifacts import write_text
 from challenge.config import RunConfig
 from challenge.config_file import dump_toml
-from challenge.data.dataset import Corpus
-from challenge.profile import part
+from challenge.data.dataset import Dataset
+from challenge.profile import section
 from challenge.ranking.features import feature_names
 from challenge.ranking.rank import training_rows
 from challenge.ranking.ranker import TrainingRows, train_ranker
 from challenge.sources.lightgcn import LightGCNEmbedder
 from challenge.sources.registry import NEED_FACTORS, Embedder, SourceSet, fit_sources
-from challenge.split.training_queries import Lookalikes, draw_lookalikes
+from challenge.split.training_queries import TrainingQueries, draw_training_queries
 
 if TYPE_CHECKING:
     from challenge.lightgcn.embeddings import Embeddings
@@ -36,7 +36,7 @@ class TrainingSummary:
     Attributes:
         device: where LightGCN was trained, "none" where it is not among the sources.
         lightgcn: reports of its trainings, the last one on all data.
-        ranker_queries: look-alikes that the ranker learned from.
+        ranker_queries: training queries that the ranker learned from.
         ranker_rows: candidates among them.
         importance: share of the ranker's gain by feature, greatest first.
     """
@@ -59,14 +59,14 @@ class Trained:
 
     Attributes:
         summary: for the manifest.
-        sources: fitted to the corpus that answers the challenge.
+        sources: fitted to the dataset that answers the challenge.
     """
 
     summary: TrainingSummary
     sources: SourceSet
 
 
-def train_models(corpus: Corpus, config: RunConfig, folder: Path, *, resume: bool = False) -> Trained:
+def train_models(dataset: Dataset, config: RunConfig, folder: Path, *, resume: bool = False) -> Trained:
     """Train the ranker and LightGCN, and write them and the settings into ``folder``.
 
     Raises:
@@ -76,7 +76,7 @@ def train_models(corpus: Corpus, config: RunConfig, folder: Path, *, resume: boo
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / CONFIG_FILE, dump_toml(config))
     embedder = new_embedder(config, checkpoint_dir=folder / CHECKPOINT_DIR, resume=resume)
-    sources, facts = fit_and_learn(corpus, config, folder, embedder)
+    sources, facts = fit_and_learn(dataset, config, folder, embedder)
     if embedder is not None and embedder.embeddings is not None:
         _replace_embeddings(embedder.embeddings, folder / EMBEDDINGS_DIR)
     reports = tuple(asdict(report) for report in embedder.reports) if embedder else ()
@@ -98,7 +98,7 @@ def new_embedder(
     choose_device(config.device)  # tells of a device that is not there before the other sources are made
     return LightGCNEmbedder(
         replace(config.lightgcn, seed=config.seed),
-        depth=config.sources.lightgcn_depth,
+        num_candidates=config.sources.lightgcn_candidates,
         device=config.device,
         checkpoint_dir=checkpoint_dir,
         resume=resume,
@@ -106,42 +106,42 @@ def new_embedder(
 
 
 def fit_and_learn(
-    corpus: Corpus, config: RunConfig, folder: Path, embedder: LightGCNEmbedder | None
+    dataset: Dataset, config: RunConfig, folder: Path, embedder: LightGCNEmbedder | None
 ) -> tuple[SourceSet, dict[str, Any]]:
-    """Fit the sources that answer the corpus's queries; where ranking is learned, write a ranker too.
+    """Fit the sources that answer the dataset's queries; where ranking is learned, write a ranker too.
 
     Returns the sources and facts for the manifest.
     """
     if config.ranking != "learned":
-        return fit_all(corpus, config, embedder), {}
-    lookalikes = _lookalikes(corpus, config)
+        return fit_all(dataset, config, embedder), {}
+    training_queries = _training_queries(dataset, config)
     parts: list[TrainingRows] = []
-    for number, fold in enumerate(lookalikes.folds):
+    for number, fold in enumerate(training_queries.folds):
         progress.message(
-            f"look-alikes, part {number + 1} of {len(lookalikes.folds)}: {len(fold.holdout):,} "
+            f"training queries, part {number + 1} of {len(training_queries.folds)}: {len(fold.holdout):,} "
             "training playlists cut like the challenge's"
         )
-        sources = fit_all(fold.corpus, config, embedder)
+        sources = fit_all(fold.dataset, config, embedder)
         seed = config.seed + number
         parts.append(training_rows(sources, fold.holdout, config.ranker, seed=seed, first=fold.first))
     rows = TrainingRows.concatenate(parts)
     parts.clear()
-    with part("learn to rank"), progress.task(f"learn to rank {len(rows.label):,} candidates"):
+    with section("learn to rank"), progress.task(f"learn to rank {len(rows.label):,} candidates"):
         ranker = train_ranker(rows, feature_names(sources.names), config.ranker, seed=config.seed)
     ranker.save(folder / RANKER_FILE)
     facts = {
-        "ranker_queries": sum(len(fold.holdout) for fold in lookalikes.folds),
+        "ranker_queries": sum(len(fold.holdout) for fold in training_queries.folds),
         "ranker_rows": len(rows.label),
         "importance": ranker.importance(),
     }
     del rows
-    if not lookalikes.joint:
+    if not training_queries.joint:
         progress.message("all sources on all playlists and seeds")
-        sources = fit_all(lookalikes.answering, config, embedder)
+        sources = fit_all(training_queries.answering, config, embedder)
     return sources, facts
 
 
-def fit_all(corpus: Corpus, config: RunConfig, embedder: Embedder | None) -> SourceSet:
+def fit_all(dataset: Dataset, config: RunConfig, embedder: Embedder | None) -> SourceSet:
     """Fit the sources of a run; vectors are searched on the device that LightGCN is trained on.
 
     Raises:
@@ -152,16 +152,16 @@ def fit_all(corpus: Corpus, config: RunConfig, embedder: Embedder | None) -> Sou
         from challenge.lightgcn.device import choose_device
 
         device = str(choose_device(config.device)[0])
-    return fit_sources(corpus, config.sources, embedder=embedder, device=device)
+    return fit_sources(dataset, config.sources, embedder=embedder, device=device)
 
 
-def answering_corpus(corpus: Corpus, config: RunConfig) -> Corpus:
-    """Return what :func:`fit_and_learn` answers from: a corpus whose first queries are those of this one."""
-    return _lookalikes(corpus, config).answering if config.ranking == "learned" else corpus
+def serving_dataset(dataset: Dataset, config: RunConfig) -> Dataset:
+    """Return what :func:`fit_and_learn` answers from: a dataset whose first queries are those of this one."""
+    return _training_queries(dataset, config).answering if config.ranking == "learned" else dataset
 
 
-def _lookalikes(corpus: Corpus, config: RunConfig) -> Lookalikes:
-    return draw_lookalikes(corpus, config.ranker.queries, folds=config.ranker.folds, seed=config.seed)
+def _training_queries(dataset: Dataset, config: RunConfig) -> TrainingQueries:
+    return draw_training_queries(dataset, config.ranker.queries, folds=config.ranker.folds, seed=config.seed)
 
 
 def _replace_embeddings(embeddings: Embeddings, folder: Path) -> None:

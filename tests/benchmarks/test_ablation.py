@@ -12,18 +12,18 @@ import ablation
 import numpy as np
 import pytest
 from _ablation_tables import number
-from _described import DescribedQueries, describe, kept_features, kept_rows, kept_tile, rank_without
+from _described import DescribedQueries, describe, kept_batch, kept_features, kept_rows, rank_without
 from _recall import fused_places, recalls
 from _removals import GROUPS, Removal, all_removals, parse_removal
 from tiny_runs import TINY, TinySample, make_tiny_sample, one_thread, with_sources
-from toy_dataset import ToyWorld, toy_world, tracks_of
+from toy_dataset import ToyDataset, toy_dataset, tracks_of
 
 from challenge.data.interactions import Interactions
 from challenge.errors import ConfigError
 from challenge.ranking.features import feature_names, make_features
 from challenge.ranking.rank import facts_of, learned_order, rank_queries, training_rows
 from challenge.ranking.ranker import Ranker, RankerConfig
-from challenge.sources.base import query_tile
+from challenge.sources.base import query_batch
 from challenge.sources.ials import FactorsConfig
 from challenge.sources.merge import Candidates, merge_candidates
 from challenge.sources.popularity import Popularity
@@ -33,7 +33,7 @@ from challenge.workflows.compare import compare, only
 
 USED = tuple(name for name in SOURCES if name != "lightgcn")
 CONFIG = SourcesConfig(
-    names=USED, factors=FactorsConfig(embedding_size=4, iterations=2), popularity=Popularity(depth=9)
+    names=USED, factors=FactorsConfig(embedding_size=4, iterations=2), popularity=Popularity(num_candidates=9)
 )
 RANKER = RankerConfig(negative_share=0.4)
 
@@ -45,27 +45,27 @@ def _one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def world() -> ToyWorld:
-    return toy_world()
+def inputs() -> ToyDataset:
+    return toy_dataset()
 
 
 @pytest.fixture(scope="module")
-def fitted(world: ToyWorld) -> SourceSet:
+def fitted(inputs: ToyDataset) -> SourceSet:
     """Sources that propose little, so that some candidates are proposed by one of them only."""
-    few = {name: replace(getattr(CONFIG, name), depth=8) for name in USED if name != "factors"}
-    return fit_sources(world.corpus, replace(CONFIG, **few, factors_depth=8))
+    few = {name: replace(getattr(CONFIG, name), num_candidates=8) for name in USED if name != "factors"}
+    return fit_sources(inputs.dataset, replace(CONFIG, **few, ials_candidates=8))
 
 
 @pytest.fixture(scope="module")
-def holdout(world: ToyWorld) -> Interactions:
-    return Interactions.from_rows([tracks_of(g).tolist()[::3] if g else [5] for g in world.genre_of])
+def holdout(inputs: ToyDataset) -> Interactions:
+    return Interactions.from_rows([tracks_of(g).tolist()[::3] if g else [5] for g in inputs.genre_of])
 
 
 @pytest.fixture(scope="module")
 def described(fitted: SourceSet, holdout: Interactions) -> DescribedQueries:
-    """In two tiles."""
+    """In two batches."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_described, "tile_size", lambda _: 8)
+        patch.setattr(_described, "batch_size", lambda _: 8)
         return describe(fitted, holdout, RANKER, seed=3)
 
 
@@ -78,32 +78,32 @@ def test_what_is_left_is_what_the_other_sources_give(
 ) -> None:
     removal = parse_removal(name, USED)
     others = only(fitted, removal.kept_sources(USED))
-    for whole in described.tiles:
-        tile = kept_tile(described, whole, removal)
+    for whole in described.batches:
+        batch = kept_batch(described, whole, removal)
         expected = merge_candidates(
-            query_tile(fitted.index, tile.tile.start, tile.tile.stop), others.generators
+            query_batch(fitted.index, batch.batch.start, batch.batch.stop), others.generators
         )
         for part in ("start", "track", "score"):
-            np.testing.assert_array_equal(getattr(tile.candidates, part), getattr(expected, part))
-        table = make_features(fitted.index, tile.tile, expected, facts_of(others), others.names)
-        np.testing.assert_array_equal(kept_features(described, tile, removal), table)
+            np.testing.assert_array_equal(getattr(batch.candidates, part), getattr(expected, part))
+        table = make_features(fitted.index, batch.batch, expected, facts_of(others), others.names)
+        np.testing.assert_array_equal(kept_features(described, batch, removal), table)
     assert removal.kept_features(USED) == feature_names(others.names)
 
 
 def test_candidates_of_one_source_alone_go_with_it(described: DescribedQueries) -> None:
     """With sources that propose little, some removal must cost candidates, or this proves nothing."""
-    for tile in described.tiles:
-        lonely = tile.proposed.sum(axis=1) == 1
+    for batch in described.batches:
+        lonely = batch.proposed.sum(axis=1) == 1
         assert lonely.any()
         for column, name in enumerate(USED):
-            left = kept_tile(described, tile, parse_removal(name, USED))
-            assert len(tile.label) - len(left.label) == (lonely & tile.proposed[:, column]).sum()
+            left = kept_batch(described, batch, parse_removal(name, USED))
+            assert len(batch.label) - len(left.label) == (lonely & batch.proposed[:, column]).sum()
             assert left.proposed.any(axis=1).all()
 
 
 @pytest.mark.parametrize("first", [0, 9])
 def test_training_rows_are_those_of_the_stage(fitted: SourceSet, holdout: Interactions, first: int) -> None:
-    """Where look-alikes join the challenge, they are the queries behind its own."""
+    """Where training queries join the challenge, they are the queries behind its own."""
     wanted = holdout.take(range(first, 15))
     expected = training_rows(fitted, wanted, RANKER, seed=3, first=first)
     described = describe(fitted, wanted, RANKER, seed=3, first=first)
@@ -116,12 +116,12 @@ def test_training_rows_are_those_of_the_stage(fitted: SourceSet, holdout: Intera
 @pytest.mark.parametrize("group", GROUPS)
 def test_a_group_takes_its_columns_and_no_others(group: str, described: DescribedQueries) -> None:
     removal = parse_removal(group, USED)
-    tile = described.tiles[1]
+    batch = described.batches[1]
     names, left = feature_names(USED), removal.kept_features(USED)
     assert [name for name in names if name not in GROUPS[group]] == left
-    whole = kept_features(described, tile, Removal("nothing"))
+    whole = kept_features(described, batch, Removal("nothing"))
     expected = whole[:, [names.index(name) for name in left]]
-    np.testing.assert_array_equal(kept_features(described, tile, removal), expected)
+    np.testing.assert_array_equal(kept_features(described, batch, removal), expected)
 
 
 def test_every_feature_belongs_to_a_source_or_to_one_group() -> None:
@@ -162,18 +162,18 @@ def test_places_by_fused_ranks_by_hand() -> None:
 def proposed_by(described: DescribedQueries, source: int) -> list[set[int]]:
     """Tracks of each query."""
     found = []
-    for tile in described.tiles:
-        own, candidates = tile.proposed[:, source], tile.candidates
+    for batch in described.batches:
+        own, candidates = batch.proposed[:, source], batch.candidates
         found += [
-            set(candidates.track[own & (candidates.query == q)].tolist()) for q in range(len(tile.tile))
+            set(candidates.track[own & (candidates.query == q)].tolist()) for q in range(len(batch.batch))
         ]
     return found
 
 
 def test_recall_is_counted_as_sets_are(
-    world: ToyWorld, fitted: SourceSet, holdout: Interactions, described: DescribedQueries
+    inputs: ToyDataset, fitted: SourceSet, holdout: Interactions, described: DescribedQueries
 ) -> None:
-    categories = [category.value for category in world.corpus.queries.categories]
+    categories = [category.value for category in inputs.dataset.queries.categories]
     groups = sorted(set(categories))
     rows = {row.name: row for row in recalls(described, holdout, categories, groups)}
     proposed = {name: proposed_by(described, number) for number, name in enumerate(USED)}
@@ -199,7 +199,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> TinySample:
 
 @pytest.mark.parametrize("queries", [60, 20])
 def test_nothing_removed_scores_as_the_whole_system(queries: int, sample: TinySample, tmp_path: Path) -> None:
-    """In folds, and with look-alikes so few that they join the challenge."""
+    """In folds, and with training queries so few that they join the challenge."""
     ranker = replace(TINY.ranker, queries=queries)
     config = with_sources("neighbours", "title", "factors", "popularity", ranker=ranker)
     table = tmp_path / "table.md"
@@ -208,8 +208,8 @@ def test_nothing_removed_scores_as_the_whole_system(queries: int, sample: TinySa
     options, _ = ablation.parse([*files, *kept, "--only", "factors", "pair_order+query_facts"])
     text = ablation.run(options, config)
     assert table.read_text() == text + "\n"
-    judged = {"challenge": sample.challenge, "answers": sample.answers, "cache": sample.cache}
-    card = compare(sample.mpd, config, systems=("full",), **judged).cards["full"].overall
+    inputs = {"challenge": sample.challenge, "answers": sample.answers, "cache": sample.cache}
+    card = compare(sample.mpd, config, systems=("full",), **inputs).cards["full"].overall
     ndcg, clicks = number(card.ndcg.mean, 4), number(card.clicks.mean, 3)
     assert f"| {number(card.r_precision.mean, 4)} | {ndcg} | {clicks} |  |  |  |" in text
     assert text.count("| factors |") == 3
@@ -238,7 +238,7 @@ def test_numbers() -> None:
 
 
 def test_defaults() -> None:
-    options, config = ablation.parse(["a", "b", "c", "--queries", "7", "--leaves", "5"])
-    assert (config.ranker.queries, config.ranker.leaves, config.ranker.rounds) == (7, 5, 150)
+    options, config = ablation.parse(["a", "b", "c", "--queries", "7", "--num-leaves", "5"])
+    assert (config.ranker.queries, config.ranker.num_leaves, config.ranker.num_iterations) == (7, 5, 150)
     assert config.sources == SourcesConfig()
     assert options.only is None

@@ -22,7 +22,7 @@ def finished_run(folder: Path, rows: int, factor: float) -> Path:
         "train": StageCost(240 * factor, int(2e9 * factor)),
         "score": StageCost(999, int(9e10)),
     }
-    manifest.parts = {"train": {"factors": StageCost(90 * factor, int(1.5e9 * factor))}}
+    manifest.sections = {"train": {"factors": StageCost(90 * factor, int(1.5e9 * factor))}}
     manifest.save(folder / "run" / "manifest.json")
     return folder
 

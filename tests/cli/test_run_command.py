@@ -89,7 +89,7 @@ def test_json_is_all_there_is_on_stdout(invoke: Invoke, sample: TinySample, tmp_
     assert sum(sum(counts.values()) for counts in facts["sources"].values()) == 25_000
     config = saved(tmp_path)
     assert (config.team, config.email, config.seed) == ("Flag team", "tiny@example.org", 3)
-    assert (config.ranking, config.ranker.rounds) == ("blend", 10)
+    assert (config.ranking, config.ranker.num_iterations) == ("blend", 10)
     assert config.sources.names == ("neighbours", "title", "popularity")
 
 

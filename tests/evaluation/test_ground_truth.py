@@ -6,7 +6,7 @@ import pytest
 from small_submissions import uri
 
 from challenge.errors import FormatError, MissingInputError
-from challenge.evaluation.ground_truth import read_answers
+from challenge.evaluation.ground_truth import read_ground_truth
 
 ANSWERS = {
     "9": {"category": "first_5", "holdout": [uri(3), uri(1), uri(3)]},
@@ -21,7 +21,7 @@ def write(folder, value) -> object:
 
 
 def test_playlists_come_in_order_of_pid(tmp_path):
-    answers = read_answers(write(tmp_path, ANSWERS))
+    answers = read_ground_truth(write(tmp_path, ANSWERS))
     assert answers.pid.tolist() == [7, 9]
     assert answers.categories == ("title_only", "first_5")
     assert answers.indptr.tolist() == [0, 1, 4]
@@ -30,22 +30,22 @@ def test_playlists_come_in_order_of_pid(tmp_path):
 
 
 def test_hash_depends_on_content_and_not_on_layout(tmp_path):
-    base = read_answers(write(tmp_path, ANSWERS)).content_hash
+    base = read_ground_truth(write(tmp_path, ANSWERS)).content_hash
     turned = {
         "7": ANSWERS["7"],
         "9": {"extra": 1, "category": "first_5", "holdout": [uri(1), uri(3)]},
     }
-    assert read_answers(write(tmp_path, json.dumps(turned, indent=3))).content_hash == base
+    assert read_ground_truth(write(tmp_path, json.dumps(turned, indent=3))).content_hash == base
     for change in (
         {"category": "first_10", "holdout": [uri(2)]},
         {"category": "title_only", "holdout": [uri(4)]},
     ):
-        assert read_answers(write(tmp_path, ANSWERS | {"7": change})).content_hash != base
+        assert read_ground_truth(write(tmp_path, ANSWERS | {"7": change})).content_hash != base
     assert len(base) == 12
 
 
 def test_category_may_be_absent(tmp_path):
-    assert read_answers(write(tmp_path, {"7": {"holdout": [uri(1)]}})).categories == ("uncategorised",)
+    assert read_ground_truth(write(tmp_path, {"7": {"holdout": [uri(1)]}})).categories == ("uncategorised",)
 
 
 @pytest.mark.parametrize(
@@ -62,12 +62,12 @@ def test_category_may_be_absent(tmp_path):
 )
 def test_other_files_are_refused(tmp_path, value, message):
     with pytest.raises(FormatError, match=message) as caught:
-        read_answers(write(tmp_path, value))
+        read_ground_truth(write(tmp_path, value))
     assert "JSON object" in str(caught.value.hint)
 
 
 def test_nothing_there(tmp_path):
     with pytest.raises(MissingInputError, match="no such file"):
-        read_answers(tmp_path / "none.json")
+        read_ground_truth(tmp_path / "none.json")
     with pytest.raises(MissingInputError, match="cannot be read"):
-        read_answers(tmp_path)
+        read_ground_truth(tmp_path)

@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 from challenge.data.interactions import Interactions
 from challenge.errors import ConfigError
 from challenge.evaluation.metrics import Holdouts, MetricValues, evaluate, hit_matrix
-from challenge.evaluation.variants import CHOICES, ClicksForm, Forms, NdcgForm, RPrecisionForm
+from challenge.evaluation.variants import CHOICES, ClicksVariant, NdcgVariant, RPrecisionVariant, Variants
 
 LIST = 500
 
 
 def score(lists, held_out, artists=None, *choices) -> MetricValues:
-    forms = Forms()
+    variants = Variants()
     for choice in choices:
-        forms = forms.with_choice(choice)
+        variants = variants.with_choice(choice)
     track_artist = np.arange(2000, dtype=np.int32) if artists is None else np.array(artists, np.int32)
-    return evaluate(np.array(lists, np.int32), Interactions.from_rows(held_out), track_artist, forms)
+    return evaluate(np.array(lists, np.int32), Interactions.from_rows(held_out), track_artist, variants)
 
 
 def log2(x: float) -> float:
@@ -37,7 +37,7 @@ TOY_ARTISTS[100], TOY_ARTISTS[101] = 0, 4
 
 
 @pytest.mark.parametrize(
-    ("form", "expected"),
+    ("variant", "expected"),
     [
         # Three hits in the first ten.
         ("tracks", Fraction(3, 10)),
@@ -47,8 +47,8 @@ TOY_ARTISTS[100], TOY_ARTISTS[101] = 0, 4
         ("common-artists", (3 + Fraction(1, 4) * 4) / 10),
     ],
 )
-def test_r_precision_of_the_toy_list(form, expected):
-    values = score([TOY_LIST], TOY_HOLDOUT, TOY_ARTISTS, f"r_precision={form}")
+def test_r_precision_of_the_toy_list(variant, expected):
+    values = score([TOY_LIST], TOY_HOLDOUT, TOY_ARTISTS, f"r_precision={variant}")
     assert values.r_precision.tolist() == [float(expected)]
 
 
@@ -71,8 +71,10 @@ def test_ndcg_of_the_toy_list_in_its_three_forms():
         "rules-page": log_rank / ideal_four,
     }
     assert [round(value, 3) for value in expected.values()] == [0.445, 0.414, 0.695]
-    for form, value in expected.items():
-        assert score([TOY_LIST], TOY_HOLDOUT, None, f"ndcg={form}").ndcg == pytest.approx([value], abs=1e-12)
+    for variant, value in expected.items():
+        assert score([TOY_LIST], TOY_HOLDOUT, None, f"ndcg={variant}").ndcg == pytest.approx(
+            [value], abs=1e-12
+        )
 
 
 @pytest.mark.parametrize(
@@ -126,7 +128,7 @@ def test_artists_are_asked_for_only_where_the_form_needs_them():
     rows = Interactions.from_rows([[1]])
     with pytest.raises(ValueError, match="needs the artists"):
         evaluate(np.array([[1]], np.int32), rows)
-    tracks_only = Forms(r_precision=RPrecisionForm.TRACKS)
+    tracks_only = Variants(r_precision=RPrecisionVariant.TRACKS)
     assert evaluate(np.array([[1]], np.int32), rows, None, tracks_only).r_precision.tolist() == [1.0]
     assert not tracks_only.needs_artists
     with pytest.raises(ValueError, match="row 1 has no held-out track"):
@@ -134,85 +136,88 @@ def test_artists_are_asked_for_only_where_the_form_needs_them():
 
 
 def test_forms_are_named_in_the_signature_and_chosen_by_name():
-    assert str(Forms()) == "r_precision:leaderboard|ndcg:leaderboard|clicks:leaderboard"
-    assert Forms().with_choice("r-precision=tracks").r_precision is RPrecisionForm.TRACKS
-    assert Forms().with_choice("ndcg=rules-page").ndcg is NdcgForm.RULES_PAGE
-    assert Forms().with_choice("clicks=missing-as-zero").clicks is ClicksForm.MISSING_AS_ZERO
-    assert all(isinstance(Forms().with_choice(choice), Forms) for choice in CHOICES)
+    assert str(Variants()) == "r_precision:leaderboard|ndcg:leaderboard|clicks:leaderboard"
+    assert Variants().with_choice("r-precision=tracks").r_precision is RPrecisionVariant.TRACKS
+    assert Variants().with_choice("ndcg=rules-page").ndcg is NdcgVariant.RULES_PAGE
+    assert Variants().with_choice("clicks=missing-as-zero").clicks is ClicksVariant.MISSING_AS_ZERO
+    assert all(isinstance(Variants().with_choice(choice), Variants) for choice in CHOICES)
     for wrong in ("ndcg=none", "recall=leaderboard", "ndcg"):
         with pytest.raises(ConfigError, match="is unknown"):
-            Forms().with_choice(wrong)
+            Variants().with_choice(wrong)
 
 
-def by_sets(recommended, held_out, artists, forms: Forms) -> tuple[float, float, float]:
+def by_sets(recommended, held_out, artists, variants: Variants) -> tuple[float, float, float]:
     """The same metrics for one playlist in the words of the rules, with sets and loops."""
     g = set(held_out)
     window = recommended[: len(g)]
     credit = Fraction(len(g.intersection(window)))
     of_g = {artists[track] for track in g}
-    if forms.r_precision is RPrecisionForm.LEADERBOARD:
+    if variants.r_precision is RPrecisionVariant.LEADERBOARD:
         credit += Fraction(len({artists[track] for track in window if track not in g} & of_g), 4)
-    elif forms.r_precision is RPrecisionForm.COMMON_ARTISTS:
+    elif variants.r_precision is RPrecisionVariant.COMMON_ARTISTS:
         credit += Fraction(len({artists[track] for track in window} & of_g), 4)
 
     def worth(rank: int) -> float:
-        return 1 / log2(rank + 1) if forms.ndcg is NdcgForm.LEADERBOARD else 1 / log2(max(rank, 2))
+        return 1 / log2(rank + 1) if variants.ndcg is NdcgVariant.LEADERBOARD else 1 / log2(max(rank, 2))
 
     ranks = [rank for rank, track in enumerate(recommended, 1) if track in g]
-    ideal = len(ranks) if forms.ndcg is NdcgForm.RULES_PAGE else min(len(g), LIST)
+    ideal = len(ranks) if variants.ndcg is NdcgVariant.RULES_PAGE else min(len(g), LIST)
     gain = sum(map(worth, ranks)) / sum(map(worth, range(1, ideal + 1))) if ranks else 0.0
     return float(credit / len(g)), gain, (ranks[0] - 1) // 10 if ranks else 51
 
 
 forms_of_all_kinds = st.builds(
-    Forms, st.sampled_from(RPrecisionForm), st.sampled_from(NdcgForm), st.sampled_from(ClicksForm)
+    Variants, st.sampled_from(RPrecisionVariant), st.sampled_from(NdcgVariant), st.sampled_from(ClicksVariant)
 )
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.data(), forms_of_all_kinds, st.integers(1, 40), st.integers(1, 5))
-def test_arrays_agree_with_sets(data, forms, length, n_artists):
+def test_arrays_agree_with_sets(data, variants, length, n_artists):
     lists, held_out = [], []
     for _ in range(data.draw(st.integers(1, 4))):
         lists.append(data.draw(st.permutations(range(60)))[:length])
         held_out.append(data.draw(st.lists(st.integers(0, 59), min_size=1, max_size=50)))
     artists = data.draw(st.lists(st.integers(0, n_artists - 1), min_size=60, max_size=60))
     values = evaluate(
-        np.array(lists, np.int32), Interactions.from_rows(held_out), np.array(artists, np.int32), forms
+        np.array(lists, np.int32), Interactions.from_rows(held_out), np.array(artists, np.int32), variants
     )
-    expected = [by_sets(*each, artists, forms) for each in zip(lists, held_out, strict=True)]
+    expected = [by_sets(*each, artists, variants) for each in zip(lists, held_out, strict=True)]
     np.testing.assert_allclose(values.matrix, expected, rtol=1e-12)
 
 
 @settings(max_examples=100, deadline=None)
 @given(
-    st.permutations(range(40)), st.sets(st.integers(0, 39), min_size=1), st.sampled_from(NdcgForm), st.data()
+    st.permutations(range(40)),
+    st.sets(st.integers(0, 39), min_size=1),
+    st.sampled_from(NdcgVariant),
+    st.data(),
 )
-def test_moving_a_hit_up_never_hurts(order, held_out, form, data):
+def test_moving_a_hit_up_never_hurts(order, held_out, variant, data):
     hits = [place for place, track in enumerate(order) if track in held_out]
     place = data.draw(st.sampled_from(hits))
     better = list(order)
     better.insert(data.draw(st.integers(0, place)), better.pop(place))
     # Artists of their own, so that no credit hangs on which miss stays in the window.
-    before, after = score([order], [sorted(held_out)], None, f"ndcg={form}").matrix, 0
-    after = score([better], [sorted(held_out)], None, f"ndcg={form}").matrix
+    before, after = score([order], [sorted(held_out)], None, f"ndcg={variant}").matrix, 0
+    after = score([better], [sorted(held_out)], None, f"ndcg={variant}").matrix
     assert (after[:, :2] >= before[:, :2] - 1e-12).all()
     assert (after[:, 2] <= before[:, 2]).all()
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.sets(st.integers(0, 1999), min_size=1, max_size=250), forms_of_all_kinds)
-def test_a_perfect_list_scores_one_one_zero(held_out, forms):
+def test_a_perfect_list_scores_one_one_zero(held_out, variants):
     perfect = sorted(held_out) + [track for track in range(2000) if track not in held_out]
-    values = score([perfect[:LIST]], [sorted(held_out)], None, *str(forms).replace(":", "=").split("|"))
-    r_precision = 1.25 if forms.r_precision is RPrecisionForm.COMMON_ARTISTS else 1.0
+    values = score([perfect[:LIST]], [sorted(held_out)], None, *str(variants).replace(":", "=").split("|"))
+    r_precision = 1.25 if variants.r_precision is RPrecisionVariant.COMMON_ARTISTS else 1.0
     assert values.matrix == pytest.approx(np.array([[r_precision, 1.0, 0.0]]))
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.sets(st.integers(0, 99), min_size=1), forms_of_all_kinds)
-def test_a_list_without_a_hit_scores_nothing(held_out, forms):
-    values = score([range(100, 600)], [sorted(held_out)], None, *str(forms).replace(":", "=").split("|"))
+def test_a_list_without_a_hit_scores_nothing(held_out, variants):
+    values = score([range(100, 600)], [sorted(held_out)], None, *str(variants).replace(":", "=").split("|"))
     assert values.matrix.tolist() == [[0.0, 0.0, 51.0]]
 
 

@@ -16,7 +16,7 @@ NDCG = 1 / (1 + 1 / math.log2(3))
 
 
 @pytest.fixture
-def world(tmp_path, monkeypatch) -> World:
+def toy(tmp_path, monkeypatch) -> World:
     monkeypatch.setenv("CHALLENGE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "200")
     return write_world(tmp_path)
@@ -26,21 +26,21 @@ def run(*arguments):
     return CliRunner().invoke(build_app(), list(map(str, arguments)))
 
 
-def test_scores_with_the_artists_of_the_mpd(world):
+def test_scores_with_the_artists_of_the_mpd(toy):
     # G = pop1 and jazz2; the list begins pop1 (hit), pop2 (missed, but its artist "pop" is in G).
-    card, scores = stage.score(world.submission, world.answers, mpd=world.mpd)
+    card, scores = stage.score(toy.submission, toy.answers, mpd=toy.mpd)
     assert card.overall.r_precision.mean == pytest.approx(1.25 / 2)
     assert card.overall.ndcg.mean == pytest.approx(NDCG)
     assert card.overall.clicks.mean == 0
     assert next(iter(card.by_category)) == "title_only"
     assert len(scores.pid) == 10
     assert card.notes == ()
-    with_seeds, _ = stage.score(world.submission, world.answers, mpd=world.mpd, challenge=world.challenge)
+    with_seeds, _ = stage.score(toy.submission, toy.answers, mpd=toy.mpd, challenge=toy.challenge)
     assert with_seeds == card
 
 
-def test_command_shows_a_table_with_intervals_and_signature(world):
-    result = run("score", world.submission, "--answers", world.answers, "--mpd", world.mpd)
+def test_command_shows_a_table_with_intervals_and_signature(toy):
+    result = run("score", toy.submission, "--answers", toy.answers, "--mpd", toy.mpd)
     assert result.exit_code == 0
     last_row = next(line for line in result.stdout.splitlines() if line.startswith(("all", " all")))
     assert last_row.split() == [
@@ -54,55 +54,55 @@ def test_command_shows_a_table_with_intervals_and_signature(world):
         "0.000–0.000",
     ]
     assert "signature r_precision:leaderboard|" in result.stdout
-    assert not (world.submission.parent / "scorecard.json").exists()
+    assert not (toy.submission.parent / "scorecard.json").exists()
 
 
-def test_command_in_json_with_the_store_of_the_run(world):
-    store = prepare_store(world.mpd).path
-    (world.submission.parent / "manifest.json").write_text(json.dumps({"store": str(store)}))
-    result = run("score", world.submission, "--answers", world.answers, "--json")
+def test_command_in_json_with_the_store_of_the_run(toy):
+    store = prepare_store(toy.mpd).path
+    (toy.submission.parent / "manifest.json").write_text(json.dumps({"store": str(store)}))
+    result = run("score", toy.submission, "--answers", toy.answers, "--json")
     value = json.loads(result.stdout)
     assert value["r_precision"] == pytest.approx(0.625)
     assert value["categories"]["first_5"]["playlists"] == 1
-    saved = Scorecard.load(world.submission.parent / "scorecard.json")
+    saved = Scorecard.load(toy.submission.parent / "scorecard.json")
     assert saved.to_dict() == value
 
 
-def test_without_artists_it_warns_and_counts_tracks_only(world):
-    result = run("score", world.submission, "--answers", world.answers, "--json")
+def test_without_artists_it_warns_and_counts_tracks_only(toy):
+    result = run("score", toy.submission, "--answers", toy.answers, "--json")
     assert json.loads(result.stdout)["r_precision"] == pytest.approx(0.5)
     assert json.loads(result.stdout)["signature"].startswith("r_precision:tracks|")
     assert "R-precision counts tracks only" in result.stderr
 
 
-def test_other_forms_and_scores_of_each_playlist(world, tmp_path):
+def test_other_forms_and_scores_of_each_playlist(toy, tmp_path):
     table = tmp_path / "playlists.csv"
-    forms = ["--form", "r_precision=tracks", "--form", "ndcg=rules-page"]
+    variants = ["--variant", "r_precision=tracks", "--variant", "ndcg=rules-page"]
     result = run(
-        "score", world.submission, "--answers", world.answers, *forms, "--per-playlist", table, "--json"
+        "score", toy.submission, "--answers", toy.answers, *variants, "--per-playlist", table, "--json"
     )
     assert json.loads(result.stdout)["ndcg"] == 1.0
     assert "Note" not in result.stderr
     assert table.read_text().splitlines()[1] == "1000,title_only,0.500000,1.000000,0"
-    wrong = run("score", world.submission, "--answers", world.answers, "--form", "ndcg=mine")
+    wrong = run("score", toy.submission, "--answers", toy.answers, "--variant", "ndcg=mine")
     assert wrong.exit_code == 2
     assert "ndcg=log-rank" in wrong.stderr
 
 
-def test_incomplete_submission_is_refused(world):
-    write(world.submission.parent, ["team_info,T,a@b.org", playlist(1000), playlist(1001)], "short.csv")
-    result = run("score", world.submission.parent / "short.csv", "--answers", world.answers)
+def test_incomplete_submission_is_refused(toy):
+    write(toy.submission.parent, ["team_info,T,a@b.org", playlist(1000), playlist(1001)], "short.csv")
+    result = run("score", toy.submission.parent / "short.csv", "--answers", toy.answers)
     assert result.exit_code == 4
     assert "8 of the 10 playlists in the answers have no list: 1002, 1003" in result.stderr
 
 
-def test_a_run_folder_that_cannot_be_written_is_no_failure(world, monkeypatch):
-    (world.submission.parent / "manifest.json").write_text("{}")
+def test_a_run_folder_that_cannot_be_written_is_no_failure(toy, monkeypatch):
+    (toy.submission.parent / "manifest.json").write_text("{}")
 
     def refuse(*_):
         raise PermissionError
 
     monkeypatch.setattr(Scorecard, "save", refuse)
-    result = run("score", world.submission, "--answers", world.answers, "--mpd", world.mpd)
+    result = run("score", toy.submission, "--answers", toy.answers, "--mpd", toy.mpd)
     assert result.exit_code == 0
     assert "the scorecard is not kept" in result.stderr

@@ -9,16 +9,16 @@ from small_submissions import PIDS, submission, track_id
 from challenge import __version__
 from challenge.errors import FormatError, InvalidSubmissionError, MissingInputError
 from challenge.evaluation.evaluate import score_submission
-from challenge.evaluation.ground_truth import Answers
+from challenge.evaluation.ground_truth import GroundTruth
 from challenge.evaluation.metrics import MetricValues
 from challenge.evaluation.scorecard import OVERALL, PlaylistScores, Scorecard, compare_paired, make_scorecard
-from challenge.evaluation.variants import Forms, RPrecisionForm
+from challenge.evaluation.variants import RPrecisionVariant, Variants
 
 
-def answers(rows: dict[int, list[int]], categories: tuple[str, ...]) -> Answers:
+def answers(rows: dict[int, list[int]], categories: tuple[str, ...]) -> GroundTruth:
     ids = [track_id(number) for numbers in rows.values() for number in numbers]
     indptr = np.cumsum([0, *map(len, rows.values())])
-    return Answers(np.array(list(rows), np.int32), categories, indptr, np.array(ids, "S22"))
+    return GroundTruth(np.array(list(rows), np.int32), categories, indptr, np.array(ids, "S22"))
 
 
 # Playlist k of the submission holds tracks k to k + 499, in order.
@@ -66,9 +66,9 @@ def test_without_artists_the_form_falls_back_and_says_so():
     assert card.signature.startswith("r_precision:tracks|")
     assert scores.values.r_precision.tolist() == [1, 0, 0]
     asked = []
-    forms = Forms(r_precision=RPrecisionForm.TRACKS)
-    score_submission(submission(), ANSWERS, artist_of=asked.append, forms=forms)
-    assert asked == [], "no artist is looked up where the form counts tracks only"
+    variants = Variants(r_precision=RPrecisionVariant.TRACKS)
+    score_submission(submission(), ANSWERS, artist_of=asked.append, variants=variants)
+    assert asked == [], "no artist is looked up where the variant counts tracks only"
 
 
 def test_order_of_lists_in_the_file_does_not_matter():

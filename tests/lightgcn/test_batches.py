@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 import torch
-from model.worlds import random_graph
+from lightgcn.graphs import random_graph
 
 from challenge.lightgcn.batches import PreparedBatch, TensorBatch
 from challenge.lightgcn.config import LightGCNConfig, paper_config
@@ -18,7 +18,8 @@ CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"masking": False}, {"blank": 0.5}, {"token_masking": 1.0}, {"positives": 1}, {"seed": 3}]
+    "changes",
+    [{}, {"masking": False}, {"mask_all_tracks": 0.5}, {"token_masking": 1.0}, {"positives": 1}, {"seed": 3}],
 )
 @pytest.mark.parametrize("tokens", [0, 5])
 def test_batches_of_a_device_are_those_of_the_sampler(changes, tokens):
@@ -33,7 +34,9 @@ def test_batches_of_a_device_are_those_of_the_sampler(changes, tokens):
 
 
 def test_parts_cover_a_batch_with_their_columns():
-    sampler = Sampler(random_graph(60, 40, tokens=5), LightGCNConfig(batch_size=50, negatives=7, blank=0.9))
+    sampler = Sampler(
+        random_graph(60, 40, tokens=5), LightGCNConfig(batch_size=50, negatives=7, mask_all_tracks=0.9)
+    )
     batch = TensorBatch.drawn(sampler, 0, CPU)
     prepared = PreparedBatch.of(batch, 8)
     assert len(prepared.parts) > 3
@@ -93,7 +96,7 @@ def test_draws_of_several_threads_are_those_of_one():
     for step in range(12):
         found, wanted = prefetcher.get(step), alone.batch(step)
         np.testing.assert_array_equal(found.positives, wanted.positives)
-        np.testing.assert_array_equal(found.hidden, wanted.hidden)
+        np.testing.assert_array_equal(found.masked, wanted.masked)
     prefetcher.close()
 
 
@@ -102,17 +105,17 @@ def test_a_step_the_way_of_a_gpu_is_that_of_a_cpu(name, monkeypatch):
     graph = random_graph(80, 50, tokens=5)
     config = LightGCNConfig(embedding_size=8, batch_size=30, negatives=20, positives=4, smoothing=1.0)
     if name == "in parts":
-        monkeypatch.setattr("challenge.lightgcn.memory._ROWS_AT_ONCE", 7)
+        monkeypatch.setattr("challenge.lightgcn.memory._CHUNK_ROWS", 7)
     plain = Trainer(graph, config, CPU)
 
-    def drawn_ahead(sampler, device, rows_at_once):
+    def drawn_ahead(sampler, device, chunk_rows):
         on_device = DeviceSampler(sampler, device)
-        return Prefetcher(lambda step: PreparedBatch.of(on_device.batch(step), rows_at_once), ahead=3)
+        return Prefetcher(lambda step: PreparedBatch.of(on_device.batch(step), chunk_rows), ahead=3)
 
     monkeypatch.setattr("challenge.lightgcn.model.prepared_batches", drawn_ahead)
     ahead = Trainer(graph, config, CPU)
-    hiding = ahead._propagation._hiding
-    monkeypatch.setattr(hiding, "scales", lambda edges, rows: (rows, hiding._scales_on_device(edges, rows)))
+    masking = ahead._propagation._masking
+    monkeypatch.setattr(masking, "scales", lambda edges, rows: (rows, masking._scales_on_device(edges, rows)))
     # Scales of rows differ in the last bit, and Adam carries that on.
     for step in range(5):
         found, wanted = (trainer.step(step, learning_rate=0.01) for trainer in (ahead, plain))

@@ -7,7 +7,7 @@ import torch
 
 from challenge.lightgcn import softmax_gradient
 from challenge.lightgcn.losses import bpr
-from challenge.lightgcn.softmax_gradient import Judged, softmax_loss
+from challenge.lightgcn.softmax_gradient import Targets, softmax_loss
 
 
 def test_bpr_of_equal_logits_is_ln_2():
@@ -21,22 +21,22 @@ def test_bpr_by_hand():
 
 
 def judged_by(of_row, at_positive, at_negative, log_expected):
-    return Judged(*(torch.tensor(part) for part in (of_row, at_positive, at_negative)), log_expected)
+    return Targets(*(torch.tensor(part) for part in (of_row, at_positive, at_negative)), log_expected)
 
 
 def test_softmax_by_hand():
     # Rows are unit vectors, so a column's entries are its logits: two positives, then two negatives.
     logits = torch.tensor([[math.log(2.0), 9.0], [9.0, 0.0], [0.0, 0.0], [math.log(3.0), 0.0]])
     # Two draws of probabilities 1/4 and 3/4: expected counts 1/2 and 3/2.
-    judged = judged_by([0, 1], [0, 1], [2, 3], torch.log(torch.tensor([0.5, 1.5])))
+    targets = judged_by([0, 1], [0, 1], [2, 3], torch.log(torch.tensor([0.5, 1.5])))
     # Row 0: negatives weigh 1/.5 + 3/1.5 = 4; row 1: 1/.5 + 1/1.5 = 8/3.
     first = -math.log(2 / (2 + 4))
     second = -math.log(1 / (1 + 8 / 3))
-    value = softmax_loss(torch.eye(2), logits, None, judged).item()
+    value = softmax_loss(torch.eye(2), logits, None, targets).item()
     assert value == pytest.approx((first + second) / 2, rel=1e-6)
     # The same logits, partly as biases.
     bias = torch.tensor([1.0, 2.0, 3.0, 4.0])
-    assert softmax_loss(torch.eye(2), logits - bias[:, None], bias, judged).item() == pytest.approx(value)
+    assert softmax_loss(torch.eye(2), logits - bias[:, None], bias, targets).item() == pytest.approx(value)
 
 
 def test_softmax_gradient_is_probability_minus_one():
@@ -54,7 +54,7 @@ def test_closed_form_gradients_are_those_derived_automatically(with_bias, table_
     generator = torch.Generator().manual_seed(1)
     rows, columns, bias = (torch.randn(*shape, generator=generator) for shape in ((20, 5), (9, 5), (9,)))
     # Rows 2 and 19 have no positive, some columns occur several times, one both ways, one never.
-    judged = Judged(
+    targets = Targets(
         of_row=torch.tensor([0, 0, 1, 3, 3, 3, *range(4, 19)]),
         at_positive=torch.tensor([4, 4, 0, 1, 2, 4, *(i % 4 for i in range(15))]),
         at_negative=torch.tensor([5, 6, 6, 4, 7, 5]),
@@ -63,14 +63,14 @@ def test_closed_form_gradients_are_those_derived_automatically(with_bias, table_
 
     def by_autograd(rows, columns, bias):
         added = torch.zeros(9) if bias is None else bias
-        positive = (rows[judged.of_row] * columns[judged.at_positive]).sum(1) + added[judged.at_positive]
-        negative = rows @ columns[judged.at_negative].T + added[judged.at_negative]
-        normaliser = torch.logsumexp(negative - judged.log_expected, dim=1)[judged.of_row]
+        positive = (rows[targets.of_row] * columns[targets.at_positive]).sum(1) + added[targets.at_positive]
+        negative = rows @ columns[targets.at_negative].T + added[targets.at_negative]
+        normaliser = torch.logsumexp(negative - targets.log_expected, dim=1)[targets.of_row]
         return (torch.logaddexp(normaliser, positive) - positive).mean()
 
     found, expected = [], []
     for loss, results in (
-        (lambda *leaves: softmax_loss(*leaves, judged), found),
+        (lambda *leaves: softmax_loss(*leaves, targets), found),
         (by_autograd, expected),
     ):
         leaves = [leaf.clone().requires_grad_() for leaf in (rows, columns)]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from model.worlds import two_genres
+from lightgcn.graphs import two_genres
 
 from challenge.errors import ConfigError
 from challenge.lightgcn.config import LightGCNConfig, paper_config

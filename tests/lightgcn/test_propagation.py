@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from model.worlds import dense_propagation, random_graph
+from lightgcn.graphs import dense_propagation, random_graph
 
-from challenge.lightgcn.edge_masking import Hiding, mirror_edges
+from challenge.lightgcn.edge_masking import EdgeMasking, mirror_edges
 from challenge.lightgcn.kernels import reference as kernels
 from challenge.lightgcn.propagation import Propagation, needed_passes
 
@@ -62,23 +62,23 @@ def test_chunks_of_nodes_change_nothing(monkeypatch):
 
 
 @pytest.mark.parametrize("kernel", ["embedding_bag", "compiled"])
-def test_hidden_edges_take_no_part_and_come_back(kernel):
+def test_masked_edges_take_no_part_and_come_back(kernel):
     graph, weights = random_graph(tokens=2, smoothing=3.0), (0.25,) * 4
     rows, columns = start(graph)
-    hidden = np.array([0, 1, 5, 9, graph.n_edges - 1])
-    gone = np.zeros(graph.n_edges, bool)
-    gone[hidden] = True
-    fewer = graph.without_edges(gone)
-    # The columns' degrees are counted with the hidden edges.
+    masked = np.array([0, 1, 5, 9, graph.n_edges - 1])
+    removed = np.zeros(graph.n_edges, bool)
+    removed[masked] = True
+    fewer = graph.without_edges(removed)
+    # The columns' degrees are counted with the masked edges.
     fewer = type(fewer)(**{**vars(fewer), "column_scale": graph.column_scale})
     expected = dense_propagation(fewer, rows, columns, weights)
     propagation = Propagation(graph, embedding_size=6, layer_weights=weights, maskable=True, kernel=kernel)
-    propagation.hide(torch.from_numpy(hidden))
+    propagation.mask(torch.from_numpy(masked))
     out = torch.tensor(rows, dtype=torch.float32), torch.tensor(columns, dtype=torch.float32)
     propagation.apply_(*out)
     for found, wanted in zip(out, expected, strict=True):
         np.testing.assert_allclose(found.numpy(), wanted, atol=2e-6)
-    propagation.show_all()
+    propagation.unmask_all()
     again = torch.tensor(rows, dtype=torch.float32), torch.tensor(columns, dtype=torch.float32)
     propagation.apply_(*again)
     for found, wanted in zip(again, apply(graph, rows, columns, weights, kernel=kernel), strict=True):
@@ -200,19 +200,19 @@ def test_two_layers_without_row_embeddings_take_five_passes_of_eight():
     assert needed_passes((0.5, 0.5, 0.0), columns_only=True) == [(False, True), (False, False)]
 
 
-def test_scales_without_hidden_edges_are_the_same_as_a_gpu_computes_them():
+def test_scales_without_masked_edges_are_the_same_as_a_gpu_computes_them():
     graph = random_graph(40, 30, tokens=4, smoothing=3.0)
-    hiding = Hiding(graph, torch.device("cpu"))
+    masking = EdgeMasking(graph, torch.device("cpu"))
     rng = np.random.default_rng(5)
-    gone = rng.random(graph.n_edges) < 0.4
-    gone[graph.row_indptr[7] : graph.row_indptr[8]] = True  # a row that loses all
-    gone[graph.row_indptr[9] : graph.row_indptr[10]] = False  # and one that loses none
-    edges, rows = torch.from_numpy(np.flatnonzero(gone)), torch.arange(graph.n_rows)
-    wanted = graph.without_edges(gone).row_scale
-    found_rows, found = hiding.scales(edges, rows)
+    removed = rng.random(graph.n_edges) < 0.4
+    removed[graph.row_indptr[7] : graph.row_indptr[8]] = True  # a row that loses all
+    removed[graph.row_indptr[9] : graph.row_indptr[10]] = False  # and one that loses none
+    edges, rows = torch.from_numpy(np.flatnonzero(removed)), torch.arange(graph.n_rows)
+    wanted = graph.without_edges(removed).row_scale
+    found_rows, found = masking.scales(edges, rows)
     np.testing.assert_allclose(found, wanted[found_rows], rtol=1e-6)
     assert set(np.setdiff1d(rows, found_rows)) >= {9, graph.n_rows - 1}
-    np.testing.assert_allclose(hiding._scales_on_device(edges, rows), wanted, rtol=1e-6)
-    assert hiding._scales_on_device(edges, rows)[7] == 0
-    assert hiding._scales_on_device(edges[:0], rows).equal(hiding.row_scale)
-    np.testing.assert_array_equal(hiding.rows_of(edges), found_rows)
+    np.testing.assert_allclose(masking._scales_on_device(edges, rows), wanted, rtol=1e-6)
+    assert masking._scales_on_device(edges, rows)[7] == 0
+    assert masking._scales_on_device(edges[:0], rows).equal(masking.row_scale)
+    np.testing.assert_array_equal(masking.rows_of(edges), found_rows)

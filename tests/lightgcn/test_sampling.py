@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from model.worlds import random_graph
+from lightgcn.graphs import random_graph
 
 from challenge.lightgcn.config import LightGCNConfig, paper_config
 from challenge.lightgcn.sampling import Sampler, has_edge, track_edge_counts
@@ -34,7 +34,7 @@ def test_pairs_are_edges_with_tracks_that_are_none(graph):
     assert not has_edge(graph, rows, batch.negatives).any()
     assert batch.positives.max() < 26
     assert batch.negatives.max() < 26
-    assert len(batch.hidden) == 0
+    assert len(batch.masked) == 0
 
 
 def test_an_epoch_visits_each_row_once(graph):
@@ -50,14 +50,14 @@ def test_an_epoch_visits_each_row_once(graph):
 
 def test_masked_batches_predict_only_what_they_hide(graph):
     batch = Sampler(graph, LightGCNConfig(batch_size=40, token_masking=0.5)).batch(0)
-    row_of = np.searchsorted(graph.row_indptr, batch.hidden, side="right") - 1
-    hidden = set(zip(row_of, graph.row_indices[batch.hidden], strict=True))
+    row_of = np.searchsorted(graph.row_indptr, batch.masked, side="right") - 1
+    masked = set(zip(row_of, graph.row_indices[batch.masked], strict=True))
     predicted = set(zip(batch.rows[batch.row_of_positive], batch.positives, strict=True))
     assert predicted
-    assert predicted <= hidden
-    assert hidden <= edges(graph)
-    assert any(column >= 26 for _, column in hidden)
-    assert (np.diff(batch.hidden) > 0).all()
+    assert predicted <= masked
+    assert masked <= edges(graph)
+    assert any(column >= 26 for _, column in masked)
+    assert (np.diff(batch.masked) > 0).all()
 
 
 def test_masks_leave_few_or_many_tracks_titles_only_and_titles_none():
@@ -65,19 +65,20 @@ def test_masks_leave_few_or_many_tracks_titles_only_and_titles_none():
 
     def kept(**changes):
         config = LightGCNConfig(
-            **{"batch_size": 400, "short_share": 0.0, "blank": 0.0, "token_masking": 0.0} | changes
+            **{"batch_size": 400, "log_uniform_share": 0.0, "mask_all_tracks": 0.0, "token_masking": 0.0}
+            | changes
         )
         batch = Sampler(graph, config).batch(0)
-        gone = np.zeros(graph.n_edges, bool)
-        gone[batch.hidden] = True
-        left = graph.without_edges(gone).matrix().toarray()
+        removed = np.zeros(graph.n_edges, bool)
+        removed[batch.masked] = True
+        left = graph.without_edges(removed).matrix().toarray()
         return left[:-1, :296].sum(1), left[:-1, 296:].sum()
 
     counts, token_edges = kept()
     assert token_edges == graph.matrix().toarray()[:, 296:].sum()
     assert np.median(counts) == pytest.approx(148 / 2, rel=0.15)
-    assert np.median(kept(short_share=1.0)[0]) == pytest.approx(148**0.5, rel=0.3)
-    assert (kept(blank=1.0)[0] == 0).all()
+    assert np.median(kept(log_uniform_share=1.0)[0]) == pytest.approx(148**0.5, rel=0.3)
+    assert (kept(mask_all_tracks=1.0)[0] == 0).all()
     assert kept(token_masking=1.0)[1] == 0
 
 
@@ -103,7 +104,7 @@ def test_a_step_can_be_drawn_again(graph):
     config = LightGCNConfig(batch_size=7)
     one, other = Sampler(graph, config), Sampler(graph, config)
     one.batch(0)
-    for name in ("rows", "positives", "negatives", "hidden"):
+    for name in ("rows", "positives", "negatives", "masked"):
         np.testing.assert_array_equal(getattr(one.batch(9), name), getattr(other.batch(9), name))
 
 

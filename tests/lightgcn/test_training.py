@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from model.worlds import random_graph, two_genres
+from lightgcn.graphs import random_graph, two_genres
 
 from challenge.data.interactions import Interactions
 from challenge.errors import ConfigError, FormatError, InputError, ResourceError
@@ -14,7 +14,7 @@ from challenge.lightgcn.config import LightGCNConfig, paper_config
 from challenge.lightgcn.device import choose_device
 from challenge.lightgcn.embeddings import Embeddings
 from challenge.lightgcn.initialise import randomised_svd
-from challenge.lightgcn.memory import GraphSize, estimate_memory, require_memory, rows_at_once
+from challenge.lightgcn.memory import GraphSize, estimate_memory, require_memory, rows_per_chunk
 from challenge.lightgcn.model import Trainer
 from challenge.lightgcn.propagation import Propagation
 from challenge.lightgcn.trainer import train
@@ -90,7 +90,7 @@ def test_parts_of_a_batch_give_the_whole_batchs_step(monkeypatch):
     graph = random_graph(40, 30, tokens=4)
     whole = Trainer(graph, SMALL, torch.device("cpu"))
     loss = whole.step(0, learning_rate=0.01).item()
-    monkeypatch.setattr("challenge.lightgcn.memory._ROWS_AT_ONCE", 3)
+    monkeypatch.setattr("challenge.lightgcn.memory._CHUNK_ROWS", 3)
     parted = Trainer(graph, SMALL, torch.device("cpu"))
     assert parted.step(0, learning_rate=0.01).item() == pytest.approx(loss, rel=1e-5)
     for name, parameter in whole.parameters.items():
@@ -139,19 +139,19 @@ def test_checkpoints_of_other_settings_or_damaged_ones_are_refused(tmp_path):
 
 def test_best_parameters_are_kept_and_training_stops():
     whole = two_genres()
-    hidden = hold_out(whole, n_rows=20)
-    # Embeddings come of all edges that a graph has, so this one must never have had those hidden.
-    graph, validation = hidden.remaining(whole), replace(hidden, hidden=hidden.hidden[:0])
+    masked = hold_out(whole, n_rows=20)
+    # Embeddings come of all edges that a graph has, so this one must never have had those masked.
+    graph, validation = masked.remaining(whole), replace(masked, masked=masked.masked[:0])
     # A learning rate this high ruins the spectral start.
     config = replace(SMALL, learning_rate=50.0, patience=2, epochs=30, initialisation="spectral")
     result = train(graph, config, validation=validation, device="cpu")
     report = result.report
     assert report.stopped.startswith("no gain")
-    judged = {entry["epoch"]: entry["ndcg"] for entry in report.epochs}
-    assert report.best_epoch == max(judged, key=lambda epoch: (judged[epoch], -epoch))
+    ndcg = {entry["epoch"]: entry["ndcg"] for entry in report.epochs}
+    assert report.best_epoch == max(ndcg, key=lambda epoch: (ndcg[epoch], -epoch))
     rows = torch.from_numpy(result.embeddings.rows[validation.rows])
     score = mean_ndcg(rows, torch.from_numpy(result.embeddings.columns), graph, validation)
-    assert score == pytest.approx(judged[report.best_epoch], abs=1e-6)
+    assert score == pytest.approx(ndcg[report.best_epoch], abs=1e-6)
 
 
 def test_encoding_what_a_row_holds_gives_the_row():
@@ -220,8 +220,8 @@ def test_hold_out_hides_edges_and_leaves_no_track_alone():
     validation = hold_out(graph, n_rows=10, share=0.5)
     fewer = validation.remaining(graph)
     assert len(validation.rows) == 10
-    hidden = sum(len(validation.relevant.row(i)) for i in range(10))
-    assert graph.n_edges - fewer.n_edges == hidden > 0
+    masked = sum(len(validation.relevant.row(i)) for i in range(10))
+    assert graph.n_edges - fewer.n_edges == masked > 0
     for place, row in enumerate(validation.rows):
         assert set(validation.relevant.row(place)) <= set(graph.matrix()[row].indices)
         assert not set(validation.relevant.row(place)) & set(fewer.matrix()[row].indices)
@@ -297,10 +297,10 @@ def test_learning_rate_falls_by_half_a_cosine():
     np.testing.assert_allclose(rates, [0.1, 0.075, 0.05, 0.0], atol=1e-12)
 
 
-def test_a_roomy_gpu_judges_more_rows_at_once_and_the_estimate_knows():
-    assert rows_at_once("cuda", 80_000_000_000) == 4 * rows_at_once("cuda", 8_000_000_000)
-    assert rows_at_once("cpu", 80_000_000_000) == rows_at_once("cuda", 8_000_000_000)
+def test_a_roomy_gpu_scores_more_rows_at_once_and_the_estimate_knows():
+    assert rows_per_chunk("cuda", 80_000_000_000) == 4 * rows_per_chunk("cuda", 8_000_000_000)
+    assert rows_per_chunk("cpu", 80_000_000_000) == rows_per_chunk("cuda", 8_000_000_000)
     size, config = GraphSize(1_000_000, 1_200_000, 66_000_000), LightGCNConfig()
-    few, many = (estimate_memory(size, config, judged=judged) for judged in (4096, 16_384))
+    few, many = (estimate_memory(size, config, chunk_rows=rows) for rows in (4096, 16_384))
     vectors = config.positives * config.embedding_size * 4 * 6
     assert many - few == (16_384 - 4096) * (config.negatives * 16 + vectors)

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 import torch
-from model.worlds import dense_propagation, random_graph
+from lightgcn.graphs import dense_propagation, random_graph
 
 ON_GPU = torch.cuda.is_available()
 if not ON_GPU:
@@ -41,8 +41,8 @@ def test_equals_the_sums_in_float64(size, storage, tuning):
     source = torch.randn(25, size, generator=torch.Generator().manual_seed(1)).to(storage)
     total = torch.full((40, size), 2.0, device=DEVICE)
     following = torch.full((40, size), torch.nan, dtype=storage, device=DEVICE)
-    hidden = np.flatnonzero(np.random.default_rng(2).random(len(indices)) < 0.4)
-    kept = np.setdiff1d(np.arange(len(indices)), hidden)
+    masked = np.flatnonzero(np.random.default_rng(2).random(len(indices)) < 0.4)
+    kept = np.setdiff1d(np.arange(len(indices)), masked)
 
     def check(edges, scale, factor):
         sums = np.zeros((40, size))
@@ -50,15 +50,15 @@ def test_equals_the_sums_in_float64(size, storage, tuning):
         np.add.at(sums, owner, source.double().numpy()[indices[edges]])
         wanted = 2.0 + factor * scale[:, None] * sums
         np.testing.assert_allclose(total.cpu().numpy(), wanted, atol=2e-5, rtol=1e-5)
-        # The interpreter cuts bf16 off where a GPU rounds.
+        # The interpreter cuts bf16 off where a GPU num_iterations.
         rounding = (2.0**-8 if ON_GPU else 2.0**-7) if storage == torch.bfloat16 else 1e-5
         wanted = scale[:, None].astype(np.float64) ** 2 * sums
         np.testing.assert_allclose(following.cpu().float().numpy(), wanted, atol=2e-5, rtol=rounding)
 
-    kernel.hide(torch.from_numpy(hidden).to(DEVICE))
+    kernel.mask(torch.from_numpy(masked).to(DEVICE))
     kernel.apply(source.to(DEVICE), total, following, 0.25)
     check(kept, scale, 0.25)
-    kernel.show(torch.from_numpy(hidden).to(DEVICE))
+    kernel.unmask(torch.from_numpy(masked).to(DEVICE))
     changed = scale.copy()
     changed[[1, 4]] = 3.0
     kernel.rescale(torch.tensor([1, 4], device=DEVICE), torch.tensor([3.0, 3.0], device=DEVICE))
@@ -76,7 +76,7 @@ def test_agrees_with_embedding_bag_and_with_itself():
     results = []
     for kernel in (bag, *(TritonKernel(indptr, indices, scale, device=DEVICE) for _ in range(2))):
         total, following = torch.zeros(40, 8, device=DEVICE), torch.empty(40, 8, device=DEVICE)
-        kernel.hide(torch.tensor([3, 70, 131], device=DEVICE))
+        kernel.mask(torch.tensor([3, 70, 131], device=DEVICE))
         kernel.apply(source, total, following, 1.0)
         results.append((total, following))
     for one, other in zip(results[0], results[1], strict=True):
@@ -102,7 +102,7 @@ def test_propagates_by_the_dense_formula(weights):
 @pytest.mark.parametrize("storage", [torch.float32, torch.bfloat16])
 def test_checks_itself(storage, monkeypatch):
     assert self_check(8, storage, DEVICE) is None
-    # Marks of hidden edges that do not hide: the check must tell.
+    # Marks of masked edges that do not mask: the check must tell.
     monkeypatch.setattr("challenge.lightgcn.kernels.triton._HIDDEN", 0)
     self_check.cache_clear()
     assert "total is off by" in self_check(8, storage, DEVICE)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 
-from challenge.mpd.build_dataset import SeedReport, build_corpus, seed_report
+from challenge.mpd.build_dataset import SeedReport, build_dataset, seed_report
 from challenge.mpd.challenge_set import read_challenge_set
 from challenge.mpd.store import prepare_store
 
@@ -11,10 +11,10 @@ def test_unknown_seeds_join_the_catalog_behind_the_known_tracks(
     tiny_mpd: Path, tiny_challenge_set: Path, tmp_path: Path
 ) -> None:
     store = prepare_store(tiny_mpd, cache_dir=tmp_path / "cache")
-    corpus = build_corpus(store, read_challenge_set(tiny_challenge_set))
-    catalog = corpus.catalog
+    dataset = build_dataset(store, read_challenge_set(tiny_challenge_set))
+    catalog = dataset.catalog
     # The MPD knows rock1 to rock3; the challenge set adds rock4 to rock100 and new1.
-    assert corpus.n_tracks == 7 + 97 + 1
+    assert dataset.n_tracks == 7 + 97 + 1
     assert catalog.tracks.ids[:7].tolist() == store.catalog.tracks.ids.tolist()
     assert [catalog.track_names[i] for i in (7, 8, 9, 10)] == [
         "Song rock4",
@@ -25,10 +25,10 @@ def test_unknown_seeds_join_the_catalog_behind_the_known_tracks(
     assert catalog.track_artist[[7, 8, 9]].tolist() == [0, 0, 3]
     assert catalog.track_album[[7, 8, 9]].tolist() == [0, 0, 3]
     assert catalog.artist_names[3] == "The new"
-    assert len(catalog.track_duration_ms) == len(catalog.track_names) == corpus.n_tracks
-    assert corpus.queries.seeds.row(1).tolist() == [3]
-    assert corpus.queries.seeds.row(2).tolist() == [0, 1, 2, 7, 8]
-    assert corpus.queries.num_holdouts[0] == 6
+    assert len(catalog.track_duration_ms) == len(catalog.track_names) == dataset.n_tracks
+    assert dataset.queries.seeds.row(1).tolist() == [3]
+    assert dataset.queries.seeds.row(2).tolist() == [0, 1, 2, 7, 8]
+    assert dataset.queries.num_holdouts[0] == 6
 
 
 def test_unknown_seeds_are_counted(tiny_mpd: Path, tiny_challenge_set: Path, tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_a_catalog_that_knows_all_stays_as_it_is(
 ) -> None:
     store = prepare_store(tiny_mpd, cache_dir=tmp_path / "cache")
     challenge = read_challenge_set(tiny_challenge_set)
-    once = build_corpus(store, challenge)
-    again = build_corpus(once, challenge)
+    once = build_dataset(store, challenge)
+    again = build_dataset(once, challenge)
     assert again.catalog is once.catalog
     assert np.array_equal(again.queries.seeds.track_index, once.queries.seeds.track_index)

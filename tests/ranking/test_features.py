@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from tiny_runs import one_thread
 from toy_dataset import (
     Question,
-    ToyWorld,
+    ToyDataset,
     catalog_of,
     playlists_of,
     queries_of,
-    random_corpus,
-    toy_world,
+    random_dataset,
+    toy_dataset,
     tracks_of,
 )
 
-from challenge.data.dataset import Corpus
+from challenge.data.dataset import Dataset
 from challenge.data.interactions import Interactions
 from challenge.ranking import rank as recommend
 from challenge.ranking.features import (
@@ -36,17 +36,17 @@ from challenge.ranking.features import (
 )
 from challenge.ranking.rank import (
     RankedLists,
+    batch_size,
     blended_order,
     facts_of,
     label_candidates,
     learned_order,
     rank_queries,
     source_names,
-    tile_size,
     training_rows,
 )
-from challenge.ranking.ranker import Ranker, RankerConfig, TrainingRows, iterate_tiles, train_ranker
-from challenge.sources.base import QueryTile, query_tile
+from challenge.ranking.ranker import Ranker, RankerConfig, TrainingRows, iterate_batches, train_ranker
+from challenge.sources.base import QueryBatch, query_batch
 from challenge.sources.ials import FactorsConfig
 from challenge.sources.merge import Candidates, merge_candidates
 from challenge.sources.postings import build_index
@@ -64,21 +64,21 @@ def _one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def world() -> ToyWorld:
-    return toy_world()
+def toy() -> ToyDataset:
+    return toy_dataset()
 
 
 @pytest.fixture(scope="module")
-def fitted(world: ToyWorld) -> SourceSet:
-    return fit_sources(world.corpus, CONFIG)
+def fitted(toy: ToyDataset) -> SourceSet:
+    return fit_sources(toy.dataset, CONFIG)
 
 
 @pytest.fixture(scope="module")
 def described(fitted: SourceSet) -> tuple[Candidates, dict[str, FloatArray]]:
     """Candidates of all queries, and their features by name."""
-    tile = query_tile(fitted.index, 0, 15)
-    candidates = merge_candidates(tile, fitted.generators)
-    table = make_features(fitted.index, tile, candidates, facts_of(fitted), fitted.names)
+    batch = query_batch(fitted.index, 0, 15)
+    candidates = merge_candidates(batch, fitted.generators)
+    table = make_features(fitted.index, batch, candidates, facts_of(fitted), fitted.names)
     names = feature_names(fitted.names)
     assert table.shape == (len(candidates.track), len(names))
     assert len(set(names)) == len(names)
@@ -126,7 +126,7 @@ def test_ranks_by_source(rows: list[list[tuple[float, float]]]) -> None:
 
 def test_facts_of_queries_by_hand() -> None:
     """Tracks 0 and 1 by artist 0 from albums 0 and 1; 2 by artist 1, album 2; 3 in no playlist."""
-    corpus = Corpus(
+    dataset = Dataset(
         catalog_of([0, 0, 1, 2], [0, 1, 2, 3]),
         playlists_of([[0, 1], [0, 1, 2]], ["a", "b"]),
         queries_of(
@@ -136,8 +136,8 @@ def test_facts_of_queries_by_hand() -> None:
             ]
         ),
     )
-    index = build_index(corpus)
-    facts = query_facts(index, corpus.queries, np.array([3, 0], np.float32), np.array([0.5, 0], np.float32))
+    index = build_index(dataset)
+    facts = query_facts(index, dataset.queries, np.array([3, 0], np.float32), np.array([0.5, 0], np.float32))
     first, second = (dict(zip(QUERY_FEATURES, row.tolist(), strict=True)) for row in facts.table)
     numbers = list(Category)
     assert first.pop("query_popularity") == pytest.approx(np.log([4, 4, 2]).mean())
@@ -173,10 +173,10 @@ def test_what_sources_say(fitted: SourceSet, described: tuple[Candidates, dict[s
 
 
 def test_what_is_known_of_candidates(
-    world: ToyWorld, fitted: SourceSet, described: tuple[Candidates, dict[str, FloatArray]]
+    toy: ToyDataset, fitted: SourceSet, described: tuple[Candidates, dict[str, FloatArray]]
 ) -> None:
     candidates, columns = described
-    index, catalog = fitted.index, world.corpus.catalog
+    index, catalog = fitted.index, toy.dataset.catalog
     fused = columns["fused_rank"].astype(float)
     support, facts = fitted.title.support, facts_of(fitted)
     for n in range(0, len(candidates.track), 37):
@@ -214,31 +214,31 @@ def test_what_is_known_of_candidates(
         assert facts.table[query].tolist() == [value[name] for name in QUERY_FEATURES]
 
 
-def test_sources_other_than_the_title_get_along_without_it(world: ToyWorld) -> None:
-    sources = fit_sources(world.corpus, replace(CONFIG, names=("popularity",)))
-    tile = query_tile(sources.index, 0, 2)
-    candidates = merge_candidates(tile, sources.generators)
-    table = make_features(sources.index, tile, candidates, facts_of(sources), sources.names)
+def test_sources_other_than_the_title_get_along_without_it(toy: ToyDataset) -> None:
+    sources = fit_sources(toy.dataset, replace(CONFIG, names=("popularity",)))
+    batch = query_batch(sources.index, 0, 2)
+    candidates = merge_candidates(batch, sources.generators)
+    table = make_features(sources.index, batch, candidates, facts_of(sources), sources.names)
     columns = dict(zip(source_names(sources), table.T, strict=True))
     assert not columns["title_share"].any()
     assert "title_score" not in columns
 
 
-# -- tiles ----------------------------------------------------------------------------------------
+# -- batches ----------------------------------------------------------------------------------------
 
 
 @given(st.integers(0, 40), st.integers(1, 50))
 def test_tiles_cover_everything_once(total: int, size: int) -> None:
-    covered = [query for start, stop in iterate_tiles(3, 3 + total, size) for query in range(start, stop)]
+    covered = [query for start, stop in iterate_batches(3, 3 + total, size) for query in range(start, stop)]
     assert covered == list(range(3, 3 + total))
 
 
 def test_tile_size_keeps_to_its_memory(fitted: SourceSet, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert tile_size(fitted) == recommend.LARGEST_TILE
-    monkeypatch.setattr(recommend, "TILE_BYTES", 4 * fitted.index.n_tracks * len(COUNTING) * 10)
-    assert tile_size(fitted) == 10
-    monkeypatch.setattr(recommend, "TILE_BYTES", 1)
-    assert tile_size(fitted) == 4
+    assert batch_size(fitted) == recommend.MAX_BATCH
+    monkeypatch.setattr(recommend, "BATCH_BYTES", 4 * fitted.index.n_tracks * len(COUNTING) * 10)
+    assert batch_size(fitted) == 10
+    monkeypatch.setattr(recommend, "BATCH_BYTES", 1)
+    assert batch_size(fitted) == 4
 
 
 def features_order(sources: SourceSet) -> recommend.Order:
@@ -247,15 +247,15 @@ def features_order(sources: SourceSet) -> recommend.Order:
     rng = np.random.default_rng(0)
     weight = rng.standard_normal(len(feature_names(sources.names))).astype(np.float32)
 
-    def order(tile: QueryTile, candidates: Candidates) -> FloatArray:
-        table = make_features(sources.index, tile, candidates, facts, sources.names)
+    def order(batch: QueryBatch, candidates: Candidates) -> FloatArray:
+        table = make_features(sources.index, batch, candidates, facts, sources.names)
         return (table.astype(float) @ weight).astype(np.float32)
 
     return order
 
 
 def ranked_with(sources: SourceSet, size: int, monkeypatch: pytest.MonkeyPatch) -> RankedLists:
-    monkeypatch.setattr(recommend, "tile_size", lambda _: size)
+    monkeypatch.setattr(recommend, "batch_size", lambda _: size)
     return rank_queries(sources, features_order(sources))
 
 
@@ -286,14 +286,14 @@ def test_lists_do_not_depend_on_the_number_of_threads(
 
 
 def test_training_rows_do_not_depend_on_the_tile_size(
-    world: ToyWorld, fitted: SourceSet, monkeypatch: pytest.MonkeyPatch
+    toy: ToyDataset, fitted: SourceSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor do the random draws among candidates that are no hits."""
-    holdout = Interactions.from_rows([tracks_of(g).tolist()[::3] if g else [5] for g in world.genre_of])
+    holdout = Interactions.from_rows([tracks_of(g).tolist()[::3] if g else [5] for g in toy.genre_of])
     config = RankerConfig(negative_share=0.4)
     rows = []
     for size in (128, 4):
-        monkeypatch.setattr(recommend, "tile_size", lambda _, size=size: size)
+        monkeypatch.setattr(recommend, "batch_size", lambda _, size=size: size)
         rows.append(training_rows(fitted, holdout, config, seed=3))
     for name in ("features", "label", "group"):
         np.testing.assert_array_equal(getattr(rows[0], name), getattr(rows[1], name))
@@ -310,10 +310,10 @@ def test_labels() -> None:
 
 
 def test_lists_come_in_the_order_of_scores_ties_by_track() -> None:
-    corpus = random_corpus(2, queries=3)
-    sources = fit_sources(corpus, replace(CONFIG, names=("popularity",)))
+    dataset = random_dataset(2, queries=3)
+    sources = fit_sources(dataset, replace(CONFIG, names=("popularity",)))
 
-    def order(tile: QueryTile, candidates: Candidates) -> FloatArray:
+    def order(batch: QueryBatch, candidates: Candidates) -> FloatArray:
         return (candidates.track % 3).astype(np.float32)
 
     lists = rank_queries(sources, order)
@@ -329,15 +329,15 @@ def test_lists_come_in_the_order_of_scores_ties_by_track() -> None:
 
 def fitted_opinions(sources: SourceSet, query: int) -> list[bool]:
     """Which sources score any track for a query."""
-    tile = query_tile(sources.index, query, query + 1)
-    return [bool((generator.scores(tile) > 0).any()) for generator in sources.generators]
+    batch = query_batch(sources.index, query, query + 1)
+    return [bool((generator.scores(batch) > 0).any()) for generator in sources.generators]
 
 
 def test_each_place_names_the_source_that_ranked_it_best(fitted: SourceSet) -> None:
     lists = rank_queries(fitted, blended_order(fitted, {"popularity": 1.0}))
     assert lists.names == COUNTING
-    tile = query_tile(fitted.index, 0, 15)
-    candidates = merge_candidates(tile, fitted.generators)
+    batch = query_batch(fitted.index, 0, 15)
+    candidates = merge_candidates(batch, fitted.generators)
     ranks = np.where(candidates.score > 0, ranks_by_source(candidates), np.inf)
     for query in (0, 4):
         assert set(lists.source[query].tolist()) <= {-1, *np.flatnonzero(fitted_opinions(fitted, query))}
@@ -347,8 +347,8 @@ def test_each_place_names_the_source_that_ranked_it_best(fitted: SourceSet) -> N
 
 
 def test_recall_is_the_share_of_held_out_tracks_among_candidates(fitted: SourceSet) -> None:
-    config = replace(CONFIG, names=("popularity",), popularity=replace(CONFIG.popularity, depth=10))
-    sources = fit_sources(fitted.corpus, config)
+    config = replace(CONFIG, names=("popularity",), popularity=replace(CONFIG.popularity, num_candidates=10))
+    sources = fit_sources(fitted.dataset, config)
     order = blended_order(sources, {"popularity": 1.0})
     first = rank_queries(sources, order)
     assert np.isnan(first.recall)
@@ -358,13 +358,13 @@ def test_recall_is_the_share_of_held_out_tracks_among_candidates(fitted: SourceS
 
 def test_blend_by_hand() -> None:
     """Scores are divided by the best of the query; what is negative counts nothing."""
-    corpus = random_corpus(0, queries=2)
-    sources = fit_sources(corpus, replace(CONFIG, names=("title", "popularity")))
+    dataset = random_dataset(0, queries=2)
+    sources = fit_sources(dataset, replace(CONFIG, names=("title", "popularity")))
     candidates = candidates_of([[[2, 10], [1, 20]], [[0, -5], [-1, 4], [-3, 2]]])
-    tile = query_tile(sources.index, 0, 2)
-    found = blended_order(sources, {"title": 1.0, "popularity": 0.5})(tile, candidates)
+    batch = query_batch(sources.index, 0, 2)
+    found = blended_order(sources, {"title": 1.0, "popularity": 0.5})(batch, candidates)
     np.testing.assert_allclose(found, [1 + 0.25, 0.5 + 0.5, 0, 0.5, 0.25])
-    assert not blended_order(sources, {})(tile, candidates).any()
+    assert not blended_order(sources, {})(batch, candidates).any()
 
 
 def first_column(names: list[str], monkeypatch: pytest.MonkeyPatch) -> Ranker:
@@ -389,10 +389,10 @@ def test_a_ranker_of_other_features_is_refused(fitted: SourceSet, monkeypatch: p
         learned_order(fitted, ranker)
 
 
-def test_a_tile_without_any_candidate_is_ranked_too(world: ToyWorld) -> None:
-    """Title-only playlists come first in the challenge: with neighbours alone whole tiles know nothing."""
-    corpus = replace(world.corpus, queries=world.corpus.queries.take([0, 6, 13]))
-    sources = fit_sources(corpus, replace(CONFIG, names=("neighbours",)))
+def test_a_tile_without_any_candidate_is_ranked_too(toy: ToyDataset) -> None:
+    """Title-only playlists come first in the challenge: with neighbours alone whole batches know nothing."""
+    dataset = replace(toy.dataset, queries=toy.dataset.queries.take([0, 6, 13]))
+    sources = fit_sources(dataset, replace(CONFIG, names=("neighbours",)))
     names = feature_names(sources.names)
     rng = np.random.default_rng(0)
     rows = TrainingRows(
@@ -400,7 +400,7 @@ def test_a_tile_without_any_candidate_is_ranked_too(world: ToyWorld) -> None:
         np.tile([0, 1], 30).astype(np.int8),
         np.array([30, 30]),
     )
-    ranker = train_ranker(rows, names, RankerConfig(rounds=2, least_in_leaf=5), seed=0)
+    ranker = train_ranker(rows, names, RankerConfig(num_iterations=2, min_data_in_leaf=5), seed=0)
     lists = rank_queries(sources, learned_order(sources, ranker))
     assert (lists.track == -1).all()
     assert (rank_queries(sources, blended_order(sources, {"neighbours": 1.0})).track == -1).all()

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from toy_dataset import Question, catalog_of, playlists_of, queries_of
 
-from challenge.data.dataset import Corpus
+from challenge.data.dataset import Dataset
 from challenge.errors import MissingInputError
 from challenge.ranking.fill import FALLBACKS, by_popularity, fill
 from challenge.ranking.rank import RankedLists
@@ -25,8 +25,8 @@ def sources_of(questions: list[Question], tracks: int = TRACKS) -> SourceSet:
     """Playlists "a" hold tracks 600, 601 and (one of them) 602; the others the first 40, by popularity."""
     rows = [[600, 601], [600, 601, 602], *(list(range(40 - i)) for i in range(40))]
     titles = ["a", "A", *(["long"] * 40)]
-    corpus = Corpus(catalog_of([0] * tracks), playlists_of(rows, titles), queries_of(questions))
-    return fit_sources(corpus, SourcesConfig(names=NAMES))
+    dataset = Dataset(catalog_of([0] * tracks), playlists_of(rows, titles), queries_of(questions))
+    return fit_sources(dataset, SourcesConfig(names=NAMES))
 
 
 TITLES = (None, "a", "long", "")
@@ -140,7 +140,7 @@ def test_too_small_a_catalog_is_an_error(tracks: int, enough: bool) -> None:
 
 
 def test_no_queries_need_no_tracks() -> None:
-    corpus = replace(BASE.corpus, queries=queries_of([]), catalog=catalog_of([0] * 603))
-    filled = fill(fit_sources(corpus, SourcesConfig(names=NAMES)), ranked_lists([]))
+    dataset = replace(BASE.dataset, queries=queries_of([]), catalog=catalog_of([0] * 603))
+    filled = fill(fit_sources(dataset, SourcesConfig(names=NAMES)), ranked_lists([]))
     assert filled.track.shape == (0, LIST_LENGTH)
     assert filled.counts(()) == {}

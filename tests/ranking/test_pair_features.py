@@ -10,30 +10,30 @@ from itertools import pairwise
 import numba
 import numpy as np
 import pytest
-from toy_dataset import Question, catalog_of, playlists_of, queries_of, random_corpus
+from toy_dataset import Question, catalog_of, playlists_of, queries_of, random_dataset
 
-from challenge.data.dataset import Corpus
+from challenge.data.dataset import Dataset
 from challenge.ranking import pair_features as module
 from challenge.ranking.pair_features import NEAR_WINDOW, NEXT_WINDOW, RECENT_SEEDS, Pair, pair_features
-from challenge.sources.base import query_tile
+from challenge.sources.base import query_batch
 from challenge.sources.merge import Candidates
-from challenge.sources.postings import CorpusIndex, build_index
+from challenge.sources.postings import PlaylistIndex, build_index
 from challenge.types import Category, FloatArray
 
-CORPORA = [random_corpus(seed, playlists=30, tracks=20, queries=12) for seed in range(3)]
+CORPORA = [random_dataset(seed, playlists=30, tracks=20, queries=12) for seed in range(3)]
 
 
 @dataclass
 class Case:
     """One candidate of one query, with everything as plain lists."""
 
-    index: CorpusIndex
+    index: PlaylistIndex
     rows: list[list[int]]
     own: int
     seeds: list[int]
     candidate: int
 
-    def holders(self, seed: int) -> list[list[int]]:
+    def postings(self, seed: int) -> list[list[int]]:
         return [row for i, row in enumerate(self.rows) if i != self.own and seed in row]
 
     def popularity(self, track: int) -> int:
@@ -42,17 +42,17 @@ class Case:
 
     def confidence(self, seed: int) -> float:
         """Share of the seed's other playlists that hold the candidate, shrunk by two empty ones."""
-        holders = self.holders(seed)
-        return sum(self.candidate in row for row in holders) / (len(holders) + 2)
+        postings = self.postings(seed)
+        return sum(self.candidate in row for row in postings) / (len(postings) + 2)
 
     def cosine(self, seed: int) -> float:
-        both = sum(self.candidate in row for row in self.holders(seed))
+        both = sum(self.candidate in row for row in self.postings(seed))
         return both / math.sqrt((self.popularity(seed) + 2) * (self.popularity(self.candidate) + 2))
 
     def within(self, seed: int, near: Callable[[int], bool]) -> float:
-        holders = self.holders(seed)
-        distances = [row.index(self.candidate) - row.index(seed) for row in holders if self.candidate in row]
-        return sum(map(near, distances)) / (len(holders) + 2)
+        postings = self.postings(seed)
+        distances = [row.index(self.candidate) - row.index(seed) for row in postings if self.candidate in row]
+        return sum(map(near, distances)) / (len(postings) + 2)
 
     def following(self, seed: int) -> float:
         return self.within(seed, lambda distance: 0 < distance <= NEXT_WINDOW)
@@ -63,12 +63,12 @@ class Case:
 
 
 def short_lists(case: Case, seed: int) -> float:
-    holders = case.holders(seed)
-    return sum(1 / math.sqrt(len(row)) for row in holders if case.candidate in row) / (len(holders) + 2)
+    postings = case.postings(seed)
+    return sum(1 / math.sqrt(len(row)) for row in postings if case.candidate in row) / (len(postings) + 2)
 
 
 def damped(case: Case, seed: int) -> float:
-    both: float = sum(case.candidate in row for row in case.holders(seed))
+    both: float = sum(case.candidate in row for row in case.postings(seed))
     return both / math.pow(case.popularity(seed), 0.6) / math.pow(case.popularity(case.candidate) + 1, 0.2)
 
 
@@ -107,7 +107,7 @@ def expected(case: Case) -> dict[Pair, float]:
     }
 
 
-def every_candidate(index: CorpusIndex, start: int, stop: int) -> Candidates:
+def every_candidate(index: PlaylistIndex, start: int, stop: int) -> Candidates:
     """All tracks but the seeds; none at all for every fifth query."""
     rows = [
         np.setdiff1d(np.arange(index.n_tracks), index.seeds(query)) if query % 5 < 4 else np.zeros(0, int)
@@ -117,20 +117,20 @@ def every_candidate(index: CorpusIndex, start: int, stop: int) -> Candidates:
     return Candidates(bounds, np.concatenate(rows).astype(np.int32), np.zeros((bounds[-1], 0), np.float32))
 
 
-def features_of(corpus: Corpus, start: int = 0, stop: int = 12) -> tuple[Candidates, FloatArray]:
-    index = build_index(corpus)
+def features_of(dataset: Dataset, start: int = 0, stop: int = 12) -> tuple[Candidates, FloatArray]:
+    index = build_index(dataset)
     candidates = every_candidate(index, start, stop)
-    return candidates, pair_features(index, query_tile(index, start, stop), candidates)
+    return candidates, pair_features(index, query_batch(index, start, stop), candidates)
 
 
 @pytest.fixture(scope="module", params=range(len(CORPORA)))
 def compared(request: pytest.FixtureRequest) -> tuple[FloatArray, FloatArray]:
     """Features as computed, and as defined."""
-    corpus = CORPORA[request.param]
-    index = build_index(corpus)
+    dataset = CORPORA[request.param]
+    index = build_index(dataset)
     bounds = index.row_start.tolist()
     rows = [index.row_track[a:b].tolist() for a, b in pairwise(bounds)]
-    candidates, features = features_of(corpus)
+    candidates, features = features_of(dataset)
     wanted = np.zeros((len(candidates.track), len(Pair)))
     for n, (query, track) in enumerate(
         zip(candidates.query.tolist(), candidates.track.tolist(), strict=True)
@@ -144,50 +144,50 @@ def compared(request: pytest.FixtureRequest) -> tuple[FloatArray, FloatArray]:
 @pytest.mark.parametrize("column", Pair)
 def test_column(compared: tuple[FloatArray, FloatArray], column: Pair) -> None:
     features, wanted = compared
-    assert len(np.unique(wanted[:, column])) > 1, "the corpus tells candidates apart by this column"
+    assert len(np.unique(wanted[:, column])) > 1, "the dataset tells candidates apart by this column"
     np.testing.assert_allclose(features[:, column], wanted[:, column], rtol=1e-4, atol=1e-6)
 
 
 def test_tiles_and_threads_do_not_matter() -> None:
-    corpus = CORPORA[0]
-    _, whole = features_of(corpus)
-    parts = [features_of(corpus, start, min(start + 5, 12))[1] for start in range(0, 12, 5)]
+    dataset = CORPORA[0]
+    _, whole = features_of(dataset)
+    parts = [features_of(dataset, start, min(start + 5, 12))[1] for start in range(0, 12, 5)]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
     before = numba.get_num_threads()
     numba.set_num_threads(1)
     try:
-        np.testing.assert_array_equal(features_of(corpus)[1], whole)
+        np.testing.assert_array_equal(features_of(dataset)[1], whole)
     finally:
         numba.set_num_threads(before)
 
 
 def test_a_seed_that_nobody_else_has_says_nothing() -> None:
-    corpus = random_corpus(0, playlists=30, tracks=20, queries=4)
-    lonely = corpus.queries.seeds.track_index
+    dataset = random_dataset(0, playlists=30, tracks=20, queries=4)
+    lonely = dataset.queries.seeds.track_index
     lonely[:] = np.array([17, 18, 19, 17, 18, 19], np.int32)
-    index = build_index(corpus)
+    index = build_index(dataset)
     assert index.popularity[17:].tolist() == [2, 2, 2]
     candidates = every_candidate(index, 1, 2)
-    features = pair_features(index, query_tile(index, 1, 2), candidates)
+    features = pair_features(index, query_batch(index, 1, 2), candidates)
     with_company = candidates.track >= 18
     assert features[~with_company, Pair.CONFIDENCE_SUM].any() == 0
     assert (features[with_company, Pair.CONFIDENCE_SUM] == np.float32(1 / 3)).all()
 
 
 def test_popular_seeds_are_sampled_evenly() -> None:
-    """Every third of 5,000 holders of track 0 is read. Track 1 is in all, 2 in even, 3 in every third row."""
+    """Every third of 5,000 postings of track 0 is read. 1 is in all, 2 in even, 3 in every third row."""
     count = 5000
     rows = [[0, 1, *([2] if i % 2 == 0 else []), *([3] if i % 3 == 0 else [])] for i in range(count)]
-    corpus = Corpus(
+    dataset = Dataset(
         catalog_of(range(4)),
         playlists_of(rows, [None] * count),
         queries_of([Question(Category.TITLE_FIRST_1, None, [0])]),
     )
-    index = build_index(corpus)
+    index = build_index(dataset)
     candidates = every_candidate(index, 0, 1)
-    found = pair_features(index, query_tile(index, 0, 1), candidates)
+    found = pair_features(index, query_batch(index, 0, 1), candidates)
     assert candidates.track.tolist() == [1, 2, 3]
-    assert count // 3 < module.MAX_HOLDERS < count // 2
+    assert count // 3 < module.MAX_POSTINGS < count // 2
     read = len(range(0, count + 1, 3))  # the query's own row comes last and is not of the sample
     assert (count + 1) % 3 != 1
     shared = np.array([read, (read + 1) // 2, read])

@@ -16,7 +16,9 @@ from challenge.ranking.ranker import Ranker, RankerConfig, TrainingRows, sample_
 from challenge.types import FloatArray
 
 NAMES = ("first", "second", "noise", "constant")
-CONFIG = RankerConfig(rounds=20, leaves=8, least_in_leaf=10, learning_rate=0.3, feature_share=1.0)
+CONFIG = RankerConfig(
+    num_iterations=20, num_leaves=8, min_data_in_leaf=10, learning_rate=0.3, feature_fraction=1.0
+)
 
 
 def ruled_rows(queries: int = 60, each: int = 30, seed: int = 0) -> TrainingRows:

@@ -16,7 +16,7 @@ import pytest
 
 from challenge.errors import ConfigError
 from challenge.sample import SampleFiles, write_sample
-from challenge.sample.catalogue import World, build_world
+from challenge.sample.catalogue import SyntheticCatalogue, build_catalogue
 from challenge.sample.draw import lengths_at_least
 from challenge.types import Category
 
@@ -57,8 +57,8 @@ def answers(sample: SampleFiles) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def world() -> World:
-    return build_world(SEED)
+def catalogue() -> SyntheticCatalogue:
+    return build_catalogue(SEED)
 
 
 def _rows(playlists: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -145,19 +145,21 @@ def test_a_few_playlists_repeat_a_track(playlists: list[dict[str, Any]]) -> None
     assert 0.01 < np.mean(repeating) < 0.35
 
 
-def _genres_of_tracks(world: World, playlists: list[dict[str, Any]]) -> dict[str, int]:
+def _genres_of_tracks(catalogue: SyntheticCatalogue, playlists: list[dict[str, Any]]) -> dict[str, int]:
     from challenge.sample.text import TrackTexts
 
-    tracks = np.arange(world.n_tracks, dtype=np.int32)
-    common = tracks[np.argsort(-np.diff(world.popular))[:20_000]]
-    genre = world.circle_genre[world.artist_circle[world.album_artist[world.track_album[common]]]]
-    return dict(zip(TrackTexts(world, SEED).uris(common), genre.tolist(), strict=True))
+    tracks = np.arange(catalogue.n_tracks, dtype=np.int32)
+    common = tracks[np.argsort(-np.diff(catalogue.popular))[:20_000]]
+    genre = catalogue.circle_genre[
+        catalogue.artist_circle[catalogue.album_artist[catalogue.track_album[common]]]
+    ]
+    return dict(zip(TrackTexts(catalogue, SEED).uris(common), genre.tolist(), strict=True))
 
 
 def test_tracks_of_a_playlist_share_their_genre_and_neighbours_their_artist(
-    world: World, playlists: list[dict[str, Any]]
+    catalogue: SyntheticCatalogue, playlists: list[dict[str, Any]]
 ) -> None:
-    genre = _genres_of_tracks(world, playlists)
+    genre = _genres_of_tracks(catalogue, playlists)
     rows = [[genre[t["track_uri"]] for t in p["tracks"] if t["track_uri"] in genre] for p in playlists]
     pairs = [(row[0], row[-1]) for row in rows if len(row) > 1]
     share = np.bincount([g for row in rows for g in row]) / sum(map(len, rows))
@@ -170,8 +172,8 @@ def test_tracks_of_a_playlist_share_their_genre_and_neighbours_their_artist(
     assert distant < 0.08
 
 
-def test_titles_tell_the_genre(world: World, playlists: list[dict[str, Any]]) -> None:
-    genre = _genres_of_tracks(world, playlists)
+def test_titles_tell_the_genre(catalogue: SyntheticCatalogue, playlists: list[dict[str, Any]]) -> None:
+    genre = _genres_of_tracks(catalogue, playlists)
     named = [p for p in playlists if p["name"].strip().lower() == "country"]
     found = Counter(genre[t["track_uri"]] for p in named for t in p["tracks"] if t["track_uri"] in genre)
     (_, most), *_ = found.most_common(1)

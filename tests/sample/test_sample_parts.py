@@ -11,15 +11,15 @@ import pytest
 
 from challenge.mpd import zip_writer
 from challenge.mpd.zip_writer import Deflated, ZipWriter
-from challenge.sample.catalogue import World, build_world
+from challenge.sample.catalogue import SyntheticCatalogue, build_catalogue
 from challenge.sample.names import artist_name, durations_ms, spotify_ids, track_name, word
 from challenge.sample.themes import all_themes
 from challenge.sample.titles import make_title, misspell
 
 
 @pytest.fixture(scope="module")
-def world() -> World:
-    return build_world(3)
+def catalogue() -> SyntheticCatalogue:
+    return build_catalogue(3)
 
 
 def test_ids_are_distinct_and_of_22_letters() -> None:
@@ -56,30 +56,35 @@ def test_themes_share_all_playlists_and_have_words() -> None:
     assert all(make_title(theme, "Some Body", Random(1)) for theme in themes)
 
 
-def test_ranges_nest(world: World) -> None:
-    assert world.album_start[-1] == world.artist_start[-1] == world.circle_start[-1] == world.n_tracks
-    assert np.isin(world.artist_start, world.album_start).all()
-    assert np.isin(world.circle_start, world.artist_start).all()
-    circle = np.searchsorted(world.circle_start, world.artist_start[:-1], side="right") - 1
-    assert (circle == world.artist_circle).all()
+def test_ranges_nest(catalogue: SyntheticCatalogue) -> None:
+    assert (
+        catalogue.album_start[-1]
+        == catalogue.artist_start[-1]
+        == catalogue.circle_start[-1]
+        == catalogue.n_tracks
+    )
+    assert np.isin(catalogue.artist_start, catalogue.album_start).all()
+    assert np.isin(catalogue.circle_start, catalogue.artist_start).all()
+    circle = np.searchsorted(catalogue.circle_start, catalogue.artist_start[:-1], side="right") - 1
+    assert (circle == catalogue.artist_circle).all()
 
 
-def test_draws_stay_in_their_range_and_follow_popularity(world: World) -> None:
-    size = np.diff(world.artist_start)
-    artist = int(np.argmax(np.diff(world.popular[world.artist_start]) * (size > 20)))
-    low, high = (np.full(4000, bound) for bound in world.artist_start[artist : artist + 2])
+def test_draws_stay_in_their_range_and_follow_popularity(catalogue: SyntheticCatalogue) -> None:
+    size = np.diff(catalogue.artist_start)
+    artist = int(np.argmax(np.diff(catalogue.popular[catalogue.artist_start]) * (size > 20)))
+    low, high = (np.full(4000, bound) for bound in catalogue.artist_start[artist : artist + 2])
     uniform = (np.arange(4000) + 0.5) / 4000
-    drawn = world.draw(low, high, uniform, np.zeros(4000, np.bool_))
+    drawn = catalogue.draw(low, high, uniform, np.zeros(4000, np.bool_))
     assert low[0] <= drawn.min() <= drawn.max() < high[0]
-    weight = np.diff(world.popular[low[0] : high[0] + 1])
+    weight = np.diff(catalogue.popular[low[0] : high[0] + 1])
     count = np.bincount(drawn - low[0], minlength=len(weight))
     np.testing.assert_allclose(count / 4000, weight / weight.sum(), atol=2 / 4000)
 
 
-def test_restricted_world_draws_nothing_else(world: World) -> None:
-    allowed = np.zeros(world.n_tracks, np.bool_)
+def test_restricted_world_draws_nothing_else(catalogue: SyntheticCatalogue) -> None:
+    allowed = np.zeros(catalogue.n_tracks, np.bool_)
     allowed[[10, 5000, 70_000]] = True
-    small = world.restricted(allowed)
+    small = catalogue.restricted(allowed)
     low, high = np.array([0, 20, 4000]), np.array([20, 40, 6000])
     drawn = small.draw(low, high, np.array([0.2, 0.999, 0.7]), np.array([False, True, True]))
     assert drawn[[0, 2]].tolist() == [10, 5000]

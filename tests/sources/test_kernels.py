@@ -1,4 +1,4 @@
-"""Compiled loops against plain Python, on random corpora."""
+"""Compiled loops against plain Python, on random datasets."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_dataset import Question, catalog_of, playlists_of, queries_of, random_corpus
+from toy_dataset import Question, catalog_of, playlists_of, queries_of, random_dataset
 
-from challenge.data.dataset import Corpus
+from challenge.data.dataset import Dataset
 from challenge.data.distinct import distinct
 from challenge.data.interactions import Interactions
 from challenge.errors import ResourceError
 from challenge.graph import BipartiteGraph
 from challenge.machine import Memory
-from challenge.sources import factors, least_squares
-from challenge.sources.base import QueryTile, best_tracks, query_tile
+from challenge.sources import ials, least_squares
+from challenge.sources.base import QueryBatch, best_tracks, query_batch
 from challenge.sources.cooccurrence import Cooccurrence
 from challenge.sources.ials import (
     FactorsConfig,
@@ -33,20 +33,20 @@ from challenge.sources.ials import (
 )
 from challenge.sources.kernels import weighted_row_scores
 from challenge.sources.playlist_knn import PlaylistNeighbours
-from challenge.sources.postings import CorpusIndex, build_index
+from challenge.sources.postings import PlaylistIndex, build_index
 from challenge.types import Category, FloatArray
 
 SEEDS = range(5)
 
 
-def rows_of(corpus: Corpus) -> list[list[int]]:
+def rows_of(dataset: Dataset) -> list[list[int]]:
     """Distinct tracks in order of every training playlist, then of every query."""
-    parts = (corpus.playlists.interactions, corpus.queries.seeds)
+    parts = (dataset.playlists.interactions, dataset.queries.seeds)
     return [list(dict.fromkeys(part.row(i).tolist())) for part in parts for i in range(len(part))]
 
 
-def everything(index: CorpusIndex) -> QueryTile:
-    return query_tile(index, 0, index.n_queries)
+def everything(index: PlaylistIndex) -> QueryBatch:
+    return query_batch(index, 0, index.n_queries)
 
 
 # -- the index -------------------------------------------------------------------------------------
@@ -54,21 +54,21 @@ def everything(index: CorpusIndex) -> QueryTile:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_index_lists_every_entry_once_and_both_ways(seed: int) -> None:
-    corpus = random_corpus(seed)
-    index, rows = build_index(corpus), rows_of(corpus)
+    dataset = random_dataset(seed)
+    index, rows = build_index(dataset), rows_of(dataset)
     bounds = index.row_start.tolist()
     assert [index.row_track[a:b].tolist() for a, b in pairwise(bounds)] == rows
-    for track in range(corpus.n_tracks):
-        holders = slice(int(index.track_start[track]), int(index.track_start[track + 1]))
+    for track in range(dataset.n_tracks):
+        postings = slice(int(index.track_start[track]), int(index.track_start[track + 1]))
         expected = [(i, row.index(track)) for i, row in enumerate(rows) if track in row]
-        found = zip(index.track_row[holders].tolist(), index.track_place[holders].tolist(), strict=True)
+        found = zip(index.track_row[postings].tolist(), index.track_place[postings].tolist(), strict=True)
         assert list(found) == expected
         assert index.popularity[track] == len(expected)
-    for artist in range(len(corpus.catalog.artists)):
-        own = [sum(corpus.catalog.track_artist[track] == artist for track in row) for row in rows]
+    for artist in range(len(dataset.catalog.artists)):
+        own = [sum(dataset.catalog.track_artist[track] == artist for track in row) for row in rows]
         assert index.artist_popularity[artist] == sum(own)
-    for album in range(len(corpus.catalog.albums)):
-        own = [sum(corpus.catalog.track_album[track] == album for track in row) for row in rows]
+    for album in range(len(dataset.catalog.albums)):
+        own = [sum(dataset.catalog.track_album[track] == album for track in row) for row in rows]
         assert index.album_popularity[album] == sum(own)
     assert (index.n_playlists, index.n_queries, index.n_tracks) == (25, 8, 30)
     assert index.row_lengths.tolist() == [len(row) for row in rows]
@@ -79,12 +79,12 @@ def test_index_lists_every_entry_once_and_both_ways(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_age_and_company_of_tracks(seed: int) -> None:
     """Means over the training playlists only; playlist i was modified on day i."""
-    corpus = random_corpus(seed)
-    index, rows = build_index(corpus), rows_of(corpus)[:25]
-    for track in range(corpus.n_tracks):
-        holders = [i for i, row in enumerate(rows) if track in row]
-        age = np.mean([(24 - i) / 365.25 for i in holders]) if holders else 0
-        company = np.mean([len(rows[i]) for i in holders]) if holders else 0
+    dataset = random_dataset(seed)
+    index, rows = build_index(dataset), rows_of(dataset)[:25]
+    for track in range(dataset.n_tracks):
+        postings = [i for i, row in enumerate(rows) if track in row]
+        age = np.mean([(24 - i) / 365.25 for i in postings]) if postings else 0
+        company = np.mean([len(rows[i]) for i in postings]) if postings else 0
         assert index.track_age[track] == pytest.approx(age, rel=1e-5)
         assert index.track_company[track] == pytest.approx(company, rel=1e-5)
 
@@ -100,25 +100,25 @@ def test_distinct_keeps_first_occurrences(rows: list[list[int]]) -> None:
 
 
 def test_tiles_count_inside_themselves() -> None:
-    corpus = random_corpus(1)
-    index = build_index(corpus)
-    tile = query_tile(index, 3, 6)
-    assert len(tile) == 3
-    assert tile.own_row.tolist() == [28, 29, 30]
+    dataset = random_dataset(1)
+    index = build_index(dataset)
+    batch = query_batch(index, 3, 6)
+    assert len(batch) == 3
+    assert batch.own_row.tolist() == [28, 29, 30]
     seeds = [index.seeds(query).tolist() for query in (3, 4, 5)]
-    assert tile.seed_track.tolist() == [*seeds[0], *seeds[1], *seeds[2]]
-    assert tile.seed_query.tolist() == [0] * len(seeds[0]) + [1] * len(seeds[1]) + [2] * len(seeds[2])
-    assert len(query_tile(index, 4, 4)) == 0
+    assert batch.seed_track.tolist() == [*seeds[0], *seeds[1], *seeds[2]]
+    assert batch.seed_query.tolist() == [0] * len(seeds[0]) + [1] * len(seeds[1]) + [2] * len(seeds[2])
+    assert len(query_batch(index, 4, 4)) == 0
 
 
 # -- playlist neighbours ---------------------------------------------------------------------------
 
 
-def plain_neighbours(corpus: Corpus, config: PlaylistNeighbours) -> np.ndarray:
-    rows, index = rows_of(corpus), build_index(corpus)
-    n_playlists = len(corpus.playlists)
+def plain_neighbours(dataset: Dataset, config: PlaylistNeighbours) -> np.ndarray:
+    rows, index = rows_of(dataset), build_index(dataset)
+    n_playlists = len(dataset.playlists)
     weight = 1 / (np.maximum(index.popularity.astype(float) - 1, 0) ** config.popularity_damping + 1)
-    scores = np.zeros((len(corpus.queries), corpus.n_tracks))
+    scores = np.zeros((len(dataset.queries), dataset.n_tracks))
     for query in range(len(scores)):
         own = n_playlists + query
         similarity = np.array(
@@ -137,7 +137,7 @@ def plain_neighbours(corpus: Corpus, config: PlaylistNeighbours) -> np.ndarray:
         for row, value in enumerate(similarity):
             if value > 0 and value >= least * (1 - 1e-6):
                 for track in rows[row]:
-                    scores[query, track] += (value / positive[0]) ** config.sharpness
+                    scores[query, track] += (value / positive[0]) ** config.amplification
     return scores
 
 
@@ -145,23 +145,23 @@ def plain_neighbours(corpus: Corpus, config: PlaylistNeighbours) -> np.ndarray:
 @pytest.mark.parametrize("neighbours", [1, 3, 1000])
 def test_neighbour_scores(seed: int, neighbours: int) -> None:
     """Rows as similar as the last neighbour vote too, so the order of rows never decides."""
-    corpus = random_corpus(seed)
+    dataset = random_dataset(seed)
     config = PlaylistNeighbours(neighbours=neighbours)
-    index = build_index(corpus)
-    scores = config.fit(index, corpus.queries).scores(everything(index))
+    index = build_index(dataset)
+    scores = config.fit(index, dataset.queries).scores(everything(index))
     assert scores.any()
-    np.testing.assert_allclose(scores, plain_neighbours(corpus, config), rtol=2e-4, atol=1e-5)
+    np.testing.assert_allclose(scores, plain_neighbours(dataset, config), rtol=2e-4, atol=1e-5)
 
 
 def test_neighbour_scores_by_hand() -> None:
     """Seeds 0 and 1, popularities 3 and 2 with the query's own row: weights 1/(2^.4 + 1) and 1/2."""
-    corpus = Corpus(
+    dataset = Dataset(
         catalog_of(range(4)),
         playlists_of([[0, 1, 2, 3], [0]], ["a", "b"]),
         queries_of([Question(Category.FIRST_5, None, [0, 1])]),
     )
-    index = build_index(corpus)
-    generator = PlaylistNeighbours(length_damping=0.5, sharpness=2.0).fit(index, corpus.queries)
+    index = build_index(dataset)
+    generator = PlaylistNeighbours(length_damping=0.5, amplification=2.0).fit(index, dataset.queries)
     first, second = (1 / (2**0.4 + 1) + 0.5) / 2, 1 / (2**0.4 + 1)
     vote = (second / first) ** 2
     np.testing.assert_allclose(generator.scores(everything(index))[0], [1 + vote, 1, 1, 1], rtol=1e-6)
@@ -170,16 +170,16 @@ def test_neighbour_scores_by_hand() -> None:
 # -- co-occurrence ---------------------------------------------------------------------------------
 
 
-def plain_cooccurrence(corpus: Corpus, config: Cooccurrence) -> np.ndarray:
-    rows, index = rows_of(corpus), build_index(corpus)
+def plain_cooccurrence(dataset: Dataset, config: Cooccurrence) -> np.ndarray:
+    rows, index = rows_of(dataset), build_index(dataset)
     popularity = index.popularity.astype(float)
-    scores = np.zeros((len(corpus.queries), corpus.n_tracks))
+    scores = np.zeros((len(dataset.queries), dataset.n_tracks))
     for query in range(len(scores)):
-        own = len(corpus.playlists) + query
+        own = len(dataset.playlists) + query
         for seed in rows[own]:
-            holders = [row for row, tracks in enumerate(rows) if seed in tracks]
-            step = -(-len(holders) // config.max_holders)
-            for row in holders[::step]:
+            postings = [row for row, tracks in enumerate(rows) if seed in tracks]
+            step = -(-len(postings) // config.max_postings)
+            for row in postings[::step]:
                 if row != own:
                     vote = step / (popularity[seed] + config.shrinkage) ** config.seed_damping
                     scores[query, rows[row]] += vote / len(rows[row]) ** config.length_damping
@@ -187,14 +187,14 @@ def plain_cooccurrence(corpus: Corpus, config: Cooccurrence) -> np.ndarray:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("max_holders", [1, 3, 4, 2000])
-def test_cooccurrence_scores(seed: int, max_holders: int) -> None:
-    corpus = random_corpus(seed)
-    config, index = Cooccurrence(max_holders=max_holders), build_index(corpus)
+@pytest.mark.parametrize("max_postings", [1, 3, 4, 2000])
+def test_cooccurrence_scores(seed: int, max_postings: int) -> None:
+    dataset = random_dataset(seed)
+    config, index = Cooccurrence(max_postings=max_postings), build_index(dataset)
     assert index.popularity.max() > 8, "so that sampling has something to do"
-    scores = config.fit(index, corpus.queries).scores(everything(index))
+    scores = config.fit(index, dataset.queries).scores(everything(index))
     assert scores.any()
-    np.testing.assert_allclose(scores, plain_cooccurrence(corpus, config), rtol=1e-4)
+    np.testing.assert_allclose(scores, plain_cooccurrence(dataset, config), rtol=1e-4)
 
 
 # -- rows with weights and the best of them --------------------------------------------------------
@@ -313,13 +313,13 @@ def test_factors_that_would_not_fit_are_refused_with_what_would(monkeypatch: pyt
     config = FactorsConfig(embedding_size=128)
     room = estimate_memory(graph, 128)
     assert room == 4 * 128 * 500 + 16 * 60_000
-    monkeypatch.setattr(factors, "memory", lambda: Memory(room, room))
+    monkeypatch.setattr(ials, "memory", lambda: Memory(room, room))
     require_memory(graph, config)
-    monkeypatch.setattr(factors, "memory", lambda: Memory(room, room - 1))
+    monkeypatch.setattr(ials, "memory", lambda: Memory(room, room - 1))
     with pytest.raises(ResourceError, match=r"300 playlists × 200 tracks .* 128 needs 0\.0 GB") as caught:
         require_memory(graph, config)
     assert "embedding_size = 64 under" in (caught.value.hint or "")
-    monkeypatch.setattr(factors, "memory", lambda: Memory(room, 1))
+    monkeypatch.setattr(ials, "memory", lambda: Memory(room, 1))
     with pytest.raises(ResourceError) as caught:
         require_memory(graph, config)
     assert "more memory" in (caught.value.hint or "")
@@ -348,12 +348,14 @@ def one_thread() -> Iterator[None]:
 
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one processor only")
 def test_scores_do_not_depend_on_the_number_of_threads(one_thread: None) -> None:
-    corpus = random_corpus(3, playlists=60, queries=20)
-    index, matrix = build_index(corpus), random_matrix(3)
+    dataset = random_dataset(3, playlists=60, queries=20)
+    index, matrix = build_index(dataset), random_matrix(3)
 
     def answers() -> list[np.ndarray]:
-        tile = everything(index)
-        counted = [c.fit(index, corpus.queries).scores(tile) for c in (PlaylistNeighbours(), Cooccurrence())]
+        batch = everything(index)
+        counted = [
+            c.fit(index, dataset.queries).scores(batch) for c in (PlaylistNeighbours(), Cooccurrence())
+        ]
         return [*counted, best_tracks(counted[0], 7), *factorise(matrix, FactorsConfig(8, iterations=2))]
 
     alone = answers()

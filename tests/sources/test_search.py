@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from challenge.sources import exact_search, tensor_search
+from challenge.sources.search import cpu, gpu
 from challenge.sources.search.cpu import BlockSearch, item_search, pair_products, search
 from challenge.sources.search.gpu import TensorSearch
 from challenge.types import FloatArray
@@ -28,8 +28,8 @@ def products(seed: int, queries: int, items: int) -> tuple[FloatArray, FloatArra
 def test_the_best_come_in_order_and_ties_by_item(
     count: int, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exact_search, "_BLOCK", block)
-    monkeypatch.setattr(exact_search, "_STRETCH", 5 * block)
+    monkeypatch.setattr(cpu, "_BLOCK", block)
+    monkeypatch.setattr(cpu, "_STRETCH", 5 * block)
     queries, items = products(1, 6, 300)
     found = search(queries, items, count)
     table = queries @ items.T
@@ -42,8 +42,8 @@ def test_the_best_come_in_order_and_ties_by_item(
 
 @pytest.mark.parametrize("block", [7, 8192])
 def test_totals_make_products_into_probabilities(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exact_search, "_BLOCK", block)
-    monkeypatch.setattr(exact_search, "_STRETCH", 5 * block)
+    monkeypatch.setattr(cpu, "_BLOCK", block)
+    monkeypatch.setattr(cpu, "_STRETCH", 5 * block)
     rng = np.random.default_rng(0)
     queries = rng.standard_normal((4, 5)).astype(np.float32) * 6
     items = rng.standard_normal((200, 5)).astype(np.float32)
@@ -81,7 +81,7 @@ def test_products_of_pairs() -> None:
 def test_a_table_of_scores_finds_the_same_with_ties(
     count: int, table_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tensor_search, "_TABLE_BYTES", table_bytes)
+    monkeypatch.setattr(gpu, "_TABLE_BYTES", table_bytes)
     queries, items = products(3, 6, 300)
     blocks = search(queries, items, count, softmax=True)
     table = TensorSearch(items, DEVICE).best(queries, count, softmax=True)

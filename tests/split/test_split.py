@@ -166,9 +166,9 @@ def test_equal_splits_give_equal_files(split: Split, tmp_path: Path) -> None:
 
 
 def test_corpus_holds_training_playlists_and_queries(split: Split) -> None:
-    corpus = split.corpus()
-    assert corpus.n_tracks == split.source.catalog.n_tracks
-    assert len(corpus.playlists) == PLAYLISTS - len(corpus.queries)
+    dataset = split.dataset()
+    assert dataset.n_tracks == split.source.catalog.n_tracks
+    assert len(dataset.playlists) == PLAYLISTS - len(dataset.queries)
 
 
 def test_what_cannot_be_split_is_refused(tiny_mpd: Path, tmp_path: Path, store: Store) -> None:

@@ -1,4 +1,4 @@
-"""Look-alike queries: cut as the challenge was, and unseen by the sources of their fold."""
+"""Training query queries: cut as the challenge was, and unseen by the sources of their fold."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from toy_dataset import Question, catalog_of, playlists_of, queries_of
 
-from challenge.data.dataset import Corpus
+from challenge.data.dataset import Dataset
 from challenge.errors import MissingInputError
 from challenge.sources.postings import build_index
-from challenge.split import training_queries as lookalike
-from challenge.split.training_queries import LookalikeFold, draw_lookalikes
+from challenge.split import training_queries as training_query
+from challenge.split.training_queries import TrainingFold, draw_training_queries
 from challenge.types import Category
 
 PLAYLISTS, TRACKS = 400, 150
@@ -32,7 +32,7 @@ HOLDOUTS = {
 
 
 @pytest.fixture(scope="module")
-def corpus() -> Corpus:
+def dataset() -> Dataset:
     """Titled playlists of 10 to 79 of 150 tracks, and queries whose lengths differ by category."""
     rng = np.random.default_rng(4)
     rows = [rng.choice(TRACKS, 10 + i % 70, replace=i % 7 == 0).tolist() for i in range(PLAYLISTS)]
@@ -44,40 +44,40 @@ def corpus() -> Corpus:
             title = "x" if category.has_title else None
             questions.append(Question(category, title, seeds, positions, HOLDOUTS[category][i % 2]))
     titles = [None if i % 10 == 9 else f"title {i % 13}" for i in range(PLAYLISTS)]
-    return Corpus(catalog_of(np.arange(TRACKS).tolist()), playlists_of(rows, titles), queries_of(questions))
+    return Dataset(catalog_of(np.arange(TRACKS).tolist()), playlists_of(rows, titles), queries_of(questions))
 
 
 @pytest.fixture(scope="module")
-def folds(corpus: Corpus) -> tuple[LookalikeFold, ...]:
-    return draw_lookalikes(corpus, 60, folds=3, seed=0).folds
+def folds(dataset: Dataset) -> tuple[TrainingFold, ...]:
+    return draw_training_queries(dataset, 60, folds=3, seed=0).folds
 
 
-def test_folds_share_no_playlist(corpus: Corpus, folds: tuple[LookalikeFold, ...]) -> None:
-    pids = [set(fold.corpus.queries.pid.tolist()) for fold in folds]
+def test_folds_share_no_playlist(dataset: Dataset, folds: tuple[TrainingFold, ...]) -> None:
+    pids = [set(fold.dataset.queries.pid.tolist()) for fold in folds]
     assert [len(fold) for fold in pids] == [20, 20, 20]
     assert len(set.union(*pids)) == 60
     for fold, taken in zip(folds, pids, strict=True):
-        rest = fold.corpus.playlists.pid.tolist()
-        assert set(rest) == set(corpus.playlists.pid.tolist()) - taken
-        assert fold.corpus.catalog is corpus.catalog
+        rest = fold.dataset.playlists.pid.tolist()
+        assert set(rest) == set(dataset.playlists.pid.tolist()) - taken
+        assert fold.dataset.catalog is dataset.catalog
 
 
-def test_every_fold_has_the_categories_of_the_challenge(folds: tuple[LookalikeFold, ...]) -> None:
-    """60 look-alikes of 30 queries: twice as many of each category, dealt out evenly."""
-    total = Counter(category for fold in folds for category in fold.corpus.queries.categories)
+def test_every_fold_has_the_categories_of_the_challenge(folds: tuple[TrainingFold, ...]) -> None:
+    """60 training queries of 30 queries: twice as many of each category, dealt out evenly."""
+    total = Counter(category for fold in folds for category in fold.dataset.queries.categories)
     assert total == {category: 2 * count for category, count in MIX.items()}
     for fold in folds:
-        counts = Counter(fold.corpus.queries.categories)
+        counts = Counter(fold.dataset.queries.categories)
         assert all(abs(counts[category] - 2 * count / 3) < 1 for category, count in MIX.items())
 
 
-def test_look_alikes_are_as_long_as_the_challenges(folds: tuple[LookalikeFold, ...]) -> None:
+def test_training_queries_are_as_long_as_the_challenges(folds: tuple[TrainingFold, ...]) -> None:
     for category, holdouts in HOLDOUTS.items():
         lengths = [
             int(length)
             for fold in folds
             for length, own in zip(
-                fold.corpus.queries.num_tracks, fold.corpus.queries.categories, strict=True
+                fold.dataset.queries.num_tracks, fold.dataset.queries.categories, strict=True
             )
             if own is category
         ]
@@ -89,12 +89,14 @@ def test_look_alikes_are_as_long_as_the_challenges(folds: tuple[LookalikeFold, .
         assert np.abs(np.sort(lengths) - wanted).mean() <= 1
 
 
-def test_look_alikes_are_cut_like_their_category(corpus: Corpus, folds: tuple[LookalikeFold, ...]) -> None:
+def test_training_queries_are_cut_like_their_category(
+    dataset: Dataset, folds: tuple[TrainingFold, ...]
+) -> None:
     for fold in folds:
-        queries = fold.corpus.queries
+        queries = fold.dataset.queries
         for query, category in enumerate(queries.categories):
             pid = int(queries.pid[query])
-            row = corpus.playlists.interactions.row(pid)
+            row = dataset.playlists.interactions.row(pid)
             seeds, places = queries.seeds.row(query), queries.seeds.row_positions(query)
             assert len(seeds) == category.seed_count
             assert row[places].tolist() == seeds.tolist()
@@ -102,17 +104,17 @@ def test_look_alikes_are_cut_like_their_category(corpus: Corpus, folds: tuple[Lo
                 assert places[-1] >= len(places)
             else:
                 assert places.tolist() == list(range(len(seeds)))
-            assert queries.titles[query] == (corpus.playlists.title(pid) if category.has_title else None)
+            assert queries.titles[query] == (dataset.playlists.title(pid) if category.has_title else None)
             held_out = fold.holdout.row(query)
             assert queries.num_holdouts[query] == len(held_out)
             assert held_out.tolist() == [track for track in row if track not in seeds]
 
 
-def test_what_is_held_out_counts_nowhere(corpus: Corpus, folds: tuple[LookalikeFold, ...]) -> None:
+def test_what_is_held_out_counts_nowhere(dataset: Dataset, folds: tuple[TrainingFold, ...]) -> None:
     """A fold's index equals one of the other playlists and the seeds alone."""
-    rows = corpus.playlists.interactions
+    rows = dataset.playlists.interactions
     for fold in folds:
-        index, queries = build_index(fold.corpus), fold.corpus.queries
+        index, queries = build_index(fold.dataset), fold.dataset.queries
         taken = set(queries.pid.tolist())
         counted = np.zeros(TRACKS)
         for pid in range(PLAYLISTS):
@@ -123,84 +125,86 @@ def test_what_is_held_out_counts_nowhere(corpus: Corpus, folds: tuple[LookalikeF
         assert index.popularity.tolist() == counted.tolist()
 
 
-def test_every_held_out_track_is_left_somewhere(folds: tuple[LookalikeFold, ...]) -> None:
+def test_every_held_out_track_is_left_somewhere(folds: tuple[TrainingFold, ...]) -> None:
     for fold in folds:
-        assert np.isin(fold.holdout.track_index, fold.corpus.playlists.interactions.track_index).all()
+        assert np.isin(fold.holdout.track_index, fold.dataset.playlists.interactions.track_index).all()
 
 
-def test_untitled_playlists_are_no_look_alikes(folds: tuple[LookalikeFold, ...]) -> None:
-    assert all(pid % 10 != 9 for fold in folds for pid in fold.corpus.queries.pid.tolist())
+def test_untitled_playlists_are_no_training_queries(folds: tuple[TrainingFold, ...]) -> None:
+    assert all(pid % 10 != 9 for fold in folds for pid in fold.dataset.queries.pid.tolist())
 
 
-def test_at_most_half_of_the_playlists_are_taken(corpus: Corpus) -> None:
-    folds = draw_lookalikes(corpus, 10_000, folds=2, seed=0).folds
-    count = sum(len(fold.corpus.queries) for fold in folds)
+def test_at_most_half_of_the_playlists_are_taken(dataset: Dataset) -> None:
+    folds = draw_training_queries(dataset, 10_000, folds=2, seed=0).folds
+    count = sum(len(fold.dataset.queries) for fold in folds)
     assert 0.35 * PLAYLISTS < count <= 0.5 * PLAYLISTS
 
 
-def test_the_seed_decides_and_nothing_else(corpus: Corpus, folds: tuple[LookalikeFold, ...]) -> None:
-    again = draw_lookalikes(corpus, 60, folds=3, seed=0).folds
-    other = draw_lookalikes(corpus, 60, folds=3, seed=1).folds
+def test_the_seed_decides_and_nothing_else(dataset: Dataset, folds: tuple[TrainingFold, ...]) -> None:
+    again = draw_training_queries(dataset, 60, folds=3, seed=0).folds
+    other = draw_training_queries(dataset, 60, folds=3, seed=1).folds
     for first, second in zip(folds, again, strict=True):
-        assert first.corpus.queries.pid.tolist() == second.corpus.queries.pid.tolist()
+        assert first.dataset.queries.pid.tolist() == second.dataset.queries.pid.tolist()
         assert first.holdout.track_index.tolist() == second.holdout.track_index.tolist()
-    assert [f.corpus.queries.pid.tolist() for f in folds] != [f.corpus.queries.pid.tolist() for f in other]
+    assert [f.dataset.queries.pid.tolist() for f in folds] != [f.dataset.queries.pid.tolist() for f in other]
 
 
-def test_each_category_has_one_look_alike_at_least(corpus: Corpus) -> None:
-    folds = draw_lookalikes(corpus, 1, folds=9, seed=0).folds
+def test_each_category_has_one_training_query_at_least(dataset: Dataset) -> None:
+    folds = draw_training_queries(dataset, 1, folds=9, seed=0).folds
     assert len(folds) == len(MIX), "no fold is empty"
-    assert {fold.corpus.queries.categories for fold in folds} == {(category,) for category in MIX}
+    assert {fold.dataset.queries.categories for fold in folds} == {(category,) for category in MIX}
 
 
-def test_nothing_to_cut_is_an_error(corpus: Corpus) -> None:
-    short = replace(corpus, playlists=playlists_of([[0, 1], [0, 1]], ["a", "b"]))
+def test_nothing_to_cut_is_an_error(dataset: Dataset) -> None:
+    short = replace(dataset, playlists=playlists_of([[0, 1], [0, 1]], ["a", "b"]))
     with pytest.raises(MissingInputError, match="none of 2 training playlists") as caught:
-        draw_lookalikes(short, 10, folds=2, seed=0)
+        draw_training_queries(short, 10, folds=2, seed=0)
     assert "--ranking blend" in str(caught.value.hint)
 
 
-# -- look-alikes beside the challenge ----------------------------------------------------------------
+# -- training queries beside the challenge ----------------------------------------------------------------
 
 
-def test_few_look_alikes_join_the_challenge(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lookalike, "JOINT_SHARE", 60 / PLAYLISTS)
-    drawn = draw_lookalikes(corpus, 60)
+def test_few_training_queries_join_the_challenge(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_query, "JOINT_SHARE", 60 / PLAYLISTS)
+    drawn = draw_training_queries(dataset, 60)
     assert drawn.joint
     (fold,) = drawn.folds
-    queries, own = fold.corpus.queries, len(corpus.queries)
+    queries, own = fold.dataset.queries, len(dataset.queries)
     assert (fold.first, len(fold.holdout), len(queries)) == (own, 60, own + 60)
-    assert drawn.answering is fold.corpus
+    assert drawn.answering is fold.dataset
     first = queries.take(range(own))
-    assert first.pid.tolist() == corpus.queries.pid.tolist()
-    assert first.titles == corpus.queries.titles
-    assert first.categories == corpus.queries.categories
-    assert first.seeds.track_index.tolist() == corpus.queries.seeds.track_index.tolist()
-    assert first.seeds.position.tolist() == corpus.queries.seeds.position.tolist()
+    assert first.pid.tolist() == dataset.queries.pid.tolist()
+    assert first.titles == dataset.queries.titles
+    assert first.categories == dataset.queries.categories
+    assert first.seeds.track_index.tolist() == dataset.queries.seeds.track_index.tolist()
+    assert first.seeds.position.tolist() == dataset.queries.seeds.position.tolist()
     taken = set(queries.pid[own:].tolist())
-    assert set(fold.corpus.playlists.pid.tolist()) == set(corpus.playlists.pid.tolist()) - taken
+    assert set(fold.dataset.playlists.pid.tolist()) == set(dataset.playlists.pid.tolist()) - taken
 
 
-def test_joined_look_alikes_are_those_of_the_folds(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_joined_training_queries_are_those_of_the_folds(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """They are the same playlists, cut at the same places; only what else is a query differs."""
-    monkeypatch.setattr(lookalike, "JOINT_SHARE", 1.0)
-    (fold,) = draw_lookalikes(corpus, 60).folds
-    (alone,) = draw_lookalikes(corpus, 60, folds=1).folds
+    monkeypatch.setattr(training_query, "JOINT_SHARE", 1.0)
+    (fold,) = draw_training_queries(dataset, 60).folds
+    (alone,) = draw_training_queries(dataset, 60, folds=1).folds
     held_out = {
         int(pid): each.holdout.row(i).tolist()
         for each in (fold, alone)
-        for i, pid in enumerate(each.corpus.queries.pid[each.first :])
+        for i, pid in enumerate(each.dataset.queries.pid[each.first :])
     }
     assert len(held_out) == 60
     for each in (fold, alone):
-        for i, pid in enumerate(each.corpus.queries.pid[each.first :].tolist()):
+        for i, pid in enumerate(each.dataset.queries.pid[each.first :].tolist()):
             assert each.holdout.row(i).tolist() == held_out[pid]
-            assert each.corpus.queries.num_holdouts[each.first + i] == len(held_out[pid])
+            assert each.dataset.queries.num_holdouts[each.first + i] == len(held_out[pid])
 
 
-def test_many_look_alikes_are_divided_into_folds(corpus: Corpus) -> None:
-    drawn = draw_lookalikes(corpus, 60)
+def test_many_training_queries_are_divided_into_folds(dataset: Dataset) -> None:
+    drawn = draw_training_queries(dataset, 60)
     assert not drawn.joint
-    assert len(drawn.folds) == lookalike.FOLDS
-    assert drawn.answering is corpus
+    assert len(drawn.folds) == training_query.FOLDS
+    assert drawn.answering is dataset
     assert all(fold.first == 0 for fold in drawn.folds)

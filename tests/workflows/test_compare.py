@@ -12,9 +12,16 @@ import pytest
 from tiny_runs import TINY, TinySample, make_tiny_sample, one_thread, with_sources
 
 from challenge.errors import ConfigError, FormatError
-from challenge.evaluation.ground_truth import read_answers
-from challenge.workflows.compare import SYSTEMS, Comparison, answers_of, compare, holdout_of_answers, only
-from challenge.workflows.inputs import open_world
+from challenge.evaluation.ground_truth import read_ground_truth
+from challenge.workflows.compare import (
+    SYSTEMS,
+    Comparison,
+    compare,
+    ground_truth_of,
+    holdout_of_ground_truth,
+    only,
+)
+from challenge.workflows.inputs import load_inputs
 from challenge.workflows.run import run
 
 CHEAP = with_sources("neighbours", "cooccurrence", "title", "factors", "popularity")
@@ -111,23 +118,23 @@ def test_a_system_without_its_source_says_so(sample: TinySample) -> None:
 
 
 def test_answers_and_held_out_tracks_are_the_same_thing(sample: TinySample) -> None:
-    corpus = open_world(sample.mpd, sample.challenge, cache=sample.cache).corpus
-    answers = read_answers(sample.answers)
-    holdout = holdout_of_answers(answers, corpus)
+    dataset = load_inputs(sample.mpd, sample.challenge, cache=sample.cache).dataset
+    answers = read_ground_truth(sample.answers)
+    holdout = holdout_of_ground_truth(answers, dataset)
     content = json.loads(sample.answers.read_text())
-    for query, pid in enumerate(corpus.queries.pid.tolist()):
-        assert corpus.catalog.tracks.uris(holdout.row(query)) == content[str(pid)]["holdout"]
-    back = answers_of(corpus, holdout)
+    for query, pid in enumerate(dataset.queries.pid.tolist()):
+        assert dataset.catalog.tracks.uris(holdout.row(query)) == content[str(pid)]["holdout"]
+    back = ground_truth_of(dataset, holdout)
     assert back.content_hash == answers.content_hash
     np.testing.assert_array_equal(back.pid, answers.pid)
 
 
 def test_every_system_has_its_sources() -> None:
-    from toy_dataset import toy_world
+    from toy_dataset import toy_dataset
 
     from challenge.sources.registry import SOURCES, fit_sources
 
     assert {source for sources in SYSTEMS.values() for source in sources} <= set(SOURCES)
-    fitted = fit_sources(toy_world().corpus, CHEAP.sources)
+    fitted = fit_sources(toy_dataset().dataset, CHEAP.sources)
     assert only(fitted, ()).names == CHEAP.sources.names
     assert only(fitted, ("title", "popularity")).names == ("title", "popularity")

@@ -20,12 +20,12 @@ from challenge.evaluation.scorecard import Scorecard
 from challenge.mpd.challenge_set import read_challenge_set
 from challenge.ranking.fill import FALLBACKS
 from challenge.sources.registry import SOURCES
-from challenge.split import training_queries as lookalike
+from challenge.split import training_queries as training_query
 from challenge.submission.csv_format import read_submission
 from challenge.types import LIST_LENGTH, Category
 from challenge.workflows import fill as fill_module
 from challenge.workflows.fill import FillSummary, recommend
-from challenge.workflows.inputs import open_world
+from challenge.workflows.inputs import load_inputs
 from challenge.workflows.run import RunResult, check_submission, run
 from challenge.workflows.score import score
 from challenge.workflows.steps import fill, train
@@ -105,7 +105,7 @@ def test_manifest_tells_how_it_came_about(sample: TinySample, finished: Finished
     assert results["official_challenge_set"] is False
     assert results["seeds"]["unknown_seeds"] == 0
     assert [entry["epoch"] for entry in results["training"]] == [0, 1]
-    assert len(results["lightgcn"]) == lookalike.FOLDS + 1
+    assert len(results["lightgcn"]) == training_query.FOLDS + 1
     assert 40 <= results["ranker"]["queries"] <= 60
     assert results["ranker"]["rows"] > 1000
     assert sum(results["ranker"]["importance"].values()) == pytest.approx(1)
@@ -190,11 +190,11 @@ def test_a_finished_run_resumes_to_the_same_bytes(
 # -- choices of sources and ranking ---------------------------------------------------------------
 
 
-def test_few_look_alikes_need_one_fit_of_the_sources(
+def test_few_training_queries_need_one_fit_of_the_sources(
     sample: TinySample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As beside a large MPD: the look-alikes join the challenge, and filling by itself knows it too."""
-    monkeypatch.setattr(lookalike, "JOINT_SHARE", 1.0)
+    """As beside a large MPD: the training queries join the challenge, and filling by itself knows it too."""
+    monkeypatch.setattr(training_query, "JOINT_SHARE", 1.0)
     config = with_sources("neighbours", "lightgcn", "factors")
     result = run(sample.mpd, sample.challenge, tmp_path, config, cache=sample.cache, answers=sample.answers)
     assert len(result.manifest.results["lightgcn"]) == 1
@@ -237,7 +237,7 @@ def test_weights_of_a_blend() -> None:
 
 def test_sources_that_find_nothing_leave_nothing_to_learn(sample: TinySample, tmp_path: Path) -> None:
     config = with_sources("title_names")
-    nobody = replace(config.sources.title_names, least_popularity=10**6)
+    nobody = replace(config.sources.title_names, min_artist_popularity=10**6)
     config = replace(config, sources=replace(config.sources, title_names=nobody))
     with pytest.raises(MissingInputError, match="no ranking to learn"):
         run(sample.mpd, sample.challenge, tmp_path, config, cache=sample.cache)
@@ -346,20 +346,20 @@ def test_filling_needs_a_training(sample: TinySample, tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match="holds no trained model") as caught:
         fill(sample.mpd, sample.challenge, tmp_path, cache=sample.cache)
     assert f"challenge train --mpd {sample.mpd}" in str(caught.value.hint)
-    corpus = open_world(sample.mpd, sample.challenge, cache=sample.cache).corpus
+    dataset = load_inputs(sample.mpd, sample.challenge, cache=sample.cache).dataset
     with pytest.raises(MissingInputError, match=r"ranker\.txt: no trained ranker"):
-        recommend(corpus, with_sources("popularity"), tmp_path)
+        recommend(dataset, with_sources("popularity"), tmp_path)
     with pytest.raises(MissingInputError, match="LightGCN is not trained"):
-        recommend(corpus, with_sources("lightgcn"), tmp_path)
+        recommend(dataset, with_sources("lightgcn"), tmp_path)
 
 
 def test_embeddings_of_other_inputs_are_refused(sample: TinySample, tmp_path: Path) -> None:
     config = with_sources("lightgcn", ranking="blend")
-    corpus = open_world(sample.mpd, sample.challenge, cache=sample.cache).corpus
-    trained = train_models(corpus, replace(config, lightgcn=replace(config.lightgcn, epochs=0)), tmp_path)
+    dataset = load_inputs(sample.mpd, sample.challenge, cache=sample.cache).dataset
+    trained = train_models(dataset, replace(config, lightgcn=replace(config.lightgcn, epochs=0)), tmp_path)
     assert [entry["epoch"] for entry in trained.summary.epochs] == [0]
-    assert recommend(corpus, config, tmp_path).track.shape == (50, LIST_LENGTH)
-    fewer = replace(corpus, queries=corpus.queries.take(range(49)))
+    assert recommend(dataset, config, tmp_path).track.shape == (50, LIST_LENGTH)
+    fewer = replace(dataset, queries=dataset.queries.take(range(49)))
     with pytest.raises(
         MissingInputError, match=r"LightGCN was trained on 350 playlists .* here are 349"
     ) as caught:
@@ -384,6 +384,6 @@ def test_a_submission_that_breaks_a_rule_is_not_called_valid(
         run(sample.mpd, sample.challenge, tmp_path, config, cache=sample.cache)
     assert str(tmp_path / "validation.json") in str(caught.value.hint)
     assert json.loads((tmp_path / "validation.json").read_text())["valid"] is False
-    world = open_world(sample.mpd, sample.challenge, cache=sample.cache)
+    inputs = load_inputs(sample.mpd, sample.challenge, cache=sample.cache)
     with pytest.raises(InvalidSubmissionError):
-        check_submission(tmp_path / "submission.csv.gz", sample.challenge, world, tmp_path)
+        check_submission(tmp_path / "submission.csv.gz", sample.challenge, inputs, tmp_path)

@@ -76,7 +76,7 @@ def _rounded(value: Any) -> Any:  # pragma: no cover - compiled
 def _gather_sum(size: int, *, half: bool, masked: bool) -> Any:  # noqa: C901 - one compiled loop
     """Compile the loop for one embedding size, storage format and use of masks."""
     row_bytes = size * (2 if half else 4)
-    ahead = 12  # edges: far enough to hide memory, near enough to stay in the first cache
+    ahead = 12  # edges: far enough to mask memory, near enough to stay in the first cache
 
     @intrinsic
     def stack_array(_context: Any) -> Any:
@@ -172,11 +172,11 @@ class CompiledKernel:
     def _array(self, tensor: Tensor) -> np.ndarray:
         return np.asarray(tensor.view(torch.uint16).numpy() if self._half else tensor.numpy())
 
-    def hide(self, edges: Tensor) -> None:
+    def mask(self, edges: Tensor) -> None:
         """See :class:`challenge.lightgcn.kernels.reference.Kernel`."""
         self._keep[edges.numpy()] = 0
 
-    def show(self, edges: Tensor) -> None:
+    def unmask(self, edges: Tensor) -> None:
         """See :class:`challenge.lightgcn.kernels.reference.Kernel`."""
         self._keep[edges.numpy()] = 1
 

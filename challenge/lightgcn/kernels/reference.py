@@ -38,14 +38,14 @@ class Kernel(Protocol):
         """
         ...
 
-    def hide(self, edges: Tensor) -> None:
+    def mask(self, edges: Tensor) -> None:
         """Leave these edges, counted in this direction's order, out of all sums until :meth:`show`.
 
         Indices are int64 or int32, here and below, and lie on the kernel's device.
         """
         ...
 
-    def show(self, edges: Tensor) -> None:
+    def unmask(self, edges: Tensor) -> None:
         """Count these edges again."""
         ...
 
@@ -107,11 +107,11 @@ class EmbeddingBagKernel:
             if following is not None:
                 torch.mul(sums, self._square[start:stop], out=following[start:stop])
 
-    def hide(self, edges: Tensor) -> None:
+    def mask(self, edges: Tensor) -> None:
         """See :class:`Kernel`."""
         self._set(edges, 0.0)
 
-    def show(self, edges: Tensor) -> None:
+    def unmask(self, edges: Tensor) -> None:
         """See :class:`Kernel`."""
         self._set(edges, 1.0)
 

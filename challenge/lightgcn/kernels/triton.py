@@ -2,7 +2,7 @@
 
 Nodes are taken in order of their number of edges, so that those that share a program end together. The edges
 of a node with very many are dealt out to pieces, whose sums a second launch adds up: no node keeps the rest
-waiting, there are no atomics, and sums are added in the same order each time. A hidden edge is marked by the
+waiting, there are no atomics, and sums are added in the same order each time. A masked edge is marked by the
 sign bit of its index and its row not read.
 
 Import this module where :mod:`triton` is installed only.
@@ -59,7 +59,7 @@ def _gather_sum(  # type: ignore[no-untyped-def]  # Triton would read annotation
 ):
     """Sum rows of ``source`` for NODES of ``n`` runs of edges; SIZE numbers a row, WIDTH the next power of 2.
 
-    GATHER: an edge's row is ``indices[edge]``, and hidden where that is negative; otherwise it is the edge.
+    GATHER: an edge's row is ``indices[edge]``, and masked where that is negative; otherwise it is the edge.
     FINISH: sums go scaled to ``total`` and, where FOLLOWED, ``following``; otherwise unscaled to ``total``.
     """
     run = tl.program_id(0).to(tl.int64) * NODES + tl.arange(0, NODES)
@@ -199,11 +199,11 @@ class TritonKernel:
             num_warps=self._tuning.warps,
         )
 
-    def hide(self, edges: Tensor) -> None:
+    def mask(self, edges: Tensor) -> None:
         """See :class:`challenge.lightgcn.kernels.reference.Kernel`."""
         self._indices[edges] = self._indices[edges] | _HIDDEN
 
-    def show(self, edges: Tensor) -> None:
+    def unmask(self, edges: Tensor) -> None:
         """See :class:`challenge.lightgcn.kernels.reference.Kernel`."""
         self._indices[edges] = self._indices[edges] & _SEEN
 
