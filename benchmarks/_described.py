@@ -150,7 +150,7 @@ def rank_without(queries: DescribedQueries, removal: Removal, ranker: Ranker) ->
         scores = ranker.scores(kept_features(queries, batch, removal))
         order = np.lexsort((candidates.track, -scores, candidates.query))
         for query in range(len(batch.batch)):
-            rows = order[candidates.start[query] : candidates.start[query + 1]][:LIST_LENGTH]
+            rows = order[candidates.indptr[query] : candidates.indptr[query + 1]][:LIST_LENGTH]
             track[batch.batch.start + query, : len(rows)] = candidates.track[rows]
     source = np.where(track >= 0, 0, -1).astype(np.int8)
     return RankedLists(track, source, removal.kept_sources(queries.names))

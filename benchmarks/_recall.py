@@ -55,7 +55,7 @@ def fused_places(candidates: Candidates) -> Int64Array:
     fused = (1.0 / (RANK_FUSION + ranks_by_source(candidates))).sum(axis=1)
     order = np.lexsort((candidates.track, -fused, candidates.query))
     places = np.empty(len(order), np.int64)
-    places[order] = np.arange(len(order)) - candidates.start[candidates.query]
+    places[order] = np.arange(len(order)) - candidates.indptr[candidates.query]
     return places
 
 
@@ -84,7 +84,7 @@ def recalls(
     labels, held_out, found = np.array(categories), Holdouts.of(holdout), find(queries)
     members = np.stack([np.ones(len(labels), bool), *(labels == group for group in groups)])
     sizes = members @ held_out.sizes
-    counts = np.concatenate([np.diff(batch.candidates.start) for batch in queries.batches])
+    counts = np.concatenate([np.diff(batch.candidates.indptr) for batch in queries.batches])
     proposals = sum(batch.proposed.sum(axis=0) for batch in queries.batches) / len(labels)
 
     def shares(query: Int64Array) -> tuple[float, ...]:
@@ -92,7 +92,7 @@ def recalls(
         return tuple((hits / np.maximum(sizes, 1)).tolist())
 
     known = held_out.track_index >= 0
-    known[known] = queries.index.track_company[held_out.track_index[known]] > 0
+    known[known] = queries.index.mean_playlist_length[held_out.track_index[known]] > 0
     yield Recall("in any training playlist", float("nan"), shares(held_out.row[known]))
     for size in (*SIZES, int(counts.max(initial=0))):
         name = f"union, best {size:,}" if size in SIZES else "union"

@@ -126,6 +126,21 @@ def atomic_directory(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+@contextmanager
+def replacing_directory(path: Path) -> Iterator[Path]:
+    """Do the same as :func:`atomic_directory`, in place of what was there before.
+
+    Raises:
+        ResourceError: the disk is full.
+    """
+    with atomic_directory(path) as temporary:
+        yield temporary
+        if path.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
+            path.rename(old / path.name)
+            shutil.rmtree(old, ignore_errors=True)
+
+
 def _take_place(temporary: Path, path: Path) -> None:
     try:
         temporary.rename(path)
@@ -135,7 +150,7 @@ def _take_place(temporary: Path, path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    for file in folder.iterdir():
+    for file in filter(Path.is_file, folder.rglob("*")):
         with file.open("rb") as handle:
             os.fsync(handle.fileno())
 

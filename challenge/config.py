@@ -1,40 +1,26 @@
-"""All settings of a run."""
+"""All settings of a run: defaults, TOML files over them, options of the command line over those.
+
+A table of a file changes what it names and nothing else: every other key keeps the default of its own table.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from challenge.errors import ConfigError
-from challenge.lightgcn.config import LightGCNConfig
+import msgspec
+import tomli_w
+
+from challenge.errors import ConfigError, MissingInputError, suggestion
 from challenge.ranking.ranker import RankerConfig
 from challenge.sources.registry import SourcesConfig
 from challenge.submission.team import TeamInfo
 
-
-@dataclass(frozen=True)
-class BlendConfig:
-    """Weights of the sources where they are blended without learning.
-
-    A source's scores are divided by its best score for the query before they are weighed and added.
-    """
-
-    neighbours: float = 1.0
-    close_neighbours: float = 0.0
-    cooccurrence: float = 0.5
-    title: float = 0.15
-    title_names: float = 0.0
-    factors: float = 0.7
-    latent_neighbours: float = 0.0
-    lightgcn: float = 0.7
-    continuation: float = 0.0
-    popularity: float = 0.001
-
-    def weights(self, names: tuple[str, ...]) -> dict[str, float]:
-        """Weight of each source in use; a source asked alone counts whatever its weight."""
-        if len(names) == 1:
-            return {names[0]: 1.0}
-        return {name: float(getattr(self, name)) for name in names}
+Config = TypeVar("Config")
 
 
 @dataclass(frozen=True)
@@ -44,13 +30,11 @@ class RunConfig:
     Attributes:
         team: team name in the submission.
         email: address in the submission.
-        seed: of all randomness.
-        device: where LightGCN is trained, ``auto``, ``cpu`` or ``cuda``.
-        ranking: ``learned`` from training queries, or ``blend`` of the sources by fixed weights.
+        seed: of all random draws.
+        device: where LightGCN is trained and vectors are searched, ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        ranking: ``learned`` from training queries, or ``blend`` of the sources by their weights.
         sources: where candidates come from.
-        lightgcn: the graph model.
         ranker: the learned ranking.
-        blend: weights of the sources where ranking is ``blend``.
     """
 
     team: str = "my team"
@@ -59,11 +43,163 @@ class RunConfig:
     device: str = "auto"
     ranking: Literal["learned", "blend"] = "learned"
     sources: SourcesConfig = field(default_factory=SourcesConfig)
-    lightgcn: LightGCNConfig = field(default_factory=LightGCNConfig)
     ranker: RankerConfig = field(default_factory=RankerConfig)
-    blend: BlendConfig = field(default_factory=BlendConfig)
 
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise ConfigError(f"seed is {self.seed}; expected 0 or more")
         TeamInfo(self.team, self.email)  # refuses what no submission may say, long before one is written
+
+
+def load(path: Path) -> RunConfig:
+    """Read settings from a TOML file; keys that are not in it keep their defaults.
+
+    Raises:
+        MissingInputError: no such file.
+        ConfigError: not TOML, an unknown key (with a suggestion), a value of the wrong type or out of range.
+    """
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except (FileNotFoundError, IsADirectoryError):
+        raise MissingInputError(f"{path}: no such file") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text ({error.reason})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from error
+    return merge(RunConfig(), table, where=str(path))
+
+
+def override(config: Config, changes: Mapping[str, Any], *, where: str = "command line") -> Config:
+    """Return ``config`` with dotted keys such as ``"ranker.num_leaves"`` changed; None changes nothing.
+
+    Raises:
+        ConfigError: an unknown key, a value of the wrong type or out of range.
+    """
+    table: dict[str, Any] = {}
+    for dotted, value in changes.items():
+        *tables, key = dotted.split(".")
+        inner = table
+        for name in tables:
+            inner = inner.setdefault(name, {})
+        if value is not None:
+            inner[key] = value
+    return merge(config, table, where=where)
+
+
+def dump(config: RunConfig) -> str:
+    """Write settings as TOML that :func:`load` reads back as equal ones; keys without value are left out."""
+    return tomli_w.dumps(_without_none(as_dict(config)))
+
+
+def as_dict(config: RunConfig) -> dict[str, Any]:
+    """Return settings as nested plain values, tables of sources beside their names as in a file."""
+    plain: dict[str, Any] = msgspec.to_builtins(asdict(config))
+    settings = plain["sources"].pop("settings")
+    return plain | {"sources": plain["sources"] | settings}
+
+
+def _without_none(table: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_none(value) if isinstance(value, dict) else value
+        for key, value in table.items()
+        if value is not None
+    }
+
+
+def merge(config: Config, table: Mapping[str, Any], *, where: str = "settings") -> Config:
+    """Return a dataclass with the keys of nested mappings changed; ``where`` begins each error message.
+
+    Raises:
+        ConfigError: an unknown key, a value of the wrong type or out of range.
+    """
+    merged: Config = _merge(config, table, where, (), dict(_all_keys(config)))
+    return merged
+
+
+def _merge(config: Any, table: Any, where: str, path: tuple[str, ...], keys: dict[str, str]) -> Any:
+    if not isinstance(table, Mapping):
+        raise ConfigError(f"{where}: {'.'.join(path)} is {table!r}; expected a table")
+    members, hints = _members(config), get_type_hints(type(config), include_extras=True)
+    changed = {}
+    for key, value in table.items():
+        here = (*path, key)
+        if key not in members:
+            raise _unknown(here, members, where, keys)
+        if is_dataclass(members[key]):
+            changed[key] = _merge(members[key], value, where, here, keys)
+        else:
+            changed[key] = _convert(value, hints[key], where, here)
+    try:
+        return _replace(config, changed)
+    except ConfigError as error:
+        place = f"[{'.'.join(path)}] " if path else ""
+        raise ConfigError(f"{where}: {place}{error.message}", hint=error.hint) from error
+
+
+def _members(config: Any) -> dict[str, Any]:
+    """Values of a dataclass by key; settings that it holds by name stand beside its fields."""
+    own = {each.name: getattr(config, each.name) for each in fields(config)}
+    return own | dict(own.pop("settings", {}))
+
+
+def _replace(config: Any, changed: dict[str, Any]) -> Any:
+    if not hasattr(config, "settings"):
+        return replace(config, **changed)
+    settings = {name: changed.pop(name, default) for name, default in config.settings.items()}
+    return replace(config, settings=settings, **changed)
+
+
+def _all_keys(config: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    """Each key with its dotted name, the deepest first, so that the nearest of equal keys is suggested."""
+    for key, value in _members(config).items():
+        if is_dataclass(value):
+            yield from _all_keys(value, (*path, key))
+        yield key, ".".join((*path, key))
+
+
+def _unknown(
+    path: tuple[str, ...], members: Mapping[str, Any], where: str, keys: Mapping[str, str]
+) -> ConfigError:
+    """Suggest a key of the same table that is spelt alike, or a key of that name in another table."""
+    *tables, key = path
+    hint = suggestion(key, members)
+    if key in keys:
+        hint = f"did you mean {keys[key]}?"
+    elif hint is not None:
+        hint = hint.replace("mean ", "mean " + "".join(f"{table}." for table in tables))
+    return ConfigError(
+        f"{where}: unknown setting {'.'.join(path)}", hint=hint or f"known here: {', '.join(sorted(members))}"
+    )
+
+
+_WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "text in quotes",
+    "array": "a list",
+    "object": "a table",
+    "null": "nothing",
+}
+
+
+def _convert(value: Any, hint: Any, where: str, path: tuple[str, ...]) -> Any:
+    """A value of a file as the type of its field."""
+    try:
+        return msgspec.convert(value, hint, strict=True)
+    except msgspec.ValidationError as error:
+        allowed = [repr(each) for each in get_args(hint)] if get_origin(hint) is Literal else []
+        expected = f"one of {', '.join(allowed)}" if allowed else _in_words(str(error))
+        raise ConfigError(f"{where}: {'.'.join(path)} is {value!r}; expected {expected}") from None
+
+
+def _in_words(message: str) -> str:
+    """Take from an error of msgspec what was expected, such as "a whole number >= 1"."""
+    found = re.match(r"Expected (.*?)(?:, got .*)?(?: - at .*)?$", message)
+    expected = found.group(1) if found else message
+    return re.sub(r"`([^`]*)`", lambda m: _kinds(m.group(1)), expected)
+
+
+def _kinds(text: str) -> str:
+    kinds = [_WORDS.get(kind.strip(), kind.strip()) for kind in text.split("|") if kind.strip() != "null"]
+    return " or ".join(kinds)

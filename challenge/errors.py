@@ -16,6 +16,9 @@ A message says where, what was found and what was expected; ``hint`` says what t
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class ChallengeError(Exception):
     """Base of all errors of this package; ``exit_code`` is what the command line returns for it."""
@@ -64,3 +67,9 @@ class InvariantError(ChallengeError):
     """A state that the package's own code must never reach."""
 
     exit_code = 70
+
+
+def suggestion(name: str, known: Iterable[str]) -> str | None:
+    """Return the hint "did you mean …?" where one of the ``known`` names is close to ``name``, else None."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"did you mean {close[0]}?" if close else None

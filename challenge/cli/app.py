@@ -25,6 +25,7 @@ from challenge import __version__
 from challenge.cli.console import console_progress
 from challenge.cli.errors import EXIT_CODES, report_errors
 from challenge.cli.options import QuietFlag, ThreadsOption, TracebackFlag
+from challenge.cli.settings import show_defaults
 from challenge.threads import use_threads
 
 COMMANDS: Final = {
@@ -74,6 +75,11 @@ class _Group(_PlainFlags, TyperGroup):
 
 class _Command(_PlainFlags, TyperCommand):
     """One command."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Show the help, with the defaults of settings as they are."""
+        show_defaults(self.params)
+        super().format_help(ctx, formatter)
 
 
 def unwrapped(text: str) -> str:

@@ -68,8 +68,7 @@ def compare(
     """
     from challenge.workflows.compare import compare as compare_systems
 
-    models = None if model is None else model / "model"
-    file = config if models is None else models / "config.toml"
+    file = config if model is None else model / "recommender" / "config.toml"
     settings = load_config(file, seed=seed, device=device, epochs=epochs)
     result = compare_systems(
         mpd,
@@ -80,7 +79,7 @@ def compare(
         kind=kind.value,
         fold=fold,
         per_category=per_category,
-        models=models,
+        run=model,
         cache=cache,
     )
     if json:

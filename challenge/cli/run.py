@@ -66,7 +66,7 @@ def run(
     """Make a validated submission from the official files: prepare, train, fill and validate.
 
     Reads the MPD and the challenge set. Writes DIR/submission.csv.gz, DIR/manifest.json (settings, input
-    hashes, seconds and memory of each stage), DIR/validation.json, DIR/model/ and, with --answers,
+    hashes, seconds and memory of each stage), DIR/validation.json, DIR/recommender/ and, with --answers,
     DIR/scorecard.json. A second run on the same MPD starts from its store.
     """
     from challenge.workflows.run import run as run_all

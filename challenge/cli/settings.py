@@ -2,102 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import typer
 
 if TYPE_CHECKING:
     from challenge.config import RunConfig
 
-PANEL = "Settings (over --config)"
+PANEL: Final = "Settings (over --config)"
 
-TeamOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--team",
-        metavar="NAME",
-        help="Team name in the submission.",
-        rich_help_panel=PANEL,
-        show_default="my team",
-    ),
-]
+KEYS: Final = {
+    "team": "team",
+    "email": "email",
+    "seed": "seed",
+    "device": "device",
+    "ranking": "ranking",
+    "sources": "sources.names",
+    "epochs": "sources.lightgcn.epochs",
+    "dim": "sources.lightgcn.embedding_size",
+    "layers": "sources.lightgcn.layers",
+    "storage": "sources.lightgcn.storage",
+}
+"""The setting that each option changes."""
+
+
+def show_defaults(parameters: Iterable[Any]) -> None:
+    """Let the help of these options show the defaults of the settings, which are slow to import."""
+    mine = [each for each in parameters if getattr(each, "rich_help_panel", None) == PANEL]
+    if not mine:
+        return
+    from challenge.config import RunConfig, as_dict
+
+    for parameter in mine:
+        value: Any = as_dict(RunConfig())
+        for name in KEYS[parameter.name].split("."):
+            value = value[name]
+        parameter.show_default = (
+            "all of " + ", ".join(value) if isinstance(value, list | tuple) else str(value)
+        )
+
+
+def _option(name: str, help_text: str, **settings: Any) -> Any:
+    return typer.Option(f"--{name}", help=help_text, rich_help_panel=PANEL, **settings)
+
+
+TeamOption: TypeAlias = Annotated[str | None, _option("team", "Team name in the submission.", metavar="NAME")]
 EmailOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--email",
-        metavar="ADDRESS",
-        help="Contact address in the submission.",
-        rich_help_panel=PANEL,
-        show_default="team@example.org",
-    ),
+    str | None, _option("email", "Contact address in the submission.", metavar="ADDRESS")
 ]
-RunSeedOption: TypeAlias = Annotated[
-    int | None,
-    typer.Option("--seed", min=0, help="Seed of all randomness.", rich_help_panel=PANEL, show_default="0"),
-]
+RunSeedOption: TypeAlias = Annotated[int | None, _option("seed", "Seed of all random draws.", min=0)]
 RunDeviceOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--device",
-        metavar="auto|cpu|cuda",
-        help="Where to train LightGCN; auto tells why.",
-        rich_help_panel=PANEL,
-        show_default="auto",
-    ),
+    str | None, _option("device", "Where to train LightGCN; auto tells why.", metavar="auto|cpu|cuda")
 ]
 SourcesOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--sources",
-        metavar="A,B,…",
-        help="Sources of candidates: neighbours, close_neighbours, cooccurrence, title, title_names, "
-        "factors, latent_neighbours, lightgcn, continuation, popularity.",
-        rich_help_panel=PANEL,
-        show_default="all",
-    ),
+    str | None, _option("sources", "Sources of candidates, in the order of their features.", metavar="A,B,…")
 ]
 RankingOption: TypeAlias = Annotated[
     str | None,
-    typer.Option(
-        "--ranking",
+    _option(
+        "ranking",
+        "Order candidates by a ranker that learns from training queries, or by fixed weights.",
         metavar="learned|blend",
-        help="Order candidates by a ranker trained on training queries, or by fixed weights.",
-        rich_help_panel=PANEL,
-        show_default="learned",
     ),
 ]
-EpochsOption: TypeAlias = Annotated[
-    int | None,
-    typer.Option(
-        "--epochs",
-        min=0,
-        help="Epochs of LightGCN at most.",
-        rich_help_panel=PANEL,
-        show_default="of the config",
-    ),
-]
-DimOption: TypeAlias = Annotated[
-    int | None,
-    typer.Option(
-        "--dim", min=1, help="LightGCN's embedding size.", rich_help_panel=PANEL, show_default="of the config"
-    ),
-]
-LayersOption: TypeAlias = Annotated[
-    int | None,
-    typer.Option(
-        "--layers", min=0, help="LightGCN's layers.", rich_help_panel=PANEL, show_default="of the config"
-    ),
-]
+EpochsOption: TypeAlias = Annotated[int | None, _option("epochs", "Epochs of LightGCN at most.", min=0)]
+DimOption: TypeAlias = Annotated[int | None, _option("dim", "LightGCN's embedding size.", min=1)]
+LayersOption: TypeAlias = Annotated[int | None, _option("layers", "LightGCN's layers.", min=0)]
 StorageOption: TypeAlias = Annotated[
     str | None,
-    typer.Option(
-        "--storage",
-        metavar="fp32|bf16",
-        help="Number format of what LightGCN propagates.",
-        rich_help_panel=PANEL,
-        show_default="fp32",
-    ),
+    _option("storage", "Number format of what LightGCN propagates.", metavar="fp32|bf16"),
 ]
 
 
@@ -108,17 +83,9 @@ def load_config(file: Path | None, **options: Any) -> RunConfig:
         MissingInputError: no such file.
         ConfigError: an unknown setting (with a suggestion) or a value that does not fit.
     """
-    from challenge.config import RunConfig
-    from challenge.config_file import load_toml, override
+    from challenge.config import RunConfig, load, override
 
-    config = RunConfig() if file is None else load_toml(file, RunConfig)
+    config = RunConfig() if file is None else load(file)
     if options.get("sources") is not None:
-        options["sources"] = tuple(name.strip() for name in options["sources"].split(","))
-    keys = {
-        "sources": "sources.names",
-        "epochs": "lightgcn.epochs",
-        "dim": "lightgcn.embedding_size",
-        "layers": "lightgcn.layers",
-        "storage": "lightgcn.storage",
-    }
-    return override(config, {keys.get(name, name): value for name, value in options.items()})
+        options["sources"] = [name.strip() for name in options["sources"].split(",")]
+    return override(config, {KEYS[name]: value for name, value in options.items()})

@@ -51,10 +51,10 @@ def train(
 ) -> None:
     """Train LightGCN and the ranker for a challenge set.
 
-    Reads the MPD (or its store) and the challenge set, whose seeds are part of the graph. Writes DIR/model/
-    (settings, ranker, embeddings, checkpoints) and DIR/manifest.json. Next: challenge fill.
+    Reads the MPD (or its store) and the challenge set, whose seeds are part of the graph. Writes
+    DIR/recommender/, DIR/checkpoint/ and DIR/manifest.json. Next: challenge fill.
     """
-    from challenge.workflows.steps import train as train_step
+    from challenge.workflows.train import train as train_step
 
     settings = load_config(
         config,
@@ -71,6 +71,5 @@ def train(
     if json:
         show_json({"output": str(output), "device": manifest.device, **manifest.results})
         return
-    show(cost_table(f"Trained into {output / 'model'}", manifest))
-    inputs = f"--mpd {quote(str(mpd))} --challenge {quote(str(challenge))}"
-    show(f"Next: challenge fill {inputs} --output {quote(str(output))}")
+    show(cost_table(f"Trained into {output / 'recommender'}", manifest))
+    show(f"Next: challenge fill --output {quote(str(output))}")

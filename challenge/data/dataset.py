@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -78,3 +79,10 @@ class Dataset:
     def n_tracks(self) -> int:
         """Number of tracks, T."""
         return self.catalog.n_tracks
+
+    def fingerprint(self) -> str:
+        """Stands for which tracks and playlists these are, in their order; SHA-256 in hexadecimal."""
+        digest = hashlib.sha256()
+        for ids in (self.catalog.tracks.ids, self.playlists.pid, self.queries.pid):
+            digest.update(np.ascontiguousarray(ids).data)
+        return digest.hexdigest()

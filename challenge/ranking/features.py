@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numba as nb
 import numpy as np
 
-from challenge.data.dataset import Queries
 from challenge.ranking.pair_features import Pair, pair_features
 from challenge.sources.base import QueryBatch
 from challenge.sources.merge import Candidates
 from challenge.sources.postings import PlaylistIndex
+from challenge.sources.registry import FittedSources
 from challenge.types import Category, FloatArray, Int32Array, Int64Array
 
 QUERY_FEATURES: Final = (
@@ -24,9 +23,9 @@ QUERY_FEATURES: Final = (
     "query_artist_diversity",
     "query_album_diversity",
     "query_popularity",
-    "query_age",
-    "query_company",
-    "query_namesakes",
+    "query_mean_playlist_age",
+    "query_mean_playlist_length",
+    "query_same_title_count",
     "query_title_support",
 )
 CANDIDATE_FEATURES: Final = (
@@ -42,10 +41,10 @@ CANDIDATE_FEATURES: Final = (
     "sharing_share",
     "next_mean",
     "near_mean",
-    "age",
-    "age_gap",
-    "company",
-    "company_gap",
+    "mean_playlist_age",
+    "mean_playlist_age_gap",
+    "mean_playlist_length",
+    "mean_playlist_length_gap",
     "length_gap",
     "fused_rank",
     "best_rank",
@@ -64,26 +63,15 @@ def feature_names(sources: Sequence[str]) -> list[str]:
     return [*by_source, *pairs, *CANDIDATE_FEATURES, *QUERY_FEATURES]
 
 
-@dataclass(frozen=True, eq=False)
-class QueryFacts:
-    """What is known of each query by itself, float32, shape (Q, len(QUERY_FEATURES)), and mean durations."""
-
-    table: FloatArray
-    mean_duration: FloatArray
-
-
-def query_facts(
-    index: PlaylistIndex, queries: Queries, namesakes: FloatArray, support: FloatArray
-) -> QueryFacts:
-    """Describe the queries; ``namesakes`` and ``support`` tell how much is known of their titles."""
+def query_features(sources: FittedSources, batch: QueryBatch) -> FloatArray:
+    """Describe the queries of a batch by themselves; float32, shape (B, len(QUERY_FEATURES))."""
+    index, queries = sources.index, batch.queries
     numbers = {category: number for number, category in enumerate(Category)}
     rows = []
-    durations = np.zeros(len(queries), np.float32)
     for query, category in enumerate(queries.categories):
-        seeds = index.seeds(query)
+        seeds = batch.seeds(query)
         positions = queries.seeds.row_positions(query)
         many = max(len(seeds), 1)
-        durations[query] = index.duration_ms[seeds].mean() if len(seeds) else 0
         rows.append(
             (
                 numbers[category],
@@ -93,23 +81,17 @@ def query_facts(
                 len(np.unique(index.track_artist[seeds])) / many,
                 len(np.unique(index.track_album[seeds])) / many,
                 np.log1p(index.popularity[seeds]).mean() if len(seeds) else 0,
-                _mean_of_known(index.track_age, index, seeds),
-                _mean_of_known(index.track_company, index, seeds),
-                namesakes[query],
-                support[query],
+                _mean_of_known(index.mean_playlist_age, index, seeds),
+                _mean_of_known(index.mean_playlist_length, index, seeds),
             )
         )
-    return QueryFacts(np.array(rows, np.float32).reshape(-1, len(QUERY_FEATURES)), durations)
+    own = np.array(rows, np.float32).reshape(len(batch), -1)
+    title = (sources.title.same_title_count(queries.titles), sources.title.support(queries.titles))
+    return np.column_stack([own, *title]).astype(np.float32)
 
 
 def make_features(
-    index: PlaylistIndex,
-    batch: QueryBatch,
-    candidates: Candidates,
-    facts: QueryFacts,
-    sources: Sequence[str],
-    *,
-    pairs: FloatArray | None = None,
+    sources: FittedSources, batch: QueryBatch, candidates: Candidates, *, pairs: FloatArray | None = None
 ) -> FloatArray:
     """Describe each candidate of a batch; float32, shape (N, F), columns as in :func:`feature_names`.
 
@@ -117,16 +99,21 @@ def make_features(
     """
     query = candidates.query
     rank = ranks_by_source(candidates)
-    best = np.maximum(_segment_max(candidates.score, candidates.start), 1e-9)[query]
+    best = np.maximum(_segment_max(candidates.score, candidates.indptr), 1e-9)[query]
     by_source = np.stack([candidates.score, rank, candidates.score / best], axis=2)
-    by_source = by_source.reshape(len(query), 3 * len(sources))
-    pairs = pair_features(index, batch, candidates) if pairs is None else pairs
-    table = facts.table[batch.start : batch.stop][query]
-    durations = facts.mean_duration[batch.start : batch.stop][query]
-    title = sources.index("title") if "title" in sources else None
-    title_score = candidates.score[:, title] if title is not None else np.zeros(len(query), np.float32)
-    own = _candidate_features(index, candidates, pairs, table, title_score, durations, rank)
+    by_source = by_source.reshape(len(query), 3 * len(sources.names))
+    pairs = pair_features(sources.index, batch, candidates) if pairs is None else pairs
+    table = query_features(sources, batch)[query]
+    durations = np.array([_mean_duration(sources.index, batch.seeds(i)) for i in range(len(batch))])
+    known_title = "title_knn" in sources.names
+    title_score = candidates.score[:, sources.names.index("title_knn")] if known_title else np.float32(0)
+    own = _candidate_features(sources.index, candidates, pairs, table, title_score, durations[query], rank)
     return np.concatenate([by_source, pairs, own, table], axis=1, dtype=np.float32)
+
+
+def _mean_duration(index: PlaylistIndex, seeds: Int32Array) -> np.float32:
+    """Mean duration of the seeds in milliseconds, 0 without any."""
+    return np.float32(index.duration_ms[seeds].mean() if len(seeds) else 0)
 
 
 def _candidate_features(
@@ -134,14 +121,14 @@ def _candidate_features(
     candidates: Candidates,
     pairs: FloatArray,
     table: FloatArray,
-    title_score: FloatArray,
+    title_score: FloatArray | np.float32,
     mean_duration: FloatArray,
     rank: FloatArray,
 ) -> FloatArray:
     track = candidates.track
     query = {name: table[:, column] for column, name in enumerate(QUERY_FEATURES)}
     seeds = np.maximum(query["query_seeds"], 1)
-    fame = np.log1p(index.popularity[track])
+    log_popularity = np.log1p(index.popularity[track])
     duration = index.duration_ms[track] / 1000.0
     fused = (1.0 / (RANK_FUSION + rank)).sum(axis=1)
     of_artist, artist_fused = _totals(candidates, index.track_artist[track], fused)
@@ -152,7 +139,7 @@ def _candidate_features(
         index.artist_popularity[index.track_artist[track]],
         index.album_popularity[index.track_album[track]],
         duration,
-        fame - query["query_popularity"],
+        log_popularity - query["query_popularity"],
         np.abs(duration - mean_duration / 1000.0),
         title_score / (query["query_title_support"] + 1),
         pairs[:, Pair.CONFIDENCE_SUM] / seeds,
@@ -160,11 +147,11 @@ def _candidate_features(
         pairs[:, Pair.SEEDS_SHARING] / seeds,
         pairs[:, Pair.NEXT_SUM] / seeds,
         pairs[:, Pair.NEAR_SUM] / seeds,
-        index.track_age[track],
-        index.track_age[track] - query["query_age"],
-        index.track_company[track],
-        index.track_company[track] - query["query_company"],
-        index.track_company[track] - length,
+        index.mean_playlist_age[track],
+        index.mean_playlist_age[track] - query["query_mean_playlist_age"],
+        index.mean_playlist_length[track],
+        index.mean_playlist_length[track] - query["query_mean_playlist_length"],
+        index.mean_playlist_length[track] - length,
         fused,
         rank.min(axis=1),
         of_artist,
@@ -177,14 +164,14 @@ def _candidate_features(
 def _totals(candidates: Candidates, group: Int32Array, value: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Size and sum of ``value`` of each candidate's group (its artist, say) within its query."""
     key = candidates.query.astype(np.int64) * (int(group.max(initial=0)) + 1) + group
-    _, place, counts = np.unique(key, return_inverse=True, return_counts=True)
-    sums = np.bincount(place, weights=value)
-    return counts[place].astype(np.float32), sums[place].astype(np.float32)
+    _, position, counts = np.unique(key, return_inverse=True, return_counts=True)
+    sums = np.bincount(position, weights=value)
+    return counts[position].astype(np.float32), sums[position].astype(np.float32)
 
 
 def _mean_of_known(values: FloatArray, index: PlaylistIndex, seeds: Int32Array) -> float:
     """Mean over the seeds that some training playlist holds; 0 where there is none."""
-    known = values[seeds[index.track_company[seeds] > 0]]
+    known = values[seeds[index.mean_playlist_length[seeds] > 0]]
     return float(known.mean()) if len(known) else 0.0
 
 
@@ -194,27 +181,27 @@ def ranks_by_source(candidates: Candidates) -> FloatArray:
     Where a source has no opinion there is no order: those candidates come together behind the others.
     """
     ranks = np.empty(candidates.score.shape, np.float32)
-    _rank(candidates.start, candidates.score, ranks)
+    _rank(candidates.indptr, candidates.score, ranks)
     return ranks
 
 
 @nb.njit(parallel=True, cache=True, nogil=True)
-def _rank(start: Int64Array, score: FloatArray, ranks: FloatArray) -> None:  # pragma: no cover - compiled
-    for query in nb.prange(len(start) - 1):
-        first, end = start[query], start[query + 1]
+def _rank(indptr: Int64Array, score: FloatArray, ranks: FloatArray) -> None:  # pragma: no cover - compiled
+    for query in nb.prange(len(indptr) - 1):
+        first, end = indptr[query], indptr[query + 1]
         for source in range(score.shape[1]):
             column = score[first:end, source].copy()
             order = np.argsort(-column, kind="mergesort")
             opinions = np.count_nonzero(column > 0)
-            for place in range(len(order)):
-                rank = place if place < opinions else opinions
-                ranks[first + order[place], source] = rank
+            for position in range(len(order)):
+                rank = position if position < opinions else opinions
+                ranks[first + order[position], source] = rank
 
 
-def _segment_max(values: FloatArray, start: Int64Array) -> FloatArray:
+def _segment_max(values: FloatArray, indptr: Int64Array) -> FloatArray:
     """Greatest value of each segment by column, 0 for an empty one; float32, shape (B, S)."""
-    result = np.zeros((len(start) - 1, values.shape[1]), np.float32)
-    filled = np.flatnonzero(np.diff(start) > 0)
+    result = np.zeros((len(indptr) - 1, values.shape[1]), np.float32)
+    filled = np.flatnonzero(np.diff(indptr) > 0)
     if len(filled):
-        result[filled] = np.maximum.reduceat(values, start[:-1][filled], axis=0)
+        result[filled] = np.maximum.reduceat(values, indptr[:-1][filled], axis=0)
     return result

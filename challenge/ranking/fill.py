@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from challenge.errors import MissingInputError
 from challenge.ranking.rank import RankedLists
-from challenge.sources.base import best_tracks, query_batch
-from challenge.sources.registry import SourceSet
+from challenge.sources.base import IndexedQueries
+from challenge.sources.merge import without_seeds
+from challenge.sources.popularity import by_popularity
+from challenge.sources.registry import FittedSources
 from challenge.types import LIST_LENGTH, Category, Int32Array
 
 FALLBACKS: Final = ("title fallback", "popularity fallback")
@@ -22,16 +25,16 @@ class FilledLists:
 
     Attributes:
         track: dense track index, int32, shape (Q, 500).
-        source: index into ``names`` of what filled each place, int8, shape (Q, 500).
+        source: index into ``names`` of what filled each rank, int8, shape (Q, 500).
         names: the sources, then the fallbacks.
     """
 
     track: Int32Array
-    source: np.ndarray
+    source: NDArray[np.int8]
     names: tuple[str, ...]
 
     def counts(self, categories: tuple[Category, ...]) -> dict[str, dict[str, int]]:
-        """How many places each source filled, by category; sources that filled none are left out."""
+        """How many ranks each source filled, by category; sources that filled none are left out."""
         labels = np.array(categories)
         found: dict[str, dict[str, int]] = {}
         for category in Category:
@@ -42,56 +45,39 @@ class FilledLists:
         return found
 
 
-def fill(sources: SourceSet, ranked: RankedLists) -> FilledLists:
+def fill(sources: FittedSources, ranked: RankedLists, queries: IndexedQueries) -> FilledLists:
     """Complete ranked lists: first from playlists of the same or similar titles, then by popularity.
 
     Raises:
         MissingInputError: a playlist has fewer than 500 tracks to choose from in the whole catalog.
     """
-    _require_enough_tracks(sources)
+    _require_enough_tracks(sources.index.n_tracks, queries)
     filled = FilledLists(ranked.track.copy(), ranked.source.copy(), (*ranked.names, *FALLBACKS))
-    title_number = len(ranked.names)
-    max_seeds = int(sources.dataset.queries.seeds.lengths.max(initial=0))
-    popular = by_popularity(sources)[: 2 * LIST_LENGTH + max_seeds]
+    max_seeds = int(queries.seeds.lengths.max(initial=0))
+    popular = by_popularity(sources.index.popularity)[: 2 * LIST_LENGTH + max_seeds]
     for query in np.flatnonzero((ranked.track < 0).any(axis=1)).tolist():
-        row, source = filled.track[query], filled.source[query]
-        banned = set(sources.index.seeds(query).tolist()) | set(row[row >= 0].tolist())
-        _append(row, source, _by_title(sources, query), title_number, banned)
-        _append(row, source, popular, title_number + 1, banned)
+        batch = queries.batch(query, query + 1)
+        seeds = batch.seeds(0)
+        similar = sources.title.score(batch).best(LIST_LENGTH + len(seeds))[0]
+        for number, tracks in enumerate((similar, popular), start=len(ranked.names)):
+            _append(filled.track[query], filled.source[query], without_seeds(tracks, seeds), number)
     return filled
 
 
-def by_popularity(sources: SourceSet) -> Int32Array:
-    """All tracks, commonest first, ties by index; int32, shape (T,)."""
-    return np.argsort(-sources.index.popularity, kind="stable").astype(np.int32)
+def _append(row: Int32Array, source: NDArray[np.int8], tracks: Int32Array, number: int) -> None:
+    """Put the tracks that are not in the row yet behind its last one, up to its end."""
+    begin = int((row >= 0).sum())
+    new = tracks[~np.isin(tracks, row[:begin])][: len(row) - begin]
+    row[begin : begin + len(new)] = new
+    source[begin : begin + len(new)] = number
 
 
-def _by_title(sources: SourceSet, query: int) -> Int32Array:
-    batch = query_batch(sources.index, query, query + 1)
-    best: Int32Array = best_tracks(sources.title.scores(batch), LIST_LENGTH + len(batch.seed_track))[0]
-    known: Int32Array = best[best >= 0]
-    return known
-
-
-def _append(row: Int32Array, source: np.ndarray, tracks: Int32Array, number: int, banned: set[int]) -> None:
-    """Put tracks that are not ``banned`` into the free places, and ban them."""
-    place = int((row >= 0).sum())
-    for track in tracks.tolist():
-        if place == LIST_LENGTH:
-            return
-        if track not in banned:
-            row[place], source[place] = track, number
-            banned.add(track)
-            place += 1
-
-
-def _require_enough_tracks(sources: SourceSet) -> None:
-    queries, n_tracks = sources.dataset.queries, sources.index.n_tracks
-    seeds = np.diff(sources.index.row_start[sources.index.n_playlists :])
-    short = np.flatnonzero(n_tracks - seeds < LIST_LENGTH)
+def _require_enough_tracks(n_tracks: int, queries: IndexedQueries) -> None:
+    left = n_tracks - queries.seeds.lengths
+    short = np.flatnonzero(left < LIST_LENGTH)
     if len(short):
         raise MissingInputError(
-            f"playlist {queries.pid[short[0]]}: {n_tracks - seeds[short[0]]:,} tracks to choose from in all; "
+            f"playlist {queries.queries.pid[short[0]]}: {left[short[0]]:,} tracks to choose from in all; "
             f"expected at least {LIST_LENGTH}",
             hint="take more slices of the MPD",
         )

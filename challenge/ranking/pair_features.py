@@ -55,23 +55,23 @@ def pair_features(index: PlaylistIndex, batch: QueryBatch, candidates: Candidate
     """Relate each candidate to its query's seeds; float32, shape (N, len(Pair)). See :class:`Pair`."""
     features = np.zeros((len(candidates.track), len(Pair)), np.float32)
     _count_shared(
-        batch.seed_start,
+        batch.seed_indptr,
         batch.seed_track,
-        batch.own_row,
-        candidates.start,
+        batch.index_row,
+        candidates.indptr,
         candidates.track,
-        index.row_start,
+        index.row_indptr,
         index.row_track,
-        index.track_start,
+        index.track_indptr,
         index.track_row,
-        index.track_place,
+        index.track_position,
         index.popularity,
         features,
     )
     _match_makers(
-        batch.seed_start,
+        batch.seed_indptr,
         batch.seed_track,
-        candidates.start,
+        candidates.indptr,
         candidates.track,
         index.track_artist,
         index.track_album,
@@ -109,23 +109,23 @@ _ALBUM_SHARE = int(Pair.ALBUM_SHARE)
 
 @nb.njit(parallel=True, cache=True, nogil=True)
 def _count_shared(  # noqa: C901, PLR0912, PLR0915 - a compiled loop
-    seed_start: Int64Array,
+    seed_indptr: Int64Array,
     seed_track: Int32Array,
-    own_row: Int32Array,
-    candidate_start: Int64Array,
+    index_row: Int32Array,
+    candidate_indptr: Int64Array,
     candidate_track: Int32Array,
-    row_start: Int64Array,
+    row_indptr: Int64Array,
     row_track: Int32Array,
-    track_start: Int64Array,
+    track_indptr: Int64Array,
     track_row: Int32Array,
-    track_place: Int32Array,
+    track_position: Int32Array,
     popularity: FloatArray,
     features: FloatArray,
 ) -> None:  # pragma: no cover - compiled
-    n_tracks = len(track_start) - 1
-    for query in nb.prange(len(seed_start) - 1):
-        first = candidate_start[query]
-        count = candidate_start[query + 1] - first
+    n_tracks = len(track_indptr) - 1
+    for query in nb.prange(len(seed_indptr) - 1):
+        first = candidate_indptr[query]
+        count = candidate_indptr[query + 1] - first
         if count == 0:
             continue
         place_of = np.full(n_tracks, -1, np.int32)
@@ -135,31 +135,31 @@ def _count_shared(  # noqa: C901, PLR0912, PLR0915 - a compiled loop
         short = np.zeros(count, np.float32)
         after = np.zeros(count, np.float32)
         near = np.zeros(count, np.float32)
-        n_seeds = seed_start[query + 1] - seed_start[query]
+        n_seeds = seed_indptr[query + 1] - seed_indptr[query]
         out = features[first : first + count]
         for i in range(n_seeds):
-            track = seed_track[seed_start[query] + i]
-            postings = track_start[track + 1] - track_start[track]
+            track = seed_track[seed_indptr[query] + i]
+            postings = track_indptr[track + 1] - track_indptr[track]
             step = sampling_step(postings, MAX_POSTINGS, n_seeds)
             shared[:] = 0
             short[:] = 0
             after[:] = 0
             near[:] = 0
             read = 0
-            for j in range(track_start[track], track_start[track + 1], step):
+            for j in range(track_indptr[track], track_indptr[track + 1], step):
                 row = track_row[j]
-                if row == own_row[query]:
+                if row == index_row[query]:
                     continue
                 read += 1
-                begin = row_start[row]
-                share = np.float32(1.0) / np.sqrt(np.float32(row_start[row + 1] - begin))
-                for k in range(begin, row_start[row + 1]):
+                begin = row_indptr[row]
+                share = np.float32(1.0) / np.sqrt(np.float32(row_indptr[row + 1] - begin))
+                for k in range(begin, row_indptr[row + 1]):
                     c = place_of[row_track[k]]
                     if c < 0:
                         continue
                     shared[c] += 1
                     short[c] += share
-                    distance = (k - begin) - track_place[j]
+                    distance = (k - begin) - track_position[j]
                     if 0 < distance <= NEXT_WINDOW:
                         after[c] += 1
                     if -NEAR_WINDOW <= distance <= NEAR_WINDOW:
@@ -194,19 +194,19 @@ def _count_shared(  # noqa: C901, PLR0912, PLR0915 - a compiled loop
 
 @nb.njit(parallel=True, cache=True, nogil=True)
 def _match_makers(
-    seed_start: Int64Array,
+    seed_indptr: Int64Array,
     seed_track: Int32Array,
-    candidate_start: Int64Array,
+    candidate_indptr: Int64Array,
     candidate_track: Int32Array,
     track_artist: Int32Array,
     track_album: Int32Array,
     features: FloatArray,
 ) -> None:  # pragma: no cover - compiled
     """Count seeds of the candidate's artist and album, and how many seeds ago the last of them was."""
-    for query in nb.prange(len(seed_start) - 1):
-        begin = seed_start[query]
-        n_seeds = seed_start[query + 1] - begin
-        for n in range(candidate_start[query], candidate_start[query + 1]):
+    for query in nb.prange(len(seed_indptr) - 1):
+        begin = seed_indptr[query]
+        n_seeds = seed_indptr[query + 1] - begin
+        for n in range(candidate_indptr[query], candidate_indptr[query + 1]):
             artist = track_artist[candidate_track[n]]
             album = track_album[candidate_track[n]]
             same_artist = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ class RankerConfig:
     """Configuration of the trees and their training data.
 
     Attributes:
-        queries: training queries.
-        folds: folds they are dealt into; the sources are fitted anew for each. With 0 few training queries
+        num_queries: training queries.
+        num_folds: folds they are dealt into; the sources are fitted anew for each. With 0 few of them
             beside many training playlists join the challenge, so that one fit does; three folds otherwise.
         negative_share: share of candidates that are no hits which is kept for training.
         num_iterations: trees.
@@ -34,8 +34,8 @@ class RankerConfig:
         lambda_l2: L2 on leaf values.
     """
 
-    queries: int = 6000
-    folds: int = 0
+    num_queries: int = 6000
+    num_folds: int = 0
     negative_share: float = 0.25
     num_iterations: int = 500
     learning_rate: float = 0.05
@@ -147,9 +147,3 @@ def train_ranker(rows: TrainingRows, names: Sequence[str], config: RankerConfig,
     }
     data = lgb.Dataset(rows.features, rows.label, feature_name=list(names))
     return Ranker(lgb.train(parameters, data, config.num_iterations), names)
-
-
-def iterate_batches(first: int, end: int, size: int) -> Iterator[tuple[int, int]]:
-    """Cut the queries from ``first`` to before ``end`` into consecutive batches of ``size``."""
-    for start in range(first, end, size):
-        yield start, min(start + size, end)

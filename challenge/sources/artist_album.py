@@ -1,4 +1,4 @@
-"""Continuation: further tracks by the artists and from the albums of the seeds."""
+"""Further tracks by the artists and from the albums of the seeds."""
 
 from __future__ import annotations
 
@@ -6,35 +6,33 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from challenge.data.dataset import Queries
-from challenge.sources.base import DenseAnswer, QueryBatch, dense_answer
-from challenge.sources.kernels import continue_artists
+from challenge.sources.base import DenseScores, FitContext, QueryBatch
+from challenge.sources.kernels import artist_album_scores
 from challenge.sources.postings import PlaylistIndex
-from challenge.types import FloatArray, Int32Array, Int64Array
+from challenge.types import Int32Array, Int64Array
 
 
 @dataclass(frozen=True)
-class Continuation:
-    """Configuration of the artist and album source.
+class ArtistAlbum:
+    """Settings of the source of artists and albums.
 
     A track scores the share of seeds by its artist plus ``album_weight`` times the share from its album,
-    weighed by how popular it is among the artist's tracks. It needs no co-occurrence, so it also answers
-    for seeds that no training playlist holds.
+    weighed by how popular it is among the artist's tracks. It needs no co-occurrence, so it also scores
+    tracks for seeds that no training playlist holds.
 
     Attributes:
         album_weight: how much more the same album says than the same artist.
         num_candidates: candidates for each query.
-        name: what features call it.
+        weight: of its scores in a blend.
     """
 
     album_weight: float = 1.0
     num_candidates: int = 100
-    name: str = "continuation"
+    weight: float = 0.0
 
-    def fit(self, index: PlaylistIndex, queries: Queries) -> ContinuationGenerator:
+    def fit(self, context: FitContext) -> FittedArtistAlbum:
         """List the tracks of each artist."""
-        start, track = tracks_by_artist(index)
-        return ContinuationGenerator(self.name, self.num_candidates, self.album_weight, index, start, track)
+        return FittedArtistAlbum(self, context.index, *tracks_by_artist(context.index))
 
 
 def tracks_by_artist(index: PlaylistIndex) -> tuple[Int64Array, Int32Array]:
@@ -45,38 +43,32 @@ def tracks_by_artist(index: PlaylistIndex) -> tuple[Int64Array, Int32Array]:
 
 
 @dataclass(frozen=True, eq=False)
-class ContinuationGenerator:
-    """Tracks that continue the artists and albums of the seeds.
+class FittedArtistAlbum:
+    """Tracks by the artists and from the albums of the seeds.
 
     Attributes:
-        artist_start: where the tracks of each artist begin, int64.
+        artist_indptr: where the tracks of each artist begin, int64.
         artist_track: tracks by artist, int32, shape (T,).
     """
 
-    name: str
-    num_candidates: int
-    album_weight: float
+    config: ArtistAlbum
     index: PlaylistIndex
-    artist_start: Int64Array
+    artist_indptr: Int64Array
     artist_track: Int32Array
 
-    def scores(self, batch: QueryBatch) -> FloatArray:
-        """Artist and album shares by popularity within the artist, float32, shape (B, T)."""
+    def score(self, batch: QueryBatch) -> DenseScores:
+        """Weigh the shares of artist and album by the track's popularity within the artist."""
         index = self.index
         scores = np.zeros((len(batch), index.n_tracks), np.float32)
-        continue_artists(
-            batch.seed_start,
+        artist_album_scores(
+            batch.seed_indptr,
             batch.seed_track,
             index.track_artist,
             index.track_album,
             index.popularity,
-            self.artist_start,
+            self.artist_indptr,
             self.artist_track,
-            self.album_weight,
+            self.config.album_weight,
             scores,
         )
-        return scores
-
-    def answer(self, batch: QueryBatch) -> DenseAnswer:
-        """See :class:`challenge.sources.base.CandidateGenerator`."""
-        return dense_answer(self.scores(batch), batch, self.num_candidates)
+        return DenseScores(scores)

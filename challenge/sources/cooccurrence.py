@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from challenge.data.dataset import Queries
-from challenge.sources.base import DenseAnswer, QueryBatch, dense_answer
+from challenge.sources.base import DenseScores, FitContext, QueryBatch
 from challenge.sources.kernels import cooccurrence_scores
 from challenge.sources.postings import PlaylistIndex
 from challenge.types import FloatArray
@@ -15,7 +14,7 @@ from challenge.types import FloatArray
 
 @dataclass(frozen=True)
 class Cooccurrence:
-    """Configuration of damped co-occurrence.
+    """Settings of damped co-occurrence.
 
     The score of a track is the sum over seeds and shared playlists of
     ``1 / ((popularity(seed) + shrinkage)^seed_damping * length^length_damping)``, divided by
@@ -29,7 +28,7 @@ class Cooccurrence:
         shrinkage: added to the seed's popularity.
         max_postings: of a more popular seed an even sample of at most this many playlists is read.
         num_candidates: candidates for each query.
-        name: what features call it.
+        weight: of its scores in a blend.
     """
 
     seed_damping: float = 0.6
@@ -38,14 +37,13 @@ class Cooccurrence:
     shrinkage: float = 2.0
     max_postings: int = 2000
     num_candidates: int = 300
-    name: str = "cooccurrence"
+    weight: float = 0.5
 
-    def fit(self, index: PlaylistIndex, queries: Queries) -> CooccurrenceGenerator:
+    def fit(self, context: FitContext) -> FittedCooccurrence:
         """Weigh tracks and rows; counts are made query by query."""
-        return CooccurrenceGenerator(
-            self.name,
-            self.num_candidates,
-            self.max_postings,
+        index = context.index
+        return FittedCooccurrence(
+            self,
             index,
             ((index.popularity + self.shrinkage) ** -self.seed_damping).astype(np.float32),
             ((index.popularity + 1) ** -self.track_damping).astype(np.float32),
@@ -54,7 +52,7 @@ class Cooccurrence:
 
 
 @dataclass(frozen=True, eq=False)
-class CooccurrenceGenerator:
+class FittedCooccurrence:
     """Damped co-occurrence with the seeds.
 
     Attributes:
@@ -63,33 +61,27 @@ class CooccurrenceGenerator:
         row_scale: of each playlist, float32, shape (P + Q,).
     """
 
-    name: str
-    num_candidates: int
-    max_postings: int
+    config: Cooccurrence
     index: PlaylistIndex
     seed_weight: FloatArray
     track_scale: FloatArray
     row_scale: FloatArray
 
-    def scores(self, batch: QueryBatch) -> FloatArray:
-        """Damped co-occurrence of each track with the seeds, float32, shape (B, T)."""
+    def score(self, batch: QueryBatch) -> DenseScores:
+        """Sum the damped co-occurrences of each track with the seeds."""
         scores = np.zeros((len(batch), self.index.n_tracks), np.float32)
         cooccurrence_scores(
-            batch.seed_start,
+            batch.seed_indptr,
             batch.seed_track,
             self.seed_weight[batch.seed_track],
-            batch.own_row,
-            self.index.row_start,
+            batch.index_row,
+            self.index.row_indptr,
             self.index.row_track,
-            self.index.track_start,
+            self.index.track_indptr,
             self.index.track_row,
             self.row_scale,
-            self.max_postings,
+            self.config.max_postings,
             scores,
         )
         scores *= self.track_scale
-        return scores
-
-    def answer(self, batch: QueryBatch) -> DenseAnswer:
-        """See :class:`challenge.sources.base.CandidateGenerator`."""
-        return dense_answer(self.scores(batch), batch, self.num_candidates)
+        return DenseScores(scores)

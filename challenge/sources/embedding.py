@@ -1,4 +1,4 @@
-"""Scores from embeddings of queries and tracks, such as LightGCN's or factors of the playlist matrix."""
+"""Scores from vectors of queries and tracks, such as LightGCN's or the factors of iALS."""
 
 from __future__ import annotations
 
@@ -6,99 +6,71 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from challenge.errors import InvariantError
-from challenge.sources.base import QueryBatch
-from challenge.sources.search.cpu import ItemSearch, item_search, pair_products
+from challenge.sources.search.base import Found, ItemSearch
+from challenge.sources.search.choose import item_search
+from challenge.sources.search.cpu import pair_products
 from challenge.types import FloatArray, Int32Array
 
 
 @dataclass(frozen=True, eq=False)
-class EmbeddingGenerator:
-    """Inner products of embeddings; exact, since an approximate index buys nothing at this size.
+class TrackVectors:
+    """Vectors of all tracks; searched exactly, since an approximate index buys nothing at this size.
 
     Attributes:
-        name: what features call it.
-        num_candidates: candidates for each query.
-        query_embedding: float32, shape (Q, D).
-        track_embedding: float32, shape (T, D).
-        answers: which queries the embeddings know anything of, bool, shape (Q,); others get no opinion.
+        vectors: float32, shape (T, D).
         logits: inner products are logits of a softmax over tracks, and scores its probabilities; otherwise
             the inner products are the scores.
         device: where the best are searched for: cpu or a device of torch's.
     """
 
-    name: str
-    num_candidates: int
-    query_embedding: FloatArray
-    track_embedding: FloatArray
-    answers: np.ndarray
+    vectors: FloatArray
     logits: bool = False
     device: str = "cpu"
 
     @cached_property
-    def _tracks(self) -> ItemSearch:
-        return item_search(self.track_embedding, self.device)
-
-    def __post_init__(self) -> None:
-        if self.query_embedding.shape[1] != self.track_embedding.shape[1]:
-            raise InvariantError(
-                f"{self.name}: queries have {self.query_embedding.shape[1]} dimensions, "
-                f"tracks {self.track_embedding.shape[1]}"
-            )
-
-    def scores(self, batch: QueryBatch) -> FloatArray:
-        """Score each track, float32, shape (B, T)."""
-        rows = slice(batch.start, batch.stop)
-        scores: FloatArray = self.query_embedding[rows] @ self.track_embedding.T
-        if self.logits:
-            scores -= scores.max(axis=1, keepdims=True)
-            np.exp(scores, out=scores)
-            scores /= scores.sum(axis=1, keepdims=True)
-        scores[~self.answers[rows]] = 0.0
-        return scores
-
-    def answer(self, batch: QueryBatch) -> EmbeddingAnswer:
-        """See :class:`challenge.sources.base.CandidateGenerator`; no table of all scores is made."""
-        rows = slice(batch.start, batch.stop)
-        seeds = np.diff(batch.seed_start)
-        room = self.num_candidates + int(seeds.max(initial=0))
-        found = self._tracks.best(self.query_embedding[rows], room, softmax=self.logits)
-        known = self.answers[rows] & (found.highest > -np.inf)
-        wanted = known[:, None] & (found.item >= 0)
-        if not self.logits:
-            wanted &= found.score > 0
-        best = np.full((len(batch), min(self.num_candidates, len(self.track_embedding))), -1, np.int32)
-        for query, row in enumerate(best):
-            tracks = found.item[query, wanted[query]]
-            own = batch.seed_track[batch.seed_start[query] : batch.seed_start[query + 1]]
-            left = tracks[~np.isin(tracks, own)][: len(row)]
-            row[: len(left)] = left
-        return EmbeddingAnswer(best, self, rows, found.highest, found.total)
+    def search(self) -> ItemSearch:
+        """The search, on the device from its first use on."""
+        return item_search(self.vectors, self.device)
 
 
-@dataclass(frozen=True, eq=False)
-class EmbeddingAnswer:
-    """The best tracks by inner product; other products are made when they are asked for.
+class EmbeddingScores:
+    """Inner products of B queries with all tracks; see :class:`challenge.sources.base.Scores`.
 
-    Attributes:
-        rows: the queries of the batch.
-        highest: the greatest logit of each query, float32, shape (B,).
-        total: sum of exp(logit - highest) over all tracks, float64, shape (B,).
+    ``queries`` are float32, shape (B, D); ``known`` (bool, shape (B,)) tells which of them mean anything:
+    the others get no opinion.
     """
 
-    best: Int32Array
-    generator: EmbeddingGenerator
-    rows: slice
-    highest: FloatArray
-    total: np.ndarray
+    def __init__(self, queries: FloatArray, tracks: TrackVectors, known: NDArray[np.bool_]) -> None:
+        if queries.shape[1] != tracks.vectors.shape[1]:
+            raise InvariantError(
+                f"queries have {queries.shape[1]} dimensions, tracks {tracks.vectors.shape[1]}"
+            )
+        self._queries, self._tracks, self._known = queries, tracks, known
+        self._found: Found | None = None
 
-    def score_of(self, query: Int32Array, track: Int32Array) -> FloatArray:
-        """See :class:`challenge.sources.base.Answer`."""
-        source = self.generator
+    def best(self, count: int) -> Int32Array:
+        """Search for the best; no table of all scores is made."""
+        found = self._search(count)
+        known = self._known & (found.highest > -np.inf)
+        wanted = known[:, None] & (found.item >= 0)
+        if not self._tracks.logits:
+            wanted &= found.score > 0
+        # What is not wanted stands behind what is: the best come first.
+        return np.where(wanted, found.item, -1).astype(np.int32)
+
+    def of(self, query: Int32Array, track: Int32Array) -> FloatArray:
+        """Make the products that are asked for."""
         scores = np.empty(len(query), np.float32)
-        pair_products(source.query_embedding[self.rows], source.track_embedding, query, track, scores)
-        if source.logits:
-            scores = np.exp(scores - self.highest[query]) / self.total[query].astype(np.float32)
-        scores[~source.answers[self.rows][query]] = 0.0
+        pair_products(self._queries, self._tracks.vectors, query, track, scores)
+        if self._tracks.logits:
+            found = self._found or self._search(1)
+            scores = np.exp(scores - found.highest[query]) / found.total[query].astype(np.float32)
+        scores[~self._known[query]] = 0.0
         return scores
+
+    def _search(self, count: int) -> Found:
+        self._found = self._tracks.search.best(self._queries, count, softmax=self._tracks.logits)
+        return self._found

@@ -1,94 +1,148 @@
-"""Implicit-feedback factorisation of playlists by tracks and title words, by alternating least squares."""
+"""iALS: implicit-feedback factorisation of playlists by tracks and title words."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Final
 
 import numpy as np
-import scipy.linalg
-import scipy.sparse as sp
+from numpy.typing import NDArray
 
-from challenge import progress
-from challenge.blocks import each_block, even_blocks
+from challenge.blocks import each_block
+from challenge.data.archive import load_record, save_record
 from challenge.errors import ResourceError
 from challenge.graph import BipartiteGraph
 from challenge.lightgcn.memory import halvings
 from challenge.machine import memory
-from challenge.sources.least_squares import solve_rows
+from challenge.sources.base import FitContext, QueryBatch
+from challenge.sources.embedding import EmbeddingScores, TrackVectors
+from challenge.sources.factorise import FactorisationConfig, factorise, fold_in, gram_matrix
+from challenge.sources.held_columns import HeldColumns
 from challenge.types import FloatArray
 
 _CHUNK: Final = 1 << 15
-"""Rows that one thread turns at once, in place."""
+"""Rows that one thread scales at once."""
 
 
 @dataclass(frozen=True)
-class FactorsConfig:
-    """Configuration of the factorisation.
+class Ials(FactorisationConfig):
+    """Settings of the factorisation as a source; tracks score their inner product with the query.
+
+    Source: Hu, Koren and Volinsky 2008, Collaborative filtering for implicit feedback datasets.
 
     Attributes:
-        embedding_size: factors, D.
-        confidence: an observed entry weighs 1 plus this.
-        regularisation: weight of the squared norms.
-        iterations: alternations.
-        cg_steps: conjugate-gradient steps for each row and alternation.
-        seed: of the random start.
+        num_candidates: candidates for each query.
+        weight: of its scores in a blend.
     """
 
-    embedding_size: int = 256
-    confidence: float = 20.0
-    regularisation: float = 10.0
-    iterations: int = 8
-    cg_steps: int = 3
-    seed: int = 0
+    num_candidates: int = 500
+    weight: float = 0.7
+
+    def require_memory(self, context: FitContext) -> None:
+        """Refuse before anything is trained what would not fit.
+
+        Raises:
+            ResourceError: more memory would be needed than is free; the hint names a size that would fit.
+        """
+        require_memory(context.graph, self)
+
+    def fit(self, context: FitContext) -> FittedIals:
+        """Factorise the playlists and queries of the graph, all columns weighing the same."""
+        graph, columns = context.graph, context.columns
+        rows, factors = factorise(graph.matrix().astype(np.float32), self, seed=context.seed)
+        held = graph.matrix()[graph.n_playlists :].astype(np.float32)
+        rows[graph.n_playlists :][~columns.known(held)] = 0  # factors of what only the query holds are chance
+        queries = rows[graph.n_playlists :].copy()
+        arrays = IalsArrays(queries, factors, to_directions(rows))
+        return FittedIals(self, arrays, columns, context.torch_device())
+
+    def load(self, folder: Path, context: FitContext) -> FittedIals:
+        """Read what :meth:`FittedIals.save` wrote."""
+        assert context.saved is not None
+        arrays = load_record(IalsArrays, folder, of=context.saved.fingerprint)
+        return FittedIals(self, arrays, context.columns, context.torch_device())
 
 
-class Side:
-    """Factors of one side as a product of coordinates and a basis, so that either may be chosen freely.
+@dataclass(frozen=True, eq=False)
+class IalsArrays:
+    """Factors of Q queries, C columns and all P + Q rows.
 
     Attributes:
-        coordinates: float32, shape (n, D).
-        basis: float64, shape (D, D); the factors are ``coordinates @ basis``.
+        queries: factors of the queries in the dataset, float32, shape (Q, D).
+        columns: factors of the columns, tracks first, float32, shape (C, D).
+        directions: factors of all rows scaled to length 1, float32, shape (P + Q, D).
     """
 
-    def __init__(self, coordinates: FloatArray, basis: np.ndarray | None = None) -> None:
-        self.coordinates = coordinates
-        self.basis = np.eye(coordinates.shape[1]) if basis is None else basis
+    queries: FloatArray
+    columns: FloatArray
+    directions: FloatArray
 
-    def factors(self) -> FloatArray:
-        """Return the factors, float32, shape (n, D), in the memory of the coordinates."""
-        self._turn(self.basis)
-        self.basis = np.eye(len(self.basis))
-        return self.coordinates
 
-    def whiten(self, regularisation: float) -> np.ndarray:
-        """Choose the basis ``Lᵀ`` with ``L Lᵀ = Σ y yᵀ + λ I``, y over the factors; returns ``L⁻¹``."""
-        gram = self.basis.T @ self._square() @ self.basis
-        lower = np.linalg.cholesky(gram + regularisation * np.eye(len(gram)))
-        inverse = scipy.linalg.solve_triangular(lower, np.eye(len(lower)), lower=True)
-        self._turn(self.basis @ inverse.T)
-        self.basis = lower.T
-        return np.asarray(inverse)
+@dataclass(frozen=True, eq=False)
+class FittedIals:
+    """The factorisation.
 
-    def _square(self) -> np.ndarray:
-        """Products of all pairs of coordinates, summed over rows; float64, shape (D, D)."""
-        size = self.coordinates.shape[1]
-        parts = np.zeros((-(-len(self.coordinates) // _CHUNK), size, size), np.float32)
+    Attributes:
+        factors: what it found.
+        columns: what the columns are.
+        device: where the best are searched for.
+    """
 
-        def square_rows(start: int, stop: int) -> None:
-            rows = self.coordinates[start:stop]
-            np.matmul(rows.T, rows, out=parts[start // _CHUNK])
+    config: Ials
+    factors: IalsArrays
+    columns: HeldColumns
+    device: str = "cpu"
 
-        each_block(square_rows, len(self.coordinates), _CHUNK)
-        return np.asarray(parts.sum(axis=0, dtype=np.float64))
+    def save(self, folder: Path, fingerprint: str) -> None:
+        """Write the factors; ``fingerprint`` stands for the rows and columns they are of."""
+        save_record(self.factors, folder, of=fingerprint)
 
-    def _turn(self, matrix: np.ndarray) -> None:
-        turn = matrix.astype(np.float32)
+    @cached_property
+    def tracks(self) -> TrackVectors:
+        """The factors of the tracks, to be searched."""
+        return TrackVectors(self.factors.columns[: self.columns.n_tracks], device=self.device)
 
-        def turn_rows(start: int, stop: int) -> None:
-            self.coordinates[start:stop] = self.coordinates[start:stop] @ turn
+    @cached_property
+    def gram(self) -> np.ndarray:
+        """Sum of the squares of the columns' factors, float64, shape (D, D)."""
+        return gram_matrix(self.factors.columns)
 
-        each_block(turn_rows, len(self.coordinates), _CHUNK)
+    def score(self, batch: QueryBatch) -> EmbeddingScores:
+        """Score tracks by their inner product with each query's factors."""
+        queries, known = self.encode(batch)
+        return EmbeddingScores(queries, self.tracks, known)
+
+    def encode(self, batch: QueryBatch) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """Return factors of the queries, float32, (B, D), and which of them mean anything, bool, (B,).
+
+        Queries of the dataset have theirs from the factorisation, the others are folded in.
+        """
+        held = self.columns.held(batch.seed_indptr, batch.seed_track, batch.queries.titles)
+        known, fitted = self.columns.known(held), batch.index_row >= 0
+        result = np.zeros((len(batch), self.factors.columns.shape[1]), np.float32)
+        first = len(self.factors.directions) - len(self.factors.queries)
+        result[fitted] = self.factors.queries[batch.index_row[fitted] - first]
+        others = np.flatnonzero(~fitted & known)
+        if len(others):
+            result[others] = fold_in(held[others], self.factors.columns, self.gram, self.config)
+        return result, known
+
+    def query_directions(self, batch: QueryBatch) -> FloatArray:
+        """Return the factors of the queries scaled to length 1, float32, shape (B, D)."""
+        return to_directions(self.encode(batch)[0])
+
+
+def to_directions(rows: FloatArray) -> FloatArray:
+    """Scale rows of factors, float32, shape (n, D), to length 1 in place; zero rows stay zero."""
+
+    def scale_rows(start: int, stop: int) -> None:
+        some = rows[start:stop]
+        some /= np.maximum(np.linalg.norm(some, axis=1, keepdims=True), 1e-12)
+
+    each_block(scale_rows, len(rows), _CHUNK)
+    return rows
 
 
 def estimate_memory(graph: BipartiteGraph, size: int) -> int:
@@ -96,7 +150,7 @@ def estimate_memory(graph: BipartiteGraph, size: int) -> int:
     return 4 * size * (graph.n_rows + graph.n_columns) + 16 * graph.n_edges
 
 
-def require_memory(graph: BipartiteGraph, config: FactorsConfig) -> None:
+def require_memory(graph: BipartiteGraph, config: FactorisationConfig) -> None:
     """Refuse before anything is trained what would not fit.
 
     Raises:
@@ -113,49 +167,5 @@ def require_memory(graph: BipartiteGraph, config: FactorsConfig) -> None:
         f"{available / 1e9:.1f} GB are free",
         hint="use a machine with more memory, or fewer playlists"
         if fits is None
-        else f"set embedding_size = {fits} under [sources.factors] in a file for --config",
+        else f"set embedding_size = {fits} under [sources.ials] in a file for --config",
     )
-
-
-def factorise(matrix: sp.csr_matrix, config: FactorsConfig) -> tuple[FloatArray, FloatArray]:
-    """Factorise a binary matrix, shape (R, C); returns rows (R, D) and columns (C, D), float32.
-
-    Rows without entries become zero. Source: Hu, Koren and Volinsky 2008, solved with conjugate gradients as
-    in Takács, Pilászy and Tikk 2011, preconditioned by the Gram matrix (:func:`solve_side`).
-    """
-    rng, size = np.random.default_rng(config.seed), config.embedding_size
-    transposed = matrix.T.tocsr()
-    columns = Side(rng.standard_normal((matrix.shape[1], size), np.float32) * np.float32(0.01))
-    with progress.task("factorise", config.iterations, unit="iterations") as advance:
-        for _ in range(config.iterations):
-            rows = solve_side(matrix, columns, config, config.cg_steps)
-            del columns  # two of a side at once would be the largest that is ever held
-            columns = solve_side(transposed, rows, config, config.cg_steps)
-            del rows
-            advance()
-    # Queries are read off the rows, so these get a last, more exact solution.
-    rows = solve_side(matrix, columns, config, 3 * config.cg_steps)
-    return rows.factors(), columns.factors()
-
-
-def solve_side(matrix: sp.csr_matrix, fixed: Side, config: FactorsConfig, steps: int) -> Side:
-    """Solve for the rows of ``matrix`` (n, m) with the other side's factors, ``fixed`` (m, D).
-
-    A row x minimises ``(1 + c) Σ (1 - x·y)² + Σ_all (x·y)² + λ|x|²`` over its entries' factors y, so that
-    ``(G + c Σ y yᵀ) x = (1 + c) Σ y`` with ``G = Σ_all y yᵀ + λ I = L Lᵀ``. In the coordinates ``z = L⁻¹ y``
-    and ``w = Lᵀ x`` it reads ``(I + c Σ z zᵀ) w = (1 + c) Σ z``: no row pays for the D × D matrix, and the
-    conjugate gradients are exact for a row of as many entries as steps.
-    """
-    inverse = fixed.whiten(config.regularisation)
-    solved = np.empty((matrix.shape[0], len(inverse)), np.float32)
-    indptr = matrix.indptr.astype(np.int64)
-    solve_rows(
-        indptr,
-        matrix.indices,
-        even_blocks(indptr),
-        fixed.coordinates,
-        np.float32(config.confidence),
-        steps,
-        solved,
-    )
-    return Side(solved, inverse)

@@ -15,13 +15,13 @@ from challenge.types import FloatArray, Int32Array, Int64Array
 
 @nb.njit(parallel=True, cache=True, nogil=True)
 def neighbour_scores(  # noqa: C901 - a compiled loop
-    seed_start: Int64Array,
+    seed_indptr: Int64Array,
     seed_track: Int32Array,
     seed_weight: FloatArray,
-    own_row: Int32Array,
-    row_start: Int64Array,
+    index_row: Int32Array,
+    row_indptr: Int64Array,
     row_track: Int32Array,
-    track_start: Int64Array,
+    track_indptr: Int64Array,
     track_row: Int32Array,
     row_scale: FloatArray,
     neighbours: int,
@@ -34,16 +34,16 @@ def neighbour_scores(  # noqa: C901 - a compiled loop
     ``neighbours`` rows, their similarity divided by the best one's and raised to ``power``, vote for their
     tracks. Adds into ``scores``, float32, shape (B, T).
     """
-    n_rows = len(row_start) - 1
-    for query in nb.prange(len(seed_start) - 1):
+    n_rows = len(row_indptr) - 1
+    for query in nb.prange(len(seed_indptr) - 1):
         similarity = np.zeros(n_rows, np.float32)
         touched = np.empty(n_rows, np.int32)
         count = 0
-        for i in range(seed_start[query], seed_start[query + 1]):
+        for i in range(seed_indptr[query], seed_indptr[query + 1]):
             track = seed_track[i]
-            for j in range(track_start[track], track_start[track + 1]):
+            for j in range(track_indptr[track], track_indptr[track + 1]):
                 row = track_row[j]
-                if row == own_row[query]:
+                if row == index_row[query]:
                     continue
                 if similarity[row] == 0.0:
                     touched[count] = row
@@ -62,7 +62,7 @@ def neighbour_scores(  # noqa: C901 - a compiled loop
             if value[j] < threshold:
                 continue
             vote = np.float32((value[j] / best) ** power)
-            for k in range(row_start[touched[j]], row_start[touched[j] + 1]):
+            for k in range(row_indptr[touched[j]], row_indptr[touched[j] + 1]):
                 scores[query, row_track[k]] += vote
 
 
@@ -79,13 +79,13 @@ def sampling_step(postings: int, most: int, n_seeds: int) -> int:  # pragma: no 
 
 @nb.njit(parallel=True, cache=True, nogil=True)
 def cooccurrence_scores(
-    seed_start: Int64Array,
+    seed_indptr: Int64Array,
     seed_track: Int32Array,
     seed_weight: FloatArray,
-    own_row: Int32Array,
-    row_start: Int64Array,
+    index_row: Int32Array,
+    row_indptr: Int64Array,
     row_track: Int32Array,
-    track_start: Int64Array,
+    track_indptr: Int64Array,
     track_row: Int32Array,
     row_scale: FloatArray,
     max_postings: int,
@@ -96,28 +96,28 @@ def cooccurrence_scores(
     Of a seed in many rows an even sample of them is read and weighs accordingly more, which bounds the work
     (see :func:`sampling_step`). Adds into ``scores``, float32, shape (B, T).
     """
-    for query in nb.prange(len(seed_start) - 1):
-        n_seeds = seed_start[query + 1] - seed_start[query]
-        for i in range(seed_start[query], seed_start[query + 1]):
+    for query in nb.prange(len(seed_indptr) - 1):
+        n_seeds = seed_indptr[query + 1] - seed_indptr[query]
+        for i in range(seed_indptr[query], seed_indptr[query + 1]):
             track = seed_track[i]
-            postings = track_start[track + 1] - track_start[track]
+            postings = track_indptr[track + 1] - track_indptr[track]
             step = sampling_step(postings, max_postings, n_seeds)
             weight = seed_weight[i] * np.float32(step)
-            for j in range(track_start[track], track_start[track + 1], step):
+            for j in range(track_indptr[track], track_indptr[track + 1], step):
                 row = track_row[j]
-                if row == own_row[query]:
+                if row == index_row[query]:
                     continue
                 vote = weight * row_scale[row]
-                for k in range(row_start[row], row_start[row + 1]):
+                for k in range(row_indptr[row], row_indptr[row + 1]):
                     scores[query, row_track[k]] += vote
 
 
 @nb.njit(parallel=True, cache=True, nogil=True)
 def weighted_row_scores(
-    entry_start: Int64Array,
+    entry_indptr: Int64Array,
     entry_row: Int32Array,
     entry_weight: FloatArray,
-    row_start: Int64Array,
+    row_indptr: Int64Array,
     row_track: Int32Array,
     scores: FloatArray,
 ) -> None:  # pragma: no cover - compiled
@@ -125,31 +125,31 @@ def weighted_row_scores(
 
     Adds into ``scores``, float32, shape (B, T).
     """
-    for query in nb.prange(len(entry_start) - 1):
-        for i in range(entry_start[query], entry_start[query + 1]):
+    for query in nb.prange(len(entry_indptr) - 1):
+        for i in range(entry_indptr[query], entry_indptr[query + 1]):
             row = entry_row[i]
-            for k in range(row_start[row], row_start[row + 1]):
+            for k in range(row_indptr[row], row_indptr[row + 1]):
                 scores[query, row_track[k]] += entry_weight[i]
 
 
 @nb.njit(parallel=True, cache=True, nogil=True)
-def continue_artists(
-    seed_start: Int64Array,
+def artist_album_scores(
+    seed_indptr: Int64Array,
     seed_track: Int32Array,
     track_artist: Int32Array,
     track_album: Int32Array,
     popularity: FloatArray,
-    artist_start: Int64Array,
+    artist_indptr: Int64Array,
     artist_track: Int32Array,
     album_weight: float,
     scores: FloatArray,
 ) -> None:  # pragma: no cover - compiled
-    """Score the tracks by each query's artists; see :class:`challenge.sources.artist_album.Continuation`.
+    """Score the tracks by each query's artists; see :class:`challenge.sources.artist_album.ArtistAlbum`.
 
     Writes into ``scores``, float32, shape (B, T).
     """
-    for query in nb.prange(len(seed_start) - 1):
-        seeds = seed_track[seed_start[query] : seed_start[query + 1]]
+    for query in nb.prange(len(seed_indptr) - 1):
+        seeds = seed_track[seed_indptr[query] : seed_indptr[query + 1]]
         n_seeds = len(seeds)
         for i in range(n_seeds):
             artist = track_artist[seeds[i]]
@@ -161,7 +161,7 @@ def continue_artists(
                     seen = seen or j < i
             if seen:
                 continue
-            tracks = artist_track[artist_start[artist] : artist_start[artist + 1]]
+            tracks = artist_track[artist_indptr[artist] : artist_indptr[artist + 1]]
             most = np.float32(0)
             for track in tracks:
                 most = max(most, popularity[track])

@@ -1,71 +1,102 @@
-"""LightGCN as a source: trains on the graph of a dataset, titles included, and embeds its queries."""
+"""LightGCN as a source: trained on the graph of playlists, tracks and the words of titles."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from challenge.graph import BipartiteGraph
+import numpy as np
+
+from challenge.data.archive import load_record, save_record
 from challenge.lightgcn.config import LightGCNConfig
-from challenge.sources.embedding import EmbeddingGenerator
-from challenge.sources.registry import answerable
+from challenge.sources.base import FitContext, QueryBatch
+from challenge.sources.embedding import EmbeddingScores, TrackVectors
 
 if TYPE_CHECKING:
     from challenge.lightgcn.embeddings import Embeddings
     from challenge.lightgcn.trainer import TrainingReport
 
 
-class LightGCNEmbedder:
-    """Trains LightGCN on each graph it is given, and keeps what it learned last.
+@dataclass(frozen=True)
+class LightGCN(LightGCNConfig):
+    """Settings of LightGCN as a source.
 
     Attributes:
-        reports: what each training did, in order.
-        embeddings: those of the last training, None before the first.
+        num_candidates: candidates for each query.
+        weight: of its scores in a blend.
     """
 
-    def __init__(
-        self,
-        config: LightGCNConfig,
-        *,
-        num_candidates: int,
-        device: str = "auto",
-        checkpoint_dir: Path | None = None,
-        resume: bool = False,
-    ) -> None:
-        self._config, self._depth, self._device = config, num_candidates, device
-        self._checkpoint_dir, self._resume = checkpoint_dir, resume
-        self.reports: list[TrainingReport] = []
-        self.embeddings: Embeddings | None = None
+    num_candidates: int = 500
+    weight: float = 0.7
 
-    def __call__(self, graph: BipartiteGraph) -> EmbeddingGenerator:
-        """Train on the graph and embed its queries."""
+    def fit(self, context: FitContext) -> FittedLightGCN:
+        """Train on the graph, and embed all its nodes.
+
+        Raises:
+            ConfigError: no such device.
+            ResourceError: memory or disk would not do.
+        """
         from challenge.lightgcn.trainer import train
         from challenge.lightgcn.validation import hold_out
 
-        validation = hold_out(graph, seed=self._config.seed)
-        folder = None if self._checkpoint_dir is None else self._checkpoint_dir / f"part-{len(self.reports)}"
         result = train(
-            graph,
-            self._config,
-            validation=validation,
-            device=self._device,
-            checkpoint_dir=folder,
-            resume=self._resume,
+            context.graph,
+            replace(self, seed=context.seed),
+            validation=hold_out(context.graph, seed=context.seed),
+            device=context.device,
+            checkpoint_dir=context.checkpoint_dir,
+            resume=context.resume,
         )
-        self.reports.append(result.report)
-        self.embeddings = result.embeddings
-        return self.generator(graph, result.embeddings)
+        return FittedLightGCN(self, result.embeddings, context, result.report)
 
-    def generator(self, graph: BipartiteGraph, embeddings: Embeddings) -> EmbeddingGenerator:
-        """Make a source of trained embeddings for the queries of ``graph``."""
-        from challenge.lightgcn.device import choose_device
+    def load(self, folder: Path, context: FitContext) -> FittedLightGCN:
+        """Read what :meth:`FittedLightGCN.save` wrote."""
+        from challenge.lightgcn.embeddings import Embeddings
 
-        return EmbeddingGenerator(
-            name="lightgcn",
-            num_candidates=self._depth,
-            query_embedding=embeddings.rows[graph.n_playlists :],
-            track_embedding=embeddings.columns[: graph.n_tracks],
-            answers=answerable(graph),
-            logits=self._config.objective == "softmax",
-            device=str(choose_device(self._device)[0]),
-        )
+        assert context.saved is not None
+        embeddings = load_record(Embeddings, folder, of=context.saved.fingerprint)
+        return FittedLightGCN(self, embeddings, context)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedLightGCN:
+    """Trained embeddings.
+
+    Attributes:
+        embeddings: of rows and columns of the graph; the last rows are the dataset's queries.
+        context: what they were trained on.
+        report: what the training did; None where the embeddings were loaded.
+    """
+
+    config: LightGCN
+    embeddings: Embeddings
+    context: FitContext
+    report: TrainingReport | None = None
+
+    def save(self, folder: Path, fingerprint: str) -> None:
+        """Write the embeddings but those of training playlists, which answer nothing."""
+        first = len(self.embeddings.rows) - self.context.index.n_queries
+        save_record(replace(self.embeddings, rows=self.embeddings.rows[first:]), folder, of=fingerprint)
+
+    @cached_property
+    def tracks(self) -> TrackVectors:
+        """The vectors of the tracks, to be searched."""
+        vectors = self.embeddings.columns[: self.context.columns.n_tracks]
+        return TrackVectors(vectors, self.config.objective == "softmax", self.context.torch_device())
+
+    def score(self, batch: QueryBatch) -> EmbeddingScores:
+        """Score tracks by their inner product with each query's vector, or the probability it stands for.
+
+        Queries of the dataset have vectors from the training, the others are encoded by what they hold.
+        """
+        columns, index = self.context.columns, self.context.index
+        held = columns.held(batch.seed_indptr, batch.seed_track, batch.queries.titles)
+        vectors = np.empty((len(batch), self.embeddings.columns.shape[1]), np.float32)
+        fitted = batch.index_row >= 0
+        # Counted from the end: loaded embeddings lack the rows of training playlists.
+        vectors[fitted] = self.embeddings.rows[batch.index_row[fitted] - index.n_playlists - index.n_queries]
+        if not fitted.all():
+            vectors[~fitted] = self.embeddings.encode(held[np.flatnonzero(~fitted)])
+        return EmbeddingScores(vectors, self.tracks, columns.known(held))

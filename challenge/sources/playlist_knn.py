@@ -1,4 +1,4 @@
-"""Playlist neighbours: the playlists most similar to the seeds vote for their tracks."""
+"""Nearest playlists: those most similar to the seeds vote for their tracks."""
 
 from __future__ import annotations
 
@@ -6,47 +6,46 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from challenge.data.dataset import Queries
-from challenge.sources.base import DenseAnswer, QueryBatch, dense_answer
+from challenge.sources.base import DenseScores, FitContext, QueryBatch
 from challenge.sources.kernels import neighbour_scores
 from challenge.sources.postings import PlaylistIndex
 from challenge.types import FloatArray
 
 
 @dataclass(frozen=True)
-class PlaylistNeighbours:
-    """Configuration of the playlist neighbourhood.
+class PlaylistKnn:
+    """Settings of the nearest playlists.
 
     Seeds weigh ``1 / ((popularity - 1)^popularity_damping + 1)``, so that a hit everybody has says little.
     Source: the seed weight of the Definitive Turtles (RecSys Challenge 2018).
 
     Attributes:
-        neighbours: how many playlists vote.
+        num_neighbours: how many playlists vote.
         popularity_damping: exponent of the seed weight, 0 or more.
         length_damping: similarities are divided by row length to this power.
-        amplification: votes are normalised similarities to this power.
+        amplification: votes are similarities, divided by the best one, to this power (case amplification,
+            Breese et al. 1998).
         num_candidates: candidates for each query.
-        name: what features call it.
+        weight: of its scores in a blend.
     """
 
-    neighbours: int = 300
+    num_neighbours: int = 300
     popularity_damping: float = 0.4
     length_damping: float = 0.5
     amplification: float = 1.5
     num_candidates: int = 500
-    name: str = "neighbours"
+    weight: float = 1.0
 
-    def fit(self, index: PlaylistIndex, queries: Queries) -> NeighbourGenerator:
+    def fit(self, context: FitContext) -> FittedPlaylistKnn:
         """Weigh tracks and rows; the neighbours themselves are found query by query."""
+        index = context.index
         weight = 1.0 / (np.maximum(index.popularity - 1, 0) ** self.popularity_damping + 1)
         scale = np.maximum(index.row_lengths, 1) ** -self.length_damping
-        return NeighbourGenerator(
-            self.name, self.num_candidates, self, index, weight.astype(np.float32), scale.astype(np.float32)
-        )
+        return FittedPlaylistKnn(self, index, weight.astype(np.float32), scale.astype(np.float32))
 
 
 @dataclass(frozen=True, eq=False)
-class NeighbourGenerator:
+class FittedPlaylistKnn:
     """Votes of the most similar playlists.
 
     Attributes:
@@ -54,32 +53,26 @@ class NeighbourGenerator:
         row_scale: what a row's similarity is multiplied by, float32, shape (P + Q,).
     """
 
-    name: str
-    num_candidates: int
-    config: PlaylistNeighbours
+    config: PlaylistKnn
     index: PlaylistIndex
     track_weight: FloatArray
     row_scale: FloatArray
 
-    def scores(self, batch: QueryBatch) -> FloatArray:
-        """Sum of votes for each track, float32, shape (B, T)."""
+    def score(self, batch: QueryBatch) -> DenseScores:
+        """Sum the votes for each track."""
         scores = np.zeros((len(batch), self.index.n_tracks), np.float32)
         neighbour_scores(
-            batch.seed_start,
+            batch.seed_indptr,
             batch.seed_track,
             self.track_weight[batch.seed_track],
-            batch.own_row,
-            self.index.row_start,
+            batch.index_row,
+            self.index.row_indptr,
             self.index.row_track,
-            self.index.track_start,
+            self.index.track_indptr,
             self.index.track_row,
             self.row_scale,
-            self.config.neighbours,
+            self.config.num_neighbours,
             self.config.amplification,
             scores,
         )
-        return scores
-
-    def answer(self, batch: QueryBatch) -> DenseAnswer:
-        """See :class:`challenge.sources.base.CandidateGenerator`."""
-        return dense_answer(self.scores(batch), batch, self.num_candidates)
+        return DenseScores(scores)

@@ -6,71 +6,65 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from challenge.data.dataset import Queries
-from challenge.sources.base import QueryBatch
-from challenge.sources.postings import PlaylistIndex
+from challenge.sources.base import FitContext, QueryBatch
 from challenge.types import FloatArray, Int32Array
-
-
-def commonest_tracks(index: PlaylistIndex) -> Int32Array:
-    """Tracks that some row holds, commonest first, ties by index; int32."""
-    order = np.argsort(-index.popularity, kind="stable").astype(np.int32)
-    return order[: np.count_nonzero(index.popularity)]
 
 
 @dataclass(frozen=True)
 class Popularity:
-    """Configuration of the popularity source.
+    """Settings of the most popular tracks.
 
     Attributes:
         num_candidates: candidates for each query.
-        name: what features call it.
+        weight: of its scores in a blend.
     """
 
     num_candidates: int = 200
-    name: str = "popularity"
+    weight: float = 0.001
 
-    def fit(self, index: PlaylistIndex, queries: Queries) -> PopularityGenerator:
+    def fit(self, context: FitContext) -> FittedPopularity:
         """Order the tracks."""
-        return PopularityGenerator(self.name, self.num_candidates, index, commonest_tracks(index))
+        popularity = context.index.popularity
+        return FittedPopularity(popularity, by_popularity(popularity)[: np.count_nonzero(popularity)])
+
+
+def by_popularity(popularity: FloatArray) -> Int32Array:
+    """All tracks, most popular first, ties by index; int32, shape (T,)."""
+    return np.argsort(-popularity, kind="stable").astype(np.int32)
 
 
 @dataclass(frozen=True, eq=False)
-class PopularityGenerator:
+class FittedPopularity:
     """The same scores for every query.
 
     Attributes:
-        order: tracks that some row holds, commonest first, int32.
+        popularity: number of rows that hold each track, float32, shape (T,).
+        order: tracks that some row holds, most popular first, int32.
     """
 
-    name: str
-    num_candidates: int
-    index: PlaylistIndex
+    popularity: FloatArray
     order: Int32Array
 
-    def scores(self, batch: QueryBatch) -> FloatArray:
-        """Number of playlists that hold each track, float32, shape (B, T)."""
-        return np.broadcast_to(self.index.popularity, (len(batch), self.index.n_tracks)).copy()
-
-    def answer(self, batch: QueryBatch) -> PopularityAnswer:
-        """See :class:`challenge.sources.base.CandidateGenerator`."""
-        best = np.full((len(batch), min(self.num_candidates, self.index.n_tracks)), -1, np.int32)
-        for query, row in enumerate(best):
-            seeds = batch.seed_track[batch.seed_start[query] : batch.seed_start[query + 1]]
-            commonest = self.order[: self.num_candidates + len(seeds)]
-            left = commonest[~np.isin(commonest, seeds)][: self.num_candidates]
-            row[: len(left)] = left
-        return PopularityAnswer(best, self.index.popularity)
+    def score(self, batch: QueryBatch) -> PopularityScores:
+        """Score each track by the number of playlists that hold it."""
+        return PopularityScores(len(batch), self)
 
 
 @dataclass(frozen=True, eq=False)
-class PopularityAnswer:
-    """The commonest tracks but the seeds, and how common each track is, float32, shape (T,)."""
+class PopularityScores:
+    """See :class:`challenge.sources.base.Scores`: the same for each of B queries."""
 
-    best: Int32Array
-    popularity: FloatArray
+    n_queries: int
+    fitted: FittedPopularity
 
-    def score_of(self, query: Int32Array, track: Int32Array) -> FloatArray:
-        """See :class:`challenge.sources.base.Answer`."""
-        found: FloatArray = self.popularity[track]
+    def best(self, count: int) -> Int32Array:
+        """The most popular tracks; int32, shape (B, count)."""
+        best = np.full((self.n_queries, count), -1, np.int32)
+        order = self.fitted.order[:count]
+        best[:, : len(order)] = order
+        return best
+
+    def of(self, query: Int32Array, track: Int32Array) -> FloatArray:
+        """The popularity of each track."""
+        found: FloatArray = self.fitted.popularity[track]
         return found

@@ -24,37 +24,38 @@ class PlaylistIndex:
     its first place. A query never sees its own row, so its seeds do not vouch for themselves.
 
     Attributes:
-        row_start: where each row begins, int64, shape (P + Q + 1,).
+        row_indptr: where each row begins, int64, shape (P + Q + 1,).
         row_track: tracks of each row in playlist order, int32, shape (E,).
-        track_start: where the postings of each track begin, int64, shape (T + 1,).
+        track_indptr: where the postings of each track begin, int64, shape (T + 1,).
         track_row: rows that hold each track, ascending, int32, shape (E,).
-        track_place: at which place of that row it stands, counted from 0, int32, shape (E,).
+        track_position: at which place of that row it stands, counted from 0, int32, shape (E,).
         popularity: number of rows that hold each track, float32, shape (T,).
         track_artist: int32, shape (T,).
         track_album: int32, shape (T,).
         artist_popularity: sum of the popularity of an artist's tracks, float32.
         album_popularity: the same for albums, float32.
         duration_ms: int32, shape (T,).
-        track_age: mean time at which the training playlists with a track were last modified, in years before
-            the newest of them, float32, shape (T,); 0 for a track that is in none.
-        track_company: mean length of the training playlists with a track, float32, shape (T,); 0 if in none.
+        mean_playlist_age: mean time at which the training playlists with a track were last modified, in years
+            before the newest of them, float32, shape (T,); 0 for a track that is in none.
+        mean_playlist_length: mean length of the training playlists with a track, float32, shape (T,); 0 for a
+            track that is in none.
         n_playlists: P.
         n_queries: Q.
     """
 
-    row_start: Int64Array
+    row_indptr: Int64Array
     row_track: Int32Array
-    track_start: Int64Array
+    track_indptr: Int64Array
     track_row: Int32Array
-    track_place: Int32Array
+    track_position: Int32Array
     popularity: FloatArray
     track_artist: Int32Array
     track_album: Int32Array
     artist_popularity: FloatArray
     album_popularity: FloatArray
     duration_ms: Int32Array
-    track_age: FloatArray
-    track_company: FloatArray
+    mean_playlist_age: FloatArray
+    mean_playlist_length: FloatArray
     n_playlists: int
     n_queries: int
 
@@ -66,12 +67,12 @@ class PlaylistIndex:
     @property
     def row_lengths(self) -> Int64Array:
         """Distinct tracks of each row, int64, shape (P + Q,)."""
-        return np.diff(self.row_start)
+        return np.diff(self.row_indptr)
 
     def seeds(self, query: int) -> Int32Array:
         """Distinct seeds of one query, in playlist order."""
         row = self.n_playlists + query
-        return self.row_track[self.row_start[row] : self.row_start[row + 1]]
+        return self.row_track[self.row_indptr[row] : self.row_indptr[row + 1]]
 
 
 def build_index(dataset: Dataset) -> PlaylistIndex:
@@ -81,25 +82,25 @@ def build_index(dataset: Dataset) -> PlaylistIndex:
         Interactions.concatenate([dataset.playlists.interactions, dataset.queries.seeds]), catalog.n_tracks
     )
     counts = np.bincount(rows.track_index, minlength=catalog.n_tracks)
-    track_start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    track_row, track_place = np.empty((2, len(rows.track_index)), np.int32)
-    _post(rows.indptr, rows.track_index, track_start[:-1].copy(), track_row, track_place)
+    track_indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    track_row, track_position = np.empty((2, len(rows.track_index)), np.int32)
+    _post(rows.indptr, rows.track_index, track_indptr[:-1].copy(), track_row, track_position)
     popularity = counts.astype(np.float32)
     age, company = _mean_holder(dataset, rows)
     return PlaylistIndex(
-        row_start=rows.indptr,
+        row_indptr=rows.indptr,
         row_track=rows.track_index,
-        track_start=track_start,
+        track_indptr=track_indptr,
         track_row=track_row,
-        track_place=track_place,
+        track_position=track_position,
         popularity=popularity,
         track_artist=catalog.track_artist,
         track_album=catalog.track_album,
         artist_popularity=_sum_by(catalog.track_artist, popularity, len(catalog.artists)),
         album_popularity=_sum_by(catalog.track_album, popularity, len(catalog.albums)),
         duration_ms=catalog.track_duration_ms,
-        track_age=age,
-        track_company=company,
+        mean_playlist_age=age,
+        mean_playlist_length=company,
         n_playlists=len(dataset.playlists),
         n_queries=len(dataset.queries),
     )
@@ -107,7 +108,7 @@ def build_index(dataset: Dataset) -> PlaylistIndex:
 
 @nb.njit(cache=True, nogil=True)
 def _post(
-    indptr: Int64Array, track: Int32Array, free: Int64Array, track_row: Int32Array, track_place: Int32Array
+    indptr: Int64Array, track: Int32Array, free: Int64Array, track_row: Int32Array, track_position: Int32Array
 ) -> None:  # pragma: no cover - compiled
     """Counting sort of entries by track; ``free`` (T,) tells where the next holder of each track goes."""
     for row in range(len(indptr) - 1):
@@ -115,7 +116,7 @@ def _post(
             place = free[track[entry]]
             free[track[entry]] = place + 1
             track_row[place] = row
-            track_place[place] = entry - indptr[row]
+            track_position[place] = entry - indptr[row]
 
 
 def _mean_holder(dataset: Dataset, rows: Interactions) -> tuple[FloatArray, FloatArray]:

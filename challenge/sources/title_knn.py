@@ -1,59 +1,26 @@
-"""Title neighbours: playlists with the same or a similar title vote for their tracks."""
+"""Playlists with the same or a similar title vote for their tracks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
-from challenge.data.dataset import Queries
-from challenge.data.playlists import Playlists
 from challenge.data.titles import title_key
-from challenge.sources.base import DenseAnswer, QueryBatch, dense_answer
+from challenge.sources.base import DenseScores, FitContext, QueryBatch
 from challenge.sources.kernels import weighted_row_scores
 from challenge.sources.postings import PlaylistIndex
+from challenge.sources.title_groups import TitleGroups
+from challenge.sources.title_similarity import TitleSimilarity
 from challenge.types import FloatArray, Int32Array, Int64Array
 
 
-@dataclass(frozen=True, eq=False)
-class TitleGroups:
-    """Training playlists grouped by the key of their title; letter K keys.
-
-    Attributes:
-        keys: distinct non-empty keys, sorted.
-        group_start: where the playlists of each key begin, int64, shape (K + 1,).
-        group_row: playlists by key, int32.
-    """
-
-    keys: tuple[str, ...]
-    group_start: Int64Array
-    group_row: Int32Array
-
-    @property
-    def sizes(self) -> Int64Array:
-        """Playlists of each key, int64, shape (K,)."""
-        return np.diff(self.group_start)
-
-
-def group_titles(playlists: Playlists) -> TitleGroups:
-    """Group playlists whose titles normalise to the same key; those without a title are left out."""
-    key_of_title = [title_key(title) for title in playlists.titles]
-    used = np.unique(playlists.title_index[playlists.title_index >= 0])
-    keys = sorted({key_of_title[title] for title in used} - {""})
-    number = {key: i for i, key in enumerate(keys)}
-    group_of_title = np.array([number.get(key, -1) for key in key_of_title] + [-1], np.int64)
-    group = group_of_title[playlists.title_index]
-    titled = np.flatnonzero(group >= 0)
-    order = titled[np.argsort(group[titled], kind="stable")]
-    start = np.concatenate([[0], np.cumsum(np.bincount(group[titled], minlength=len(keys)))])
-    return TitleGroups(tuple(keys), start.astype(np.int64), order.astype(np.int32))
-
-
 @dataclass(frozen=True)
-class TitleNeighbours:
-    """Configuration of the title source.
+class TitleKnn:
+    """Settings of the nearest titles.
 
     Similarity of two titles is the cosine of their character n-grams in tf-idf weights, inside word bounds;
     an emoji is a word of its own. Equal titles have similarity 1.
@@ -62,120 +29,96 @@ class TitleNeighbours:
         max_ngram: n-grams of 1 to this many characters.
         min_similarity: less similar titles do not vote.
         amplification: a vote is the similarity to this power.
-        similar_titles: how many titles at most vote for a query.
+        num_titles: how many titles at most vote for a query.
         length_damping: a playlist's vote is divided by its length to this power.
         num_candidates: candidates for each query.
-        name: what features call it.
+        weight: of its scores in a blend.
     """
 
     max_ngram: int = 4
     min_similarity: float = 0.3
     amplification: float = 3.0
-    similar_titles: int = 200
+    num_titles: int = 200
     length_damping: float = 0.0
     num_candidates: int = 400
-    name: str = "title"
+    weight: float = 0.15
 
-    def fit(self, index: PlaylistIndex, queries: Queries, groups: TitleGroups) -> TitleGenerator:
-        """Find the titles similar to each query's and the playlists behind them."""
-        keys = [title_key(title) if title else "" for title in queries.titles]
-        similarity = similar_keys(keys, groups.keys, self)
-        start, row, weight = _spread(similarity, groups)
-        damping = np.maximum(index.row_lengths[row], 1) ** -self.length_damping
-        exact = dict(zip(groups.keys, groups.sizes.tolist(), strict=True))
-        return TitleGenerator(
-            name=self.name,
-            num_candidates=self.num_candidates,
-            index=index,
-            entry_start=start,
-            entry_row=row,
-            entry_weight=(weight * damping).astype(np.float32),
-            namesakes=np.array([exact.get(key, 0) for key in keys], np.float32),
-        )
+    def fit(self, context: FitContext) -> FittedTitleKnn:
+        """Learn the weights of n-grams from the titles of the training playlists."""
+        groups = context.titles
+        return FittedTitleKnn(self, context.index, groups, TitleSimilarity(groups.keys, self.max_ngram))
+
+
+class TitleVotes(NamedTuple):
+    """Votes of playlists for B queries; N in all.
+
+    Attributes:
+        indptr: where the votes of each query begin, int64, shape (B + 1,).
+        row: voting playlist, int32, shape (N,).
+        weight: of its vote, float32, shape (N,).
+    """
+
+    indptr: Int64Array
+    row: Int32Array
+    weight: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
-class TitleGenerator:
-    """Votes of playlists with similar titles; letter N votes in all.
+class FittedTitleKnn:
+    """Votes of playlists with similar titles."""
 
-    Attributes:
-        entry_start: where the votes of each query begin, int64, shape (Q + 1,).
-        entry_row: voting playlist, int32, shape (N,).
-        entry_weight: weight of its vote, float32, shape (N,).
-        namesakes: training playlists with exactly the query's title, float32, shape (Q,).
-    """
-
-    name: str
-    num_candidates: int
+    config: TitleKnn
     index: PlaylistIndex
-    entry_start: Int64Array
-    entry_row: Int32Array
-    entry_weight: FloatArray
-    namesakes: FloatArray
+    groups: TitleGroups
+    similarity: TitleSimilarity
+    _latest: dict[tuple[str | None, ...], TitleVotes] = field(default_factory=dict)
 
-    @property
-    def support(self) -> FloatArray:
-        """Sum of the votes' weights of each query, float32, shape (Q,)."""
-        total = np.concatenate([[0], np.cumsum(self.entry_weight, dtype=np.float64)])
-        return np.diff(total[self.entry_start]).astype(np.float32)
-
-    def scores(self, batch: QueryBatch) -> FloatArray:
-        """Weighted votes for each track, float32, shape (B, T)."""
+    def score(self, batch: QueryBatch) -> DenseScores:
+        """Sum the weighted votes for each track."""
         scores = np.zeros((len(batch), self.index.n_tracks), np.float32)
-        start = self.entry_start[batch.start : batch.stop + 1]
-        entries = slice(int(start[0]), int(start[-1]))
-        weighted_row_scores(
-            start - start[0],
-            self.entry_row[entries],
-            self.entry_weight[entries],
-            self.index.row_start,
-            self.index.row_track,
-            scores,
-        )
-        return scores
+        votes = self.votes(batch.queries.titles)
+        weighted_row_scores(*votes, self.index.row_indptr, self.index.row_track, scores)
+        return DenseScores(scores)
 
-    def answer(self, batch: QueryBatch) -> DenseAnswer:
-        """See :class:`challenge.sources.base.CandidateGenerator`."""
-        return dense_answer(self.scores(batch), batch, self.num_candidates)
+    def votes(self, titles: tuple[str | None, ...]) -> TitleVotes:
+        """Let the playlists behind the titles most similar to each of B titles vote."""
+        if titles not in self._latest:
+            self._latest.clear()  # what features ask after the scores is of the same titles
+            self._latest[titles] = self._votes(titles)
+        return self._latest[titles]
 
+    def _votes(self, titles: tuple[str | None, ...]) -> TitleVotes:
+        near = sp.vstack([self._near(title) for title in titles], format="csr")
+        sizes = self.groups.sizes[near.indices]
+        ends = np.cumsum(sizes)
+        first = self.groups.group_indptr[near.indices] - (ends - sizes)
+        total = int(ends[-1]) if len(ends) else 0
+        row = self.groups.group_row[np.arange(total) + np.repeat(first, sizes)]
+        damping = np.maximum(self.index.row_lengths[row], 1) ** -self.config.length_damping
+        weight = np.repeat(near.data, sizes).astype(np.float32) * damping
+        indptr = np.concatenate([[0], ends])[near.indptr].astype(np.int64)
+        return TitleVotes(indptr, row, weight.astype(np.float32))
 
-def similar_keys(queries: Sequence[str], keys: Sequence[str], config: TitleNeighbours) -> sp.csr_matrix:
-    """Similarity of query keys and known keys to the power of amplification; CSR, shape (Q, K), float32."""
-    if not keys or not any(queries):
-        return sp.csr_matrix((len(queries), len(keys)), dtype=np.float32)
-    from sklearn.feature_extraction.text import TfidfVectorizer
+    def support(self, titles: tuple[str | None, ...]) -> FloatArray:
+        """Sum of the votes' weights for each of B titles, float32, shape (B,)."""
+        votes = self.votes(titles)
+        total = np.concatenate([[0], np.cumsum(votes.weight, dtype=np.float64)])
+        return np.diff(total[votes.indptr]).astype(np.float32)
 
-    vectorizer = TfidfVectorizer(
-        analyzer="char_wb",
-        ngram_range=(1, config.max_ngram),
-        sublinear_tf=True,
-        lowercase=False,
-        dtype=np.float32,
-    )
-    known = vectorizer.fit_transform(keys).T.tocsr()
-    distinct = sorted(set(queries))
-    number = {key: i for i, key in enumerate(distinct)}
-    rows = [_sharpened(vectorizer.transform([key]) @ known, config) for key in distinct]
-    return sp.vstack(rows, format="csr")[[number[key] for key in queries]]
+    def same_title_count(self, titles: Sequence[str | None]) -> FloatArray:
+        """Training playlists with exactly each of B titles, after normalisation; float32, shape (B,)."""
+        sizes, number = self.groups.sizes, self.groups.number
+        keys = [title_key(title) if title else "" for title in titles]
+        return np.array([sizes[number[key]] if key in number else 0 for key in keys], np.float32)
 
-
-def _sharpened(similarity: sp.csr_matrix, config: TitleNeighbours) -> sp.csr_matrix:
-    similarity.data[similarity.data < config.min_similarity] = 0
-    if similarity.nnz > config.similar_titles:
-        cut = np.partition(similarity.data, -config.similar_titles)[-config.similar_titles]
-        similarity.data[similarity.data < cut] = 0
-    similarity.data **= config.amplification
-    similarity.eliminate_zeros()
-    return similarity
-
-
-def _spread(similarity: sp.csr_matrix, groups: TitleGroups) -> tuple[Int64Array, Int32Array, FloatArray]:
-    """Votes of title groups become votes of their playlists."""
-    sizes = groups.sizes[similarity.indices]
-    ends = np.cumsum(sizes)
-    first = groups.group_start[similarity.indices] - (ends - sizes)
-    total = int(ends[-1]) if len(ends) else 0
-    row = groups.group_row[np.arange(total) + np.repeat(first, sizes)]
-    weight = np.repeat(similarity.data, sizes).astype(np.float32)
-    start = np.concatenate([[0], ends])[similarity.indptr].astype(np.int64)
-    return start, row, weight
+    def _near(self, title: str | None) -> sp.csr_matrix:
+        """Weights of the known titles nearest to one title; float32, shape (1, K)."""
+        config = self.config
+        near = self.similarity.to(title_key(title) if title else "")
+        near.data[near.data < config.min_similarity] = 0
+        if near.nnz > config.num_titles:
+            cut = np.partition(near.data, -config.num_titles)[-config.num_titles]
+            near.data[near.data < cut] = 0
+        near.data **= config.amplification
+        near.eliminate_zeros()
+        return near

@@ -52,16 +52,16 @@ class TrainingQueries:
 
     Attributes:
         folds: where the ranker learns.
-        answering: the dataset whose first queries are the challenge's.
+        serving: the dataset whose first queries are the challenge's.
     """
 
     folds: tuple[TrainingFold, ...]
-    answering: Dataset
+    serving: Dataset
 
     @property
     def joint(self) -> bool:
         """Whether the training queries stand beside the challenge's, so that one fit of sources does."""
-        return self.folds[0].dataset is self.answering
+        return self.folds[0].dataset is self.serving
 
 
 def draw_training_queries(dataset: Dataset, count: int, *, folds: int = 0, seed: int = 0) -> TrainingQueries:

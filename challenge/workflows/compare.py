@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
@@ -25,21 +24,19 @@ from challenge.evaluation.variants import Variants
 from challenge.mpd.challenge_set import read_challenge_set
 from challenge.mpd.store import prepare_store
 from challenge.ranking.fill import fill
-from challenge.ranking.rank import Order, blended_order, learned_order, rank_queries
-from challenge.ranking.ranker import Ranker
-from challenge.sources.popularity import PopularityGenerator
-from challenge.sources.registry import SourcesConfig, SourceSet
+from challenge.ranking.rank import rank_queries
+from challenge.recommender import Recommender, scorer_of
+from challenge.sources.registry import FittedSources, SourcesConfig
 from challenge.split.split import SplitKind, split_holdout
 from challenge.types import LIST_LENGTH
-from challenge.workflows.fill import saved_embedder
 from challenge.workflows.inputs import load_inputs
-from challenge.workflows.train import RANKER_FILE, fit_all, fit_and_learn, new_embedder, serving_dataset
+from challenge.workflows.train import RECOMMENDER_DIR
 
 SYSTEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "popularity": ("popularity",),
-    "title": ("title",),
-    "knn": ("neighbours",),
-    "ials": ("factors",),
+    "title": ("title_knn",),
+    "knn": ("playlist_knn",),
+    "ials": ("ials",),
     "lightgcn": ("lightgcn",),
     "blend": (),
     "full": (),
@@ -72,7 +69,7 @@ def compare(
     kind: SplitKind = "tuning",
     fold: int = 0,
     per_category: int = 1000,
-    models: Path | None = None,
+    run: Path | None = None,
     cache: Path | None = None,
 ) -> Comparison:
     """Train and score the systems on a challenge with known answers, or on a split of the MPD.
@@ -86,7 +83,7 @@ def compare(
         kind: the split to draw where no answers are given.
         fold: number of the tuning split.
         per_category: playlists to hold out in each category.
-        models: folder of models that a run trained for this challenge, instead of training them anew.
+        run: folder of a run on this challenge, whose recommender to use instead of fitting one.
         cache: where prepared data is kept.
 
     Raises:
@@ -96,6 +93,7 @@ def compare(
     unknown = [name for name in systems if name not in SYSTEMS]
     if unknown or not systems:
         raise ConfigError(f"system {unknown or 'none'}: expected some of {', '.join(SYSTEMS)}")
+    recommender = None if run is None else Recommender.load(run / RECOMMENDER_DIR)
     if challenge is not None and answers is not None:
         inputs = load_inputs(mpd, challenge, cache=cache)
         dataset, truth = inputs.dataset, read_ground_truth(answers)
@@ -112,7 +110,7 @@ def compare(
         )
         dataset, holdout = split.dataset(), split.holdout
         truth = ground_truth_of(dataset, holdout)
-    return compare_on(dataset, holdout, truth, config, systems, models=models)
+    return compare_on(dataset, holdout, truth, config, systems, recommender=recommender)
 
 
 def compare_on(
@@ -122,34 +120,48 @@ def compare_on(
     config: RunConfig,
     systems: Sequence[str],
     *,
-    models: Path | None = None,
+    recommender: Recommender | None = None,
 ) -> Comparison:
     """Score the systems on one dataset whose queries' held-out tracks are known.
 
-    They are trained here unless ``models`` names a folder of models trained on this very dataset.
+    They are fitted here unless a ``recommender`` fitted to this very dataset is given.
     """
-    with TemporaryDirectory(prefix="challenge-") as folder:
-        if models is None:
-            models = Path(folder)
-            needed = replace(
-                config,
-                sources=_needed(config, systems),
-                ranking="learned" if "full" in systems else "blend",
-            )
-            sources, _ = fit_and_learn(dataset, needed, models, new_embedder(needed))
-        else:
-            needed = replace(config, sources=_needed(config, systems))
-            sources = fit_all(serving_dataset(dataset, config), needed, saved_embedder(config, models))
-        scores = {}
-        for name in systems:
-            progress.message(f"system {name}")
-            chosen = only(sources, SYSTEMS[name])
-            order = _order(name, chosen, config, models)
-            lists = fill(chosen, rank_queries(chosen, order, total=len(dataset.queries)))
-            values = evaluate(lists.track, holdout, dataset.catalog.track_artist, Variants())
-            labels = tuple(category.value for category in dataset.queries.categories)
-            scores[name] = PlaylistScores(dataset.queries.pid, labels, values)
+    if recommender is not None:
+        _require_same(recommender, dataset)
+    else:
+        needed = replace(
+            config,
+            sources=_needed(config, systems),
+            ranking="learned" if "full" in systems else "blend",
+        )
+        recommender = Recommender.fit(dataset, needed)
+    queries = recommender.queries()
+    scores = {}
+    for name in systems:
+        progress.message(f"system {name}")
+        sources = only(recommender.sources, SYSTEMS[name])
+        scorer = scorer_of(sources, config, recommender.ranker if name == "full" else None)
+        lists = fill(sources, rank_queries(sources, scorer, queries), queries)
+        values = evaluate(lists.track, holdout, dataset.catalog.track_artist, Variants())
+        labels = tuple(category.value for category in dataset.queries.categories)
+        scores[name] = PlaylistScores(dataset.queries.pid, labels, values)
     return _compared(scores, make_signature(Variants(), truth, seed=config.seed), config.seed)
+
+
+def _require_same(recommender: Recommender, dataset: Dataset) -> None:
+    """Refuse a recommender that was fitted to other tracks or for other playlists.
+
+    Raises:
+        FormatError: naming what differs.
+    """
+    known, queries = recommender.sources.context.dataset, recommender.queries().queries
+    if not np.array_equal(known.catalog.tracks.ids, dataset.catalog.tracks.ids):
+        what = f"{known.n_tracks:,} tracks, these files {dataset.n_tracks:,} or others"
+    elif not np.array_equal(queries.pid, dataset.queries.pid):
+        what = f"{len(queries):,} challenge playlists, these files {len(dataset.queries):,} or others"
+    else:
+        return
+    raise FormatError(f"the recommender was fitted to {what}", hint="name the files of that run")
 
 
 def _needed(config: RunConfig, systems: Sequence[str]) -> SourcesConfig:
@@ -177,23 +189,18 @@ def _compared(scores: dict[str, PlaylistScores], signature: str, seed: int) -> C
     return Comparison(cards, best, differences)
 
 
-def only(sources: SourceSet, names: Sequence[str]) -> SourceSet:
-    """Keep the named sources of a set; all of them where none is named.
+def only(sources: FittedSources, names: Sequence[str]) -> FittedSources:
+    """Keep the named sources of several; all of them where none is named.
 
     Raises:
-        ConfigError: a named source is not in the set.
+        ConfigError: a named source is not among them.
     """
     _require_in_use(set(names), sources.names)
-    kept = [generator for generator in sources.generators if not names or generator.name in names]
-    if len(kept) == 1 and isinstance(kept[0], PopularityGenerator):
-        kept = [replace(kept[0], num_candidates=LIST_LENGTH)]  # nothing but popularity, so no title helps out
-    return replace(sources, generators=tuple(kept))
-
-
-def _order(name: str, sources: SourceSet, config: RunConfig, folder: Path) -> Order:
-    if name == "full":
-        return learned_order(sources, Ranker.load(folder / RANKER_FILE))
-    return blended_order(sources, config.blend.weights(sources.names))
+    kept = {name: source for name, source in sources.fitted.items() if not names or name in names}
+    counts = dict(sources.num_candidates)
+    if tuple(kept) == ("popularity",):
+        counts["popularity"] = LIST_LENGTH  # nothing but popularity, so no title helps out
+    return replace(sources, fitted=kept, num_candidates=counts)
 
 
 def holdout_of_ground_truth(answers: GroundTruth, dataset: Dataset) -> Interactions:

@@ -1,30 +1,21 @@
-"""Ranks the candidates of the challenge playlists and writes the submission."""
+"""The workflow that continues the challenge with a saved recommender and writes the submission."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Final
 
-from challenge.config import RunConfig
-from challenge.data.dataset import Dataset
+from challenge.artifacts import RunManifest
+from challenge.config import override
 from challenge.errors import MissingInputError
-from challenge.graph import BipartiteGraph
-from challenge.ranking.fill import FilledLists, fill
-from challenge.ranking.rank import Order, blended_order, learned_order, rank_queries
-from challenge.ranking.ranker import Ranker
-from challenge.sources.embedding import EmbeddingGenerator
-from challenge.sources.lightgcn import LightGCNEmbedder
-from challenge.sources.registry import Embedder, SourceSet
+from challenge.recommender import Recommender
 from challenge.submission.csv_format import write_submission
 from challenge.submission.submission import Submission
 from challenge.submission.team import TeamInfo
-from challenge.workflows.train import EMBEDDINGS_DIR, RANKER_FILE, fit_all, serving_dataset
+from challenge.workflows.train import MANIFEST_FILE, RECOMMENDER_DIR, new_manifest
 
-if TYPE_CHECKING:
-    from challenge.lightgcn.embeddings import Embeddings
-
-SUBMISSION_FILE = "submission.csv.gz"
+SUBMISSION_FILE: Final = "submission.csv.gz"
 
 
 @dataclass(frozen=True)
@@ -34,7 +25,7 @@ class FillSummary:
     Attributes:
         submission: the file written.
         n_playlists: lists in it.
-        sources: places filled by each source, by category.
+        sources: ranks filled by each source, by category.
     """
 
     submission: Path
@@ -42,80 +33,45 @@ class FillSummary:
     sources: dict[str, dict[str, int]]
 
 
-def recommend(
-    dataset: Dataset, config: RunConfig, folder: Path, sources: SourceSet | None = None
-) -> FilledLists:
-    """Answer the dataset's queries with the models in ``folder``.
-
-    ``sources`` are those that training them left, where it was just done; otherwise they are fitted anew.
+def fill(output: Path, *, team: str | None = None, email: str | None = None) -> FillSummary:
+    """Fill the lists with the recommender that :func:`challenge.workflows.train.train` saved in ``output``.
 
     Raises:
-        MissingInputError: a model is missing, or a playlist has too few tracks to choose from.
-    """
-    if sources is None:
-        answering = serving_dataset(dataset, config)
-        sources = fit_all(answering, config, saved_embedder(config, folder))
-    order = _order(sources, config, folder)
-    return fill(sources, rank_queries(sources, order, total=len(dataset.queries)))
-
-
-def fill_submission(
-    dataset: Dataset, config: RunConfig, folder: Path, output: Path, sources: SourceSet | None = None
-) -> FillSummary:
-    """Answer the challenge and write ``submission.csv.gz`` into ``output``; see :func:`recommend`.
-
-    Raises:
-        MissingInputError: a model is missing, or a playlist has too few tracks to choose from.
+        MissingInputError: no recommender there.
+        FormatError: it is damaged, or of another version.
         ConfigError: team or e-mail do not fit the format.
+    """
+    with (manifest := _earlier_manifest(output)).stage("open"):
+        recommender = Recommender.load(output / RECOMMENDER_DIR)
+    recommender.config = override(recommender.config, {"team": team, "email": email})
+    filled = write_lists(recommender, output, manifest)
+    manifest.save(output / MANIFEST_FILE)
+    return filled
+
+
+def _earlier_manifest(output: Path) -> RunManifest:
+    try:
+        return RunManifest.load(output / MANIFEST_FILE)
+    except MissingInputError:
+        from challenge.config import RunConfig
+
+        return new_manifest(RunConfig())
+
+
+def write_lists(recommender: Recommender, output: Path, manifest: RunManifest) -> FillSummary:
+    """Continue the challenge's playlists and write ``submission.csv.gz``, as a stage of a run.
+
+    Raises:
+        MissingInputError: a playlist has too few tracks to choose from.
         ResourceError: the disk is full.
     """
-    team = TeamInfo(config.team, config.email)
-    lists = recommend(dataset, config, folder, sources)
-    path = output / SUBMISSION_FILE
-    write_submission(Submission(team, dataset.queries.pid, dataset.catalog.tracks.ids[lists.track]), path)
-    return FillSummary(path, len(lists.track), lists.counts(dataset.queries.categories))
-
-
-def _order(sources: SourceSet, config: RunConfig, folder: Path) -> Order:
-    if config.ranking == "blend":
-        return blended_order(sources, config.blend.weights(sources.names))
-    path = folder / RANKER_FILE
-    if not path.exists():
-        raise MissingInputError(f"{path}: no trained ranker", hint="run 'challenge train' with this output")
-    return learned_order(sources, Ranker.load(path))
-
-
-def saved_embedder(config: RunConfig, folder: Path) -> Embedder | None:
-    """Give LightGCN's saved embeddings in place of a training; None where it is not among the sources.
-
-    Raises:
-        MissingInputError: none are saved in ``folder``.
-    """
-    if "lightgcn" not in config.sources.names:
-        return None
-    path = folder / EMBEDDINGS_DIR
-    if not path.exists():
-        raise MissingInputError(f"{path}: LightGCN is not trained", hint="run 'challenge train' first")
-
-    def embed(graph: BipartiteGraph) -> EmbeddingGenerator:
-        from challenge.lightgcn.embeddings import Embeddings
-
-        return _generator(graph, config, Embeddings.load(path))
-
-    return embed
-
-
-def _generator(graph: BipartiteGraph, config: RunConfig, embeddings: Embeddings) -> EmbeddingGenerator:
-    if embeddings.rows.shape[0] != graph.n_rows or embeddings.columns.shape[0] != graph.n_columns:
-        raise MissingInputError(
-            f"LightGCN was trained on {embeddings.rows.shape[0]:,} playlists and "
-            f"{embeddings.columns.shape[0]:,} tracks and title words; here are {graph.n_rows:,} and "
-            f"{graph.n_columns:,}",
-            hint="run 'challenge train' again with these inputs",
-        )
-    embedder = LightGCNEmbedder(
-        replace(config.lightgcn, seed=config.seed),
-        num_candidates=config.sources.lightgcn_candidates,
-        device=config.device,
-    )
-    return embedder.generator(graph, embeddings)
+    config, path = recommender.config, output / SUBMISSION_FILE
+    with manifest.stage("fill"):
+        queries = recommender.queries()
+        lists = recommender.fill(queries)
+        ids = recommender.sources.context.dataset.catalog.tracks.ids[lists.track]
+        write_submission(Submission(TeamInfo(config.team, config.email), queries.queries.pid, ids), path)
+    summary = FillSummary(path, len(lists.track), lists.counts(queries.queries.categories))
+    manifest.results["submission"] = path.name
+    manifest.results["sources"] = summary.sources
+    return summary

@@ -1,172 +1,95 @@
-"""Trains what a run needs: the ranker on training queries, and LightGCN on everything."""
+"""The workflow that fits the recommender of a run and saves it."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-from challenge import progress
-from challenge.artifacts import write_text
-from challenge.config import RunConfig
-from challenge.config_file import dump_toml
-from challenge.data.dataset import Dataset
-from challenge.profile import section
-from challenge.ranking.features import feature_names
-from challenge.ranking.rank import training_rows
-from challenge.ranking.ranker import TrainingRows, train_ranker
-from challenge.sources.lightgcn import LightGCNEmbedder
-from challenge.sources.registry import NEED_FACTORS, Embedder, SourceSet, fit_sources
-from challenge.split.training_queries import TrainingQueries, draw_training_queries
+from challenge.artifacts import RunManifest
+from challenge.config import RunConfig, as_dict
+from challenge.recommender import Recommender, TrainingSummary
+from challenge.workflows.inputs import RunInputs, load_inputs
 
-if TYPE_CHECKING:
-    from challenge.lightgcn.embeddings import Embeddings
-
-MODEL_DIR: Final = "model"
-RANKER_FILE: Final = "ranker.txt"
-EMBEDDINGS_DIR: Final = "lightgcn"
+MANIFEST_FILE: Final = "manifest.json"
+RECOMMENDER_DIR: Final = "recommender"
 CHECKPOINT_DIR: Final = "checkpoint"
-CONFIG_FILE: Final = "config.toml"
 
 
-@dataclass(frozen=True)
-class TrainingSummary:
-    """What training did, for the manifest.
-
-    Attributes:
-        device: where LightGCN was trained, "none" where it is not among the sources.
-        lightgcn: reports of its trainings, the last one on all data.
-        ranker_queries: training queries that the ranker learned from.
-        ranker_rows: candidates among them.
-        importance: share of the ranker's gain by feature, greatest first.
-    """
-
-    device: str
-    lightgcn: tuple[dict[str, Any], ...]
-    ranker_queries: int = 0
-    ranker_rows: int = 0
-    importance: dict[str, float] | None = None
-
-    @property
-    def epochs(self) -> list[dict[str, Any]]:
-        """Epochs of LightGCN's training on all data."""
-        return list(self.lightgcn[-1]["epochs"]) if self.lightgcn else []
-
-
-@dataclass(frozen=True, eq=False)
-class Trained:
-    """What training leaves in memory.
-
-    Attributes:
-        summary: for the manifest.
-        sources: fitted to the dataset that answers the challenge.
-    """
-
-    summary: TrainingSummary
-    sources: SourceSet
-
-
-def train_models(dataset: Dataset, config: RunConfig, folder: Path, *, resume: bool = False) -> Trained:
-    """Train the ranker and LightGCN, and write them and the settings into ``folder``.
+def train(
+    mpd: Path,
+    challenge: Path,
+    output: Path,
+    config: RunConfig,
+    *,
+    cache: Path | None = None,
+    resume: bool = False,
+) -> RunManifest:
+    """Fit a recommender to the MPD and the challenge's seeds, and save it in ``output``.
 
     Raises:
-        ConfigError: an impossible setting, such as a device that is not there.
+        InputError: a file of the user's is missing or not in the official format.
+        ConfigError: an impossible setting.
         ResourceError: memory or disk would not do.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / CONFIG_FILE, dump_toml(config))
-    embedder = new_embedder(config, checkpoint_dir=folder / CHECKPOINT_DIR, resume=resume)
-    sources, facts = fit_and_learn(dataset, config, folder, embedder)
-    if embedder is not None and embedder.embeddings is not None:
-        _replace_embeddings(embedder.embeddings, folder / EMBEDDINGS_DIR)
-    reports = tuple(asdict(report) for report in embedder.reports) if embedder else ()
-    return Trained(TrainingSummary(reports[-1]["device"] if reports else "none", reports, **facts), sources)
+    require_possible(config)
+    manifest = new_manifest(config)
+    with manifest.stage("prepare"):
+        inputs = load_inputs(mpd, challenge, cache=cache)
+    record_inputs(manifest, inputs)
+    fit_recommender(inputs, output, config, manifest, resume=resume)
+    manifest.save(output / MANIFEST_FILE)
+    return manifest
 
 
-def new_embedder(
-    config: RunConfig, *, checkpoint_dir: Path | None = None, resume: bool = False
-) -> LightGCNEmbedder | None:
-    """Make LightGCN ready to be trained; None where it is not among the sources.
+def require_possible(config: RunConfig) -> None:
+    """Refuse settings that this machine cannot serve, before anything is read.
 
     Raises:
-        ConfigError: no such device.
+        ConfigError: no such device here.
     """
-    if "lightgcn" not in config.sources.names:
-        return None
-    from challenge.lightgcn.device import choose_device
-
-    choose_device(config.device)  # tells of a device that is not there before the other sources are made
-    return LightGCNEmbedder(
-        replace(config.lightgcn, seed=config.seed),
-        num_candidates=config.sources.lightgcn_candidates,
-        device=config.device,
-        checkpoint_dir=checkpoint_dir,
-        resume=resume,
-    )
-
-
-def fit_and_learn(
-    dataset: Dataset, config: RunConfig, folder: Path, embedder: LightGCNEmbedder | None
-) -> tuple[SourceSet, dict[str, Any]]:
-    """Fit the sources that answer the dataset's queries; where ranking is learned, write a ranker too.
-
-    Returns the sources and facts for the manifest.
-    """
-    if config.ranking != "learned":
-        return fit_all(dataset, config, embedder), {}
-    training_queries = _training_queries(dataset, config)
-    parts: list[TrainingRows] = []
-    for number, fold in enumerate(training_queries.folds):
-        progress.message(
-            f"training queries, part {number + 1} of {len(training_queries.folds)}: {len(fold.holdout):,} "
-            "training playlists cut like the challenge's"
-        )
-        sources = fit_all(fold.dataset, config, embedder)
-        seed = config.seed + number
-        parts.append(training_rows(sources, fold.holdout, config.ranker, seed=seed, first=fold.first))
-    rows = TrainingRows.concatenate(parts)
-    parts.clear()
-    with section("learn to rank"), progress.task(f"learn to rank {len(rows.label):,} candidates"):
-        ranker = train_ranker(rows, feature_names(sources.names), config.ranker, seed=config.seed)
-    ranker.save(folder / RANKER_FILE)
-    facts = {
-        "ranker_queries": sum(len(fold.holdout) for fold in training_queries.folds),
-        "ranker_rows": len(rows.label),
-        "importance": ranker.importance(),
-    }
-    del rows
-    if not training_queries.joint:
-        progress.message("all sources on all playlists and seeds")
-        sources = fit_all(training_queries.answering, config, embedder)
-    return sources, facts
-
-
-def fit_all(dataset: Dataset, config: RunConfig, embedder: Embedder | None) -> SourceSet:
-    """Fit the sources of a run; vectors are searched on the device that LightGCN is trained on.
-
-    Raises:
-        ConfigError: no such device.
-    """
-    device = "cpu"
-    if NEED_FACTORS.intersection(config.sources.names):
+    if config.device not in ("auto", "cpu"):
         from challenge.lightgcn.device import choose_device
 
-        device = str(choose_device(config.device)[0])
-    return fit_sources(dataset, config.sources, embedder=embedder, device=device)
+        choose_device(config.device)
 
 
-def serving_dataset(dataset: Dataset, config: RunConfig) -> Dataset:
-    """Return what :func:`fit_and_learn` answers from: a dataset whose first queries are those of this one."""
-    return _training_queries(dataset, config).answering if config.ranking == "learned" else dataset
+def fit_recommender(
+    inputs: RunInputs, output: Path, config: RunConfig, manifest: RunManifest, *, resume: bool
+) -> Recommender:
+    """Fit and save as a stage of a run."""
+    with manifest.stage("train"):
+        recommender = Recommender.fit(
+            inputs.dataset, config, checkpoint_dir=output / CHECKPOINT_DIR, resume=resume
+        )
+    record_training(manifest, recommender.summary)
+    with manifest.stage("save"):
+        recommender.save(output / RECOMMENDER_DIR)
+    return recommender
 
 
-def _training_queries(dataset: Dataset, config: RunConfig) -> TrainingQueries:
-    return draw_training_queries(dataset, config.ranker.queries, folds=config.ranker.folds, seed=config.seed)
+def new_manifest(config: RunConfig) -> RunManifest:
+    """Start the manifest of a run with these settings."""
+    return RunManifest(config=as_dict(config), seed=config.seed)
 
 
-def _replace_embeddings(embeddings: Embeddings, folder: Path) -> None:
-    """Write the embeddings in place of those of an earlier training."""
-    import shutil
+def record_inputs(manifest: RunManifest, inputs: RunInputs) -> None:
+    """Note the inputs by their content."""
+    manifest.inputs = {"mpd": inputs.store.content_hash, "challenge_set_md5": inputs.challenge_set.md5}
+    manifest.results["store"] = str(inputs.store.path)
+    manifest.results["playlists"] = len(inputs.dataset.playlists)
+    manifest.results["tracks"] = inputs.dataset.n_tracks
+    manifest.results["official_challenge_set"] = inputs.challenge_set.is_official
+    manifest.results["seeds"] = asdict(inputs.seeds)
 
-    shutil.rmtree(folder, ignore_errors=True)
-    embeddings.save(folder)
+
+def record_training(manifest: RunManifest, summary: TrainingSummary) -> None:
+    """Note what fitting did."""
+    manifest.device = summary.device
+    manifest.results["lightgcn"] = [asdict(report) for report in summary.lightgcn]
+    manifest.results["training"] = list(summary.lightgcn[-1].epochs) if summary.lightgcn else []
+    manifest.results["ranker"] = {
+        "queries": summary.ranker_queries,
+        "rows": summary.ranker_rows,
+        "importance": summary.importance,
+    }

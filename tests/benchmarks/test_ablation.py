@@ -185,7 +185,7 @@ def test_recall_is_counted_as_sets_are(
             assert share == pytest.approx(found / sum(len(holdout.row(q)) for q in members))
         assert rows[name].candidates == pytest.approx(np.mean([len(each) for each in tracks]))
     assert rows["union, best 2,000"].shares == rows["union"].shares
-    known = [fitted.index.track_company[holdout.row(q)] > 0 for q in range(len(categories))]
+    known = [fitted.index.mean_playlist_length[holdout.row(q)] > 0 for q in range(len(categories))]
     assert rows["in any training playlist"].shares[0] == pytest.approx(np.concatenate(known).mean())
 
 

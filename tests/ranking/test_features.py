@@ -113,7 +113,7 @@ def test_ranks_by_source(rows: list[list[tuple[float, float]]]) -> None:
     ranks = ranks_by_source(candidates)
     for query, row in enumerate(rows):
         for source in range(2):
-            found = ranks[candidates.start[query] : candidates.start[query + 1], source]
+            found = ranks[candidates.indptr[query] : candidates.indptr[query + 1], source]
             known = [i for i in range(len(row)) if row[i][source] > 0]
             order = sorted(known, key=lambda i: (-row[i][source], i))
             # Candidates that the source says nothing of share the rank behind all others.
@@ -141,7 +141,7 @@ def test_facts_of_queries_by_hand() -> None:
     first, second = (dict(zip(QUERY_FEATURES, row.tolist(), strict=True)) for row in facts.table)
     numbers = list(Category)
     assert first.pop("query_popularity") == pytest.approx(np.log([4, 4, 2]).mean())
-    assert first.pop("query_age") == pytest.approx(0.5 / 365.25, rel=1e-5)
+    assert first.pop("query_mean_playlist_age") == pytest.approx(0.5 / 365.25, rel=1e-5)
     assert first == {
         "query_category": numbers.index(Category.TITLE_RANDOM_25),
         "query_seeds": 3,
@@ -149,8 +149,8 @@ def test_facts_of_queries_by_hand() -> None:
         "query_span": 10,
         "query_artist_diversity": pytest.approx(2 / 3),
         "query_album_diversity": 1,
-        "query_company": 2.5,
-        "query_namesakes": 3,
+        "query_mean_playlist_length": 2.5,
+        "query_same_title_count": 3,
         "query_title_support": 0.5,
     }
     assert second == dict.fromkeys(QUERY_FEATURES, 0) | {"query_holdouts": 40}
@@ -205,8 +205,8 @@ def test_what_is_known_of_candidates(
             "artist_candidates": of_artist.sum(),
             "artist_fused_rank": fused[of_artist].sum(),
             "album_fused_rank": fused[of_album].sum(),
-            "age": index.track_age[track],
-            "company": index.track_company[track],
+            "mean_playlist_age": index.mean_playlist_age[track],
+            "mean_playlist_length": index.mean_playlist_length[track],
             "query_seeds": len(seeds),
         }
         for name, wanted in known.items():

@@ -128,7 +128,7 @@ def compared(request: pytest.FixtureRequest) -> tuple[FloatArray, FloatArray]:
     """Features as computed, and as defined."""
     dataset = CORPORA[request.param]
     index = build_index(dataset)
-    bounds = index.row_start.tolist()
+    bounds = index.row_indptr.tolist()
     rows = [index.row_track[a:b].tolist() for a, b in pairwise(bounds)]
     candidates, features = features_of(dataset)
     wanted = np.zeros((len(candidates.track), len(Pair)))

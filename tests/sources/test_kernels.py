@@ -56,12 +56,12 @@ def everything(index: PlaylistIndex) -> QueryBatch:
 def test_index_lists_every_entry_once_and_both_ways(seed: int) -> None:
     dataset = random_dataset(seed)
     index, rows = build_index(dataset), rows_of(dataset)
-    bounds = index.row_start.tolist()
+    bounds = index.row_indptr.tolist()
     assert [index.row_track[a:b].tolist() for a, b in pairwise(bounds)] == rows
     for track in range(dataset.n_tracks):
-        postings = slice(int(index.track_start[track]), int(index.track_start[track + 1]))
+        postings = slice(int(index.track_indptr[track]), int(index.track_indptr[track + 1]))
         expected = [(i, row.index(track)) for i, row in enumerate(rows) if track in row]
-        found = zip(index.track_row[postings].tolist(), index.track_place[postings].tolist(), strict=True)
+        found = zip(index.track_row[postings].tolist(), index.track_position[postings].tolist(), strict=True)
         assert list(found) == expected
         assert index.popularity[track] == len(expected)
     for artist in range(len(dataset.catalog.artists)):
@@ -85,8 +85,8 @@ def test_age_and_company_of_tracks(seed: int) -> None:
         postings = [i for i, row in enumerate(rows) if track in row]
         age = np.mean([(24 - i) / 365.25 for i in postings]) if postings else 0
         company = np.mean([len(rows[i]) for i in postings]) if postings else 0
-        assert index.track_age[track] == pytest.approx(age, rel=1e-5)
-        assert index.track_company[track] == pytest.approx(company, rel=1e-5)
+        assert index.mean_playlist_age[track] == pytest.approx(age, rel=1e-5)
+        assert index.mean_playlist_length[track] == pytest.approx(company, rel=1e-5)
 
 
 @settings(deadline=None)
@@ -104,7 +104,7 @@ def test_tiles_count_inside_themselves() -> None:
     index = build_index(dataset)
     batch = query_batch(index, 3, 6)
     assert len(batch) == 3
-    assert batch.own_row.tolist() == [28, 29, 30]
+    assert batch.index_row.tolist() == [28, 29, 30]
     seeds = [index.seeds(query).tolist() for query in (3, 4, 5)]
     assert batch.seed_track.tolist() == [*seeds[0], *seeds[1], *seeds[2]]
     assert batch.seed_query.tolist() == [0] * len(seeds[0]) + [1] * len(seeds[1]) + [2] * len(seeds[2])

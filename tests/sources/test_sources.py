@@ -134,7 +134,7 @@ def test_seeds_are_never_candidates(toy: ToyDataset, fitted: SourceSet, count: i
     batch = query_batch(fitted.index, 15 - count, 15)
     candidates = merge_candidates(batch, fitted.generators)
     for query in range(count):
-        found = candidates.track[candidates.start[query] : candidates.start[query + 1]]
+        found = candidates.track[candidates.indptr[query] : candidates.indptr[query + 1]]
         seeds = toy.dataset.queries.seeds.row(15 - count + query)
         assert len(found) > 50
         assert not np.isin(seeds, found).any()
@@ -153,7 +153,7 @@ def test_depth_limits_what_a_source_proposes(toy: ToyDataset) -> None:
     config = replace(SMALL, names=("popularity",), popularity=replace(SMALL.popularity, num_candidates=7))
     sources = fit_sources(toy.dataset, config)
     candidates = merge_candidates(query_batch(sources.index, 0, 15), sources.generators)
-    assert np.diff(candidates.start).tolist() == [7] * 15
+    assert np.diff(candidates.indptr).tolist() == [7] * 15
 
 
 # -- a query's own row -----------------------------------------------------------------------------
@@ -206,8 +206,8 @@ def test_scores_ignore_the_own_row_whatever_else_there_is(name: str, seed: int) 
         without = replace(
             index,
             track_row=index.track_row[kept],
-            track_place=index.track_place[kept],
-            track_start=before[index.track_start],
+            track_position=index.track_position[kept],
+            track_indptr=before[index.track_indptr],
         )
         batch = query_batch(index, query, query + 1)
         expected = replace(generator, index=without).scores(batch)

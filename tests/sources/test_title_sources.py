@@ -49,7 +49,7 @@ def test_playlists_are_grouped_by_normalised_title() -> None:
     assert groups.keys == ("summer vibes", "summr vibes", "workout", "🔥", "🔥 🔥")
     assert groups.sizes.tolist() == [2, 1, 1, 1, 1]
     assert groups.group_row.tolist() == [0, 1, 2, 3, 4, 5]
-    assert groups.group_start.tolist() == [0, 2, 3, 4, 5, 6]
+    assert groups.group_indptr.tolist() == [0, 2, 3, 4, 5, 6]
 
 
 def test_only_titles_in_use_count() -> None:
@@ -95,7 +95,7 @@ def test_votes_by_hand() -> None:
     generator = fit(dataset_of("WORKOUT", "Summer Vibes"), TitleNeighbours(min_similarity=0.99))
     np.testing.assert_allclose(scores_of(generator)[0], [0, 0, 0, 0, 1, 1, 0, 0, 0], rtol=1e-5)
     np.testing.assert_allclose(scores_of(generator)[1], [2, 1, 1, 0, 0, 0, 0, 0, 0], rtol=1e-5)
-    assert generator.namesakes.tolist() == [1, 2]
+    assert generator.same_title_count.tolist() == [1, 2]
     np.testing.assert_allclose(generator.support, [1, 2], rtol=1e-5)
 
 
@@ -123,7 +123,7 @@ def test_titles_of_nothing_have_no_votes(title: str | None) -> None:
     generator = fit(dataset_of(title, "Workout"))
     assert not scores_of(generator)[0].any()
     assert scores_of(generator)[1].any()
-    assert generator.support[0] == generator.namesakes[0] == 0
+    assert generator.support[0] == generator.same_title_count[0] == 0
 
 
 def test_nothing_is_titled() -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import exp
-from typing import Final, Protocol
+from typing import Final
 
 import numba as nb
 import numpy as np
 
-from challenge import progress
 from challenge.blocks import each_block
+from challenge.sources.search.base import Found
 from challenge.types import FloatArray, Int32Array
 
 _BLOCK: Final = 4096
@@ -26,41 +26,6 @@ _NEGLIGIBLE: Final = 20.0
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
-    """The items with the greatest inner products for each of B queries.
-
-    Attributes:
-        item: best first, ties by the lower index, -1 where there are fewer than asked for; int32, (B, count).
-        score: their inner products, float32, (B, count).
-        highest: the greatest inner product over all items, float32, (B,).
-        total: sum over all items of exp(product - highest), float64, (B,); 0 unless asked for.
-    """
-
-    item: Int32Array
-    score: FloatArray
-    highest: FloatArray
-    total: np.ndarray
-
-    @classmethod
-    def nothing(cls, n_queries: int, count: int) -> Found:
-        """Room for what will be found, with nothing in it."""
-        return cls(
-            np.full((n_queries, count), -1, np.int32),
-            np.zeros((n_queries, count), np.float32),
-            np.full(n_queries, -np.inf, np.float32),
-            np.zeros(n_queries),
-        )
-
-
-class ItemSearch(Protocol):
-    """Finds the best of N items, wherever these lie."""
-
-    def best(self, queries: FloatArray, count: int, *, softmax: bool = False) -> Found:
-        """See :func:`search`."""
-        ...
-
-
-@dataclass(frozen=True, eq=False)
 class BlockSearch:
     """:func:`search` among items (N, D), float32, on the CPU."""
 
@@ -69,23 +34,6 @@ class BlockSearch:
     def best(self, queries: FloatArray, count: int, *, softmax: bool = False) -> Found:
         """See :func:`search`."""
         return search(queries, self.items, count, softmax=softmax)
-
-
-def item_search(items: FloatArray, device: str = "cpu") -> ItemSearch:
-    """Search ``items`` (N, D), float32, on a device; on the CPU where that has no room for them."""
-    if device == "cpu":
-        return BlockSearch(items)
-    import torch
-
-    from challenge.sources.search.gpu import TensorSearch
-
-    where = torch.device(device)
-    if where.type == "cuda" and torch.cuda.mem_get_info(where)[0] < TensorSearch.bytes_for(items):
-        progress.message(
-            f"{device} has no room for {items.nbytes / 1e9:.1f} GB of vectors: searched on the CPU"
-        )
-        return BlockSearch(items)
-    return TensorSearch(items, where)
 
 
 def search(queries: FloatArray, items: FloatArray, count: int, *, softmax: bool = False) -> Found:

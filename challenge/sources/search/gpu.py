@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from challenge.sources.search.cpu import Found
+from challenge.sources.search.base import Found
 from challenge.types import FloatArray
 
 _TABLE_BYTES = 1 << 30
@@ -28,7 +28,7 @@ class TensorSearch:
         return items.nbytes + 3 * max(_TABLE_BYTES, 4 * len(items))
 
     def best(self, queries: FloatArray, count: int, *, softmax: bool = False) -> Found:
-        """See :class:`challenge.sources.search.cpu.ItemSearch`."""
+        """See :class:`challenge.sources.search.base.ItemSearch`."""
         items, count = self._items, min(count, len(self._items))
         found = Found.nothing(len(queries), count)
         step = max(1, _TABLE_BYTES // (4 * max(1, len(items))))

@@ -1,0 +1,291 @@
+"""The recommender: sources of candidates and the order of what they propose, fitted to one dataset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from challenge import progress
+from challenge.artifacts import (
+    file_hash,
+    package_versions,
+    read_json,
+    replacing_directory,
+    write_json,
+    write_text,
+)
+from challenge.config import RunConfig, dump, load
+from challenge.data.archive import load_record, save_record
+from challenge.data.catalog import Catalog
+from challenge.data.dataset import Dataset, Queries
+from challenge.data.interactions import Interactions
+from challenge.data.playlists import Playlists
+from challenge.errors import FormatError, MissingInputError
+from challenge.profile import section
+from challenge.ranking.features import feature_names
+from challenge.ranking.fill import FilledLists, fill
+from challenge.ranking.rank import Scorer, blended_scorer, learned_scorer, rank_queries, training_rows
+from challenge.ranking.ranker import Ranker, TrainingRows, train_ranker
+from challenge.sources.base import FitContext, IndexedQueries, SavedContext
+from challenge.sources.held_columns import HeldColumns
+from challenge.sources.lightgcn import FittedLightGCN
+from challenge.sources.postings import PlaylistIndex
+from challenge.sources.registry import FittedSources, fit_sources
+from challenge.split.training_queries import TrainingQueries, draw_training_queries
+
+if TYPE_CHECKING:
+    from challenge.lightgcn.trainer import TrainingReport
+
+FORMAT_VERSION: Final = 1
+_FACTS: Final = "recommender.json"
+_CONFIG: Final = "config.toml"
+_RANKER: Final = "ranker.txt"
+_SOURCES: Final = "sources"
+
+
+@dataclass(frozen=True)
+class TrainingSummary:
+    """What fitting did.
+
+    Attributes:
+        lightgcn: reports of LightGCN's trainings, the last one on what the challenge is continued from.
+        ranker_queries: training queries that the ranker learned from.
+        ranker_rows: candidates among them.
+        importance: share of the ranker's gain by feature, greatest first.
+    """
+
+    lightgcn: tuple[TrainingReport, ...] = ()
+    ranker_queries: int = 0
+    ranker_rows: int = 0
+    importance: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def device(self) -> str:
+        """Where LightGCN was trained, "none" where it is not among the sources."""
+        return self.lightgcn[-1].device if self.lightgcn else "none"
+
+
+class Recommender:
+    """Continues playlists; fitted once by :meth:`fit`.
+
+    Attributes:
+        config: its settings.
+        sources: fitted to training playlists and the seeds of the dataset's queries.
+        ranker: orders their candidates; None where they are blended by weights.
+        summary: what fitting did.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        sources: FittedSources,
+        ranker: Ranker | None,
+        n_queries: int,
+        summary: TrainingSummary,
+    ) -> None:
+        self.config, self.sources, self.ranker, self.summary = config, sources, ranker, summary
+        self._n_queries = n_queries
+
+    @classmethod
+    def fit(
+        cls,
+        dataset: Dataset,
+        config: RunConfig | None = None,
+        *,
+        checkpoint_dir: Path | None = None,
+        resume: bool = False,
+    ) -> Recommender:
+        """Fit the sources and learn the ranking.
+
+        Args:
+            dataset: training playlists and the queries to continue, of which only titles and seeds are seen.
+            config: settings; the defaults unless given.
+            checkpoint_dir: where LightGCN keeps the state of its training; None for nowhere.
+            resume: go on from the state that is there.
+
+        Raises:
+            ConfigError: an impossible setting, such as a device that is not there.
+            MissingInputError: no training query can be drawn, or none has a held-out track among candidates.
+            ResourceError: memory or disk would not do.
+        """
+        config = config or RunConfig()
+        return _Fit(config, checkpoint_dir, resume).recommender(dataset)
+
+    def queries(self) -> IndexedQueries:
+        """Return the queries of the dataset that it was fitted to."""
+        return self.sources.queries().first(self._n_queries)
+
+    def scorer(self) -> Scorer:
+        """Return what orders the candidates."""
+        return scorer_of(self.sources, self.config, self.ranker)
+
+    def fill(self, queries: IndexedQueries | None = None) -> FilledLists:
+        """Continue queries, those of the dataset unless others are given, with exactly 500 tracks each.
+
+        Raises:
+            MissingInputError: a playlist has fewer than 500 tracks to choose from.
+        """
+        queries = queries or self.queries()
+        return fill(self.sources, rank_queries(self.sources, self.scorer(), queries), queries)
+
+    def save(self, folder: Path) -> None:
+        """Write all that answering needs into ``folder``, in place of what was there.
+
+        Raises:
+            ResourceError: the disk is full.
+        """
+        context = self.sources.context
+        fingerprint = context.dataset.fingerprint()
+        with replacing_directory(folder) as temporary:
+            write_text(temporary / _CONFIG, dump(self.config))
+            if self.ranker is not None:
+                self.ranker.save(temporary / _RANKER)
+            for name, record in (
+                ("catalog", context.dataset.catalog),
+                ("playlists", replace(context.dataset.playlists, interactions=Interactions.from_rows([]))),
+                ("queries", context.dataset.queries),
+                ("index", context.index),
+                ("columns", context.columns),
+            ):
+                save_record(record, temporary / name, of=fingerprint)
+            for name in context.fitted_names():
+                save = getattr(context.fitted(name), "save", None)
+                if save is not None:
+                    save(temporary / _SOURCES / name, fingerprint)
+            facts = {
+                "format": FORMAT_VERSION,
+                "fingerprint": fingerprint,
+                "queries": self._n_queries,
+                "ranker": file_hash(temporary / _RANKER) if self.ranker is not None else None,
+                "config": file_hash(temporary / _CONFIG),
+                "versions": package_versions(),
+            }
+            write_json(temporary / _FACTS, facts)
+
+    @classmethod
+    def load(cls, folder: Path, *, device: str | None = None) -> Recommender:
+        """Read what :meth:`save` wrote; arrays are mapped into memory after their checksums were compared.
+
+        Raises:
+            MissingInputError: nothing there, or a part is missing.
+            FormatError: of another version, or damaged.
+            ConfigError: no such device.
+        """
+        facts = _facts(folder)
+        config = load(folder / _CONFIG)
+        if device is not None:
+            config = replace(config, device=device)
+        fingerprint = facts["fingerprint"]
+        index = load_record(PlaylistIndex, folder / "index", of=fingerprint)
+        rows = Interactions(
+            index.row_indptr[: index.n_playlists + 1],
+            index.row_track[: index.row_indptr[index.n_playlists]],
+            np.broadcast_to(np.int32(-1), index.row_indptr[index.n_playlists]),
+        )
+        dataset = Dataset(
+            load_record(Catalog, folder / "catalog", of=fingerprint),
+            replace(load_record(Playlists, folder / "playlists", of=fingerprint), interactions=rows),
+            load_record(Queries, folder / "queries", of=fingerprint),
+        )
+        columns = load_record(HeldColumns, folder / "columns", of=fingerprint)
+        saved = SavedContext(folder / _SOURCES, index, columns, fingerprint)
+        context = FitContext(
+            dataset, config.sources.settings, seed=config.seed, device=config.device, saved=saved
+        )
+        ranker = Ranker.load(folder / _RANKER) if facts["ranker"] else None
+        return cls(config, fit_sources(context, config.sources), ranker, facts["queries"], TrainingSummary())
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    """Read and check what a saved recommender says of itself."""
+    hint = "fit it again: challenge train --output DIR"
+    if not (folder / _FACTS).exists():
+        raise MissingInputError(f"{folder}: holds no recommender ({_FACTS} is missing)", hint=hint)
+    facts: dict[str, Any] = read_json(folder / _FACTS)
+    if facts.get("format") != FORMAT_VERSION:
+        raise FormatError(
+            f"{folder}: a recommender of format {facts.get('format')!r}; expected {FORMAT_VERSION}", hint=hint
+        )
+    for name, path in (("config", folder / _CONFIG), ("ranker", folder / _RANKER)):
+        if facts[name] is not None and (not path.exists() or file_hash(path) != facts[name]):
+            raise FormatError(f"{path}: is missing or not as it was written", hint=hint)
+    return facts
+
+
+def scorer_of(sources: FittedSources, config: RunConfig, ranker: Ranker | None) -> Scorer:
+    """Return what orders the candidates of ``sources``: the ranker, or their weights where there is none."""
+    if ranker is not None:
+        return learned_scorer(sources, ranker)
+    return blended_scorer({name: config.sources.settings[name].weight for name in sources.names})
+
+
+@dataclass(eq=False)
+class _Fit:
+    """One fitting; of training queries in folds it fits the sources several times."""
+
+    config: RunConfig
+    checkpoint_dir: Path | None
+    resume: bool
+    reports: list[TrainingReport] = field(default_factory=list)
+
+    def recommender(self, dataset: Dataset) -> Recommender:
+        n_queries = len(dataset.queries)
+        if self.config.ranking == "blend":
+            sources, ranker, summary = self.sources(dataset), None, TrainingSummary()
+        else:
+            sources, ranker, summary = self.learned(dataset)
+        summary = replace(summary, lightgcn=tuple(self.reports))
+        return Recommender(self.config, sources, ranker, n_queries, summary)
+
+    def learned(self, dataset: Dataset) -> tuple[FittedSources, Ranker, TrainingSummary]:
+        """Learn the ranking from training queries; sources never see what these hold out."""
+        config = self.config.ranker
+        drawn = draw_training_queries(
+            dataset, config.num_queries, folds=config.num_folds, seed=self.config.seed
+        )
+        rows, sources = self.rows(drawn)
+        with section("learn to rank"), progress.task(f"learn to rank {len(rows.label):,} candidates"):
+            ranker = train_ranker(rows, feature_names(sources.names), config, seed=self.config.seed)
+        n_queries, n_rows = sum(len(fold.holdout) for fold in drawn.folds), len(rows.label)
+        del rows
+        if not drawn.joint:
+            del sources
+            progress.message("all sources on all playlists and seeds")
+            sources = self.sources(drawn.serving)
+        return sources, ranker, TrainingSummary((), n_queries, n_rows, ranker.importance())
+
+    def rows(self, drawn: TrainingQueries) -> tuple[TrainingRows, FittedSources]:
+        """Describe the candidates of all training queries; also return the last fold's sources."""
+        parts: list[TrainingRows] = []
+        for number, fold in enumerate(drawn.folds):
+            progress.message(
+                f"training queries, fold {number + 1} of {len(drawn.folds)}: {len(fold.holdout):,} "
+                "training playlists cut like the challenge's"
+            )
+            sources = self.sources(fold.dataset)
+            seed = self.config.seed + number
+            parts.append(
+                training_rows(sources, fold.holdout, self.config.ranker, seed=seed, first=fold.first)
+            )
+        return TrainingRows.concatenate(parts), sources
+
+    def sources(self, dataset: Dataset) -> FittedSources:
+        number = len(self.reports)
+        sources = fit_sources(
+            FitContext(
+                dataset,
+                self.config.sources.settings,
+                seed=self.config.seed,
+                device=self.config.device,
+                checkpoint_dir=self.checkpoint_dir and self.checkpoint_dir / f"fit-{number}",
+                resume=self.resume,
+            ),
+            self.config.sources,
+        )
+        lightgcn = sources.fitted.get("lightgcn")
+        if isinstance(lightgcn, FittedLightGCN) and lightgcn.report is not None:
+            self.reports.append(lightgcn.report)
+        return sources

@@ -1,0 +1,151 @@
+"""Factorisation of a binary matrix by alternating least squares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+
+from challenge import progress
+from challenge.blocks import each_block, even_blocks
+from challenge.sources.least_squares import solve_rows
+from challenge.types import FloatArray
+
+_CHUNK: Final = 1 << 15
+"""Rows that one thread multiplies at once, in place."""
+
+
+@dataclass(frozen=True)
+class FactorisationConfig:
+    """Settings of the factorisation.
+
+    Attributes:
+        embedding_size: factors, D.
+        confidence: an observed entry weighs 1 plus this.
+        regularisation: weight of the squared norms.
+        iterations: alternations.
+        cg_steps: conjugate-gradient steps for each row and alternation.
+    """
+
+    embedding_size: int = 256
+    confidence: float = 20.0
+    regularisation: float = 10.0
+    iterations: int = 8
+    cg_steps: int = 3
+
+
+class FactorMatrix:
+    """Factors of rows or of columns: coordinates times a basis, so that either may be chosen freely.
+
+    Attributes:
+        coordinates: float32, shape (n, D).
+        basis: float64, shape (D, D); the factors are ``coordinates @ basis``.
+    """
+
+    def __init__(self, coordinates: FloatArray, basis: np.ndarray | None = None) -> None:
+        self.coordinates = coordinates
+        self.basis = np.eye(coordinates.shape[1]) if basis is None else basis
+
+    def factors(self) -> FloatArray:
+        """Return the factors, float32, shape (n, D), in the memory of the coordinates."""
+        self._apply_basis(self.basis)
+        self.basis = np.eye(len(self.basis))
+        return self.coordinates
+
+    def whiten(self, regularisation: float) -> np.ndarray:
+        """Choose the basis ``Lᵀ`` with ``L Lᵀ = Σ y yᵀ + λ I``, y over the factors; returns ``L⁻¹``."""
+        gram = self.basis.T @ gram_matrix(self.coordinates) @ self.basis
+        lower = np.linalg.cholesky(gram + regularisation * np.eye(len(gram)))
+        inverse = scipy.linalg.solve_triangular(lower, np.eye(len(lower)), lower=True)
+        self._apply_basis(self.basis @ inverse.T)
+        self.basis = lower.T
+        return np.asarray(inverse)
+
+    def _apply_basis(self, matrix: np.ndarray) -> None:
+        factor = matrix.astype(np.float32)
+
+        def apply_rows(start: int, stop: int) -> None:
+            self.coordinates[start:stop] = self.coordinates[start:stop] @ factor
+
+        each_block(apply_rows, len(self.coordinates), _CHUNK)
+
+
+def factorise(
+    matrix: sp.csr_matrix, config: FactorisationConfig, *, seed: int = 0
+) -> tuple[FloatArray, FloatArray]:
+    """Factorise a binary matrix, shape (R, C); returns rows (R, D) and columns (C, D), float32.
+
+    Rows without entries become zero. Source: Hu, Koren and Volinsky 2008, solved with conjugate gradients as
+    in Takács, Pilászy and Tikk 2011, preconditioned by the Gram matrix (:func:`solve_side`).
+    """
+    rng, size = np.random.default_rng(seed), config.embedding_size
+    transposed = matrix.T.tocsr()
+    columns = FactorMatrix(rng.standard_normal((matrix.shape[1], size), np.float32) * np.float32(0.01))
+    with progress.task("factorise", config.iterations, unit="iterations") as advance:
+        for _ in range(config.iterations):
+            rows = solve_side(matrix, columns, config, config.cg_steps)
+            del columns  # two of a side at once would be the largest that is ever held
+            columns = solve_side(transposed, rows, config, config.cg_steps)
+            del rows
+            advance()
+    # Queries are read off the rows, so these get a last, more exact solution.
+    rows = solve_side(matrix, columns, config, 3 * config.cg_steps)
+    return rows.factors(), columns.factors()
+
+
+def solve_side(
+    matrix: sp.csr_matrix, fixed: FactorMatrix, config: FactorisationConfig, steps: int
+) -> FactorMatrix:
+    """Solve for the rows of ``matrix`` (n, m) with the other side's factors, ``fixed`` (m, D).
+
+    A row x minimises ``(1 + c) Σ (1 - x·y)² + Σ_all (x·y)² + λ|x|²`` over its entries' factors y, so that
+    ``(G + c Σ y yᵀ) x = (1 + c) Σ y`` with ``G = Σ_all y yᵀ + λ I = L Lᵀ``. In the coordinates ``z = L⁻¹ y``
+    and ``w = Lᵀ x`` it reads ``(I + c Σ z zᵀ) w = (1 + c) Σ z``: no row pays for the D × D matrix, and the
+    conjugate gradients are exact for a row of as many entries as steps.
+    """
+    inverse = fixed.whiten(config.regularisation)
+    solved = np.empty((matrix.shape[0], len(inverse)), np.float32)
+    indptr = matrix.indptr.astype(np.int64)
+    solve_rows(
+        indptr,
+        matrix.indices,
+        even_blocks(indptr),
+        fixed.coordinates,
+        np.float32(config.confidence),
+        steps,
+        solved,
+    )
+    return FactorMatrix(solved, inverse)
+
+
+def fold_in(
+    held: sp.csr_matrix, factors: FloatArray, gram: np.ndarray, config: FactorisationConfig
+) -> FloatArray:
+    """Solve for Q rows that took no part in the factorisation; float32, shape (Q, D).
+
+    ``held`` (Q, C) marks the columns that each holds, ``factors`` (C, D) are theirs and ``gram`` (D, D) the
+    sum of their squares (:func:`gram_matrix`). A row solves ``(G + λ I + c Σ y yᵀ) x = (1 + c) Σ y`` exactly.
+    """
+    rows = np.zeros((held.shape[0], factors.shape[1]), np.float32)
+    fixed = gram + config.regularisation * np.eye(len(gram))
+    for row in np.flatnonzero(np.diff(held.indptr)).tolist():
+        some = factors[held.indices[held.indptr[row] : held.indptr[row + 1]]].astype(np.float64)
+        system = fixed + config.confidence * some.T @ some
+        rows[row] = scipy.linalg.solve(system, (1 + config.confidence) * some.sum(axis=0), assume_a="pos")
+    return rows
+
+
+def gram_matrix(factors: FloatArray) -> np.ndarray:
+    """Products of all pairs of columns of ``factors`` (n, D), summed over rows; float64, shape (D, D)."""
+    size = factors.shape[1]
+    parts = np.zeros((-(-len(factors) // _CHUNK), size, size), np.float32)
+
+    def square_rows(start: int, stop: int) -> None:
+        rows = factors[start:stop]
+        np.matmul(rows.T, rows, out=parts[start // _CHUNK])
+
+    each_block(square_rows, len(factors), _CHUNK)
+    return np.asarray(parts.sum(axis=0, dtype=np.float64))
