@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,18 +24,22 @@ from challenge.data.catalog import Catalog
 from challenge.data.dataset import Dataset, Queries
 from challenge.data.interactions import Interactions
 from challenge.data.playlists import Playlists
-from challenge.errors import FormatError, MissingInputError
+from challenge.errors import ConfigError, FormatError, MissingInputError
+from challenge.playlist import Playlist, Recommendation, as_queries, track_indices
 from challenge.profile import section
+from challenge.ranking.answer import describe, recommend
 from challenge.ranking.features import feature_names
 from challenge.ranking.fill import FilledLists, fill
 from challenge.ranking.rank import Scorer, blended_scorer, learned_scorer, rank_queries, training_rows
 from challenge.ranking.ranker import Ranker, TrainingRows, train_ranker
 from challenge.sources.base import FitContext, IndexedQueries, SavedContext
 from challenge.sources.held_columns import HeldColumns
+from challenge.sources.ials import FittedIals
 from challenge.sources.lightgcn import FittedLightGCN
 from challenge.sources.postings import PlaylistIndex
 from challenge.sources.registry import FittedSources, fit_sources
 from challenge.split.training_queries import TrainingQueries, draw_training_queries
+from challenge.types import LIST_LENGTH, FloatArray
 
 if TYPE_CHECKING:
     from challenge.lightgcn.trainer import TrainingReport
@@ -116,11 +121,12 @@ class Recommender:
 
     def queries(self) -> IndexedQueries:
         """Return the queries of the dataset that it was fitted to."""
-        return self.sources.queries().first(self._n_queries)
+        return self.sources.queries().take(range(self._n_queries))
 
-    def scorer(self) -> Scorer:
-        """Return what orders the candidates."""
-        return scorer_of(self.sources, self.config, self.ranker)
+    @property
+    def weights(self) -> dict[str, float]:
+        """What each source weighs where they are blended."""
+        return {name: self.config.sources.settings[name].weight for name in self.sources.names}
 
     def fill(self, queries: IndexedQueries | None = None) -> FilledLists:
         """Continue queries, those of the dataset unless others are given, with exactly 500 tracks each.
@@ -129,7 +135,70 @@ class Recommender:
             MissingInputError: a playlist has fewer than 500 tracks to choose from.
         """
         queries = queries or self.queries()
-        return fill(self.sources, rank_queries(self.sources, self.scorer(), queries), queries)
+        return fill(
+            self.sources,
+            rank_queries(self.sources, scorer_of(self.sources, self.config, self.ranker), queries),
+            queries,
+        )
+
+    def recommend(
+        self, playlists: Sequence[Playlist], n: int = 20, *, explain: bool = False
+    ) -> list[list[Recommendation]]:
+        """Continue any playlists with ``n`` tracks each, best first, none of those they hold.
+
+        Args:
+            playlists: titles, tracks or both; they need not be of the dataset.
+            n: 1 to 500.
+            explain: give each track's sources, the seeds and words that speak for it, and the groups of
+                features that make its score.
+
+        Raises:
+            InputError: a playlist has neither title nor track, or an unknown track.
+        """
+        if not 1 <= n <= LIST_LENGTH:
+            raise ConfigError(f"n is {n}; expected 1 to {LIST_LENGTH}")
+        queries = as_queries(playlists, self.sources.context.dataset)
+        strangers = IndexedQueries.strangers(self.sources.index, queries)
+        return recommend(self.sources, self.ranker, self.weights, strangers, n, explain=explain)
+
+    def similar(self, track: str, n: int = 20) -> list[Recommendation]:
+        """Return the ``n`` tracks nearest to one (URI, link or id), by the cosine of their embeddings.
+
+        Raises:
+            InputError: no such track.
+        """
+        dataset, vectors = self.sources.context.dataset, self._track_vectors()
+        index = int(track_indices([track], dataset.catalog, where="track")[0])
+        own = vectors[index]
+        cosine = vectors @ own / np.maximum(np.linalg.norm(vectors, axis=1) * np.linalg.norm(own), 1e-12)
+        cosine[index] = -np.inf
+        nearest = np.argsort(-cosine, kind="stable")[:n]
+        return [
+            describe(dataset.catalog, rank, int(found), float(cosine[found]))
+            for rank, found in enumerate(nearest, start=1)
+        ]
+
+    def embedding(self, track: str) -> FloatArray:
+        """Return the embedding of one track (URI, link or id): LightGCN's, else iALS's; float32, shape (D,).
+
+        Raises:
+            InputError: no such track.
+        """
+        catalog = self.sources.context.dataset.catalog
+        return np.array(self._track_vectors()[track_indices([track], catalog, where="track")[0]])
+
+    def _track_vectors(self) -> FloatArray:
+        """Embeddings of all tracks without biases; float32, shape (T, D)."""
+        n_tracks = self.sources.index.n_tracks
+        lightgcn, ials = self.sources.fitted.get("lightgcn"), self.sources.fitted.get("ials")
+        if isinstance(lightgcn, FittedLightGCN):
+            size = lightgcn.embeddings.messages.shape[1]
+            return lightgcn.embeddings.columns[:n_tracks, :size]
+        if isinstance(ials, FittedIals):
+            return ials.factors.columns[:n_tracks]
+        raise ConfigError(
+            "no embeddings: neither lightgcn nor ials is among the sources", hint="fit with one of them"
+        )
 
     def save(self, folder: Path) -> None:
         """Write all that answering needs into ``folder``, in place of what was there.

@@ -96,15 +96,31 @@ def blended_scorer(weights: Mapping[str, float]) -> Scorer:
 
     ``weights`` are those of the sources in use, in order; a source asked alone counts whatever its weight.
     """
-    weight = np.array(list(weights.values()), np.float32) if len(weights) > 1 else np.ones(1, np.float32)
 
     def score(batch: QueryBatch, candidates: Candidates) -> FloatArray:
-        best = np.zeros((len(batch), len(weight)), np.float32)
-        np.maximum.at(best, candidates.query, candidates.score)
-        relative = candidates.score / np.maximum(best, 1e-9)[candidates.query]
-        return np.asarray(np.maximum(relative, 0) @ weight, np.float32)
+        relative = relative_scores(batch, candidates)
+        return np.asarray(relative @ _weights(weights), np.float32)
 
     return score
+
+
+def blended_contributions(
+    batch: QueryBatch, candidates: Candidates, weights: Mapping[str, float]
+) -> FloatArray:
+    """What each source adds to each candidate's score in a blend, float32, shape (N, S)."""
+    return relative_scores(batch, candidates) * _weights(weights)
+
+
+def _weights(weights: Mapping[str, float]) -> FloatArray:
+    return np.array(list(weights.values()) if len(weights) > 1 else [1.0], np.float32)
+
+
+def relative_scores(batch: QueryBatch, candidates: Candidates) -> FloatArray:
+    """Scores of each source divided by its best for the query, 0 or more; float32, shape (N, S)."""
+    best = np.zeros((len(batch), candidates.score.shape[1]), np.float32)
+    np.maximum.at(best, candidates.query, candidates.score)
+    relative = candidates.score / np.maximum(best, 1e-9)[candidates.query]
+    return np.maximum(relative, 0).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)

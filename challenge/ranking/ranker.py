@@ -97,6 +97,10 @@ class Ranker:
         """Score each candidate, float32, shape (N,)."""
         return self._trees.scores(features).astype(np.float32)
 
+    def contributions(self, features: FloatArray) -> np.ndarray:
+        """What each feature adds to the score of each candidate, and last what all start from; (N, F + 1)."""
+        return np.asarray(self._model.predict(features, pred_contrib=True))
+
     def importance(self) -> dict[str, float]:
         """Share of the total gain by feature, greatest first."""
         gain = np.asarray(self._model.feature_importance("gain"), float)

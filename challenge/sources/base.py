@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -228,10 +228,9 @@ class IndexedQueries:
     def __len__(self) -> int:
         return len(self.queries)
 
-    def first(self, count: int) -> IndexedQueries:
-        """Return the first ``count`` queries."""
-        rows = range(count)
-        return IndexedQueries(self.queries.take(rows), self.seeds.take(rows), self.index_row[:count])
+    def take(self, rows: Sequence[int]) -> IndexedQueries:
+        """Return the given queries, in the given order."""
+        return IndexedQueries(self.queries.take(rows), self.seeds.take(rows), self.index_row[list(rows)])
 
     def batch(self, start: int, stop: int) -> QueryBatch:
         """Cut out the queries from ``start`` to before ``stop``."""

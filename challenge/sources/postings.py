@@ -69,10 +69,9 @@ class PlaylistIndex:
         """Distinct tracks of each row, int64, shape (P + Q,)."""
         return np.diff(self.row_indptr)
 
-    def seeds(self, query: int) -> Int32Array:
-        """Distinct seeds of one query, in playlist order."""
-        row = self.n_playlists + query
-        return self.row_track[self.row_indptr[row] : self.row_indptr[row + 1]]
+    def rows_of(self, track: int) -> Int32Array:
+        """Rows that hold a track, ascending."""
+        return self.track_row[self.track_indptr[track] : self.track_indptr[track + 1]]
 
 
 def build_index(dataset: Dataset) -> PlaylistIndex:

@@ -32,6 +32,23 @@ class TitleGroups:
         return np.diff(self.group_indptr)
 
     @cached_property
+    def _keys_with_word(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for number, key in enumerate(self.keys):
+            for word in dict.fromkeys(key.split(" ")):
+                found.setdefault(word, []).append(number)
+        return found
+
+    def rows_with_word(self, word: str) -> Int32Array:
+        """Playlists in whose normalised title ``word`` stands, int32."""
+        bounds = self.group_indptr
+        rows = [
+            self.group_row[bounds[number] : bounds[number + 1]]
+            for number in self._keys_with_word.get(word, ())
+        ]
+        return np.concatenate(rows) if rows else np.empty(0, np.int32)
+
+    @cached_property
     def number(self) -> dict[str, int]:
         """The number of each key."""
         return {key: number for number, key in enumerate(self.keys)}
