@@ -13,6 +13,7 @@ from challenge.candidates.index import CorpusIndex
 from challenge.candidates.kernels import weighted_row_scores
 from challenge.data.corpus import Queries
 from challenge.data.playlists import Playlists
+from challenge.data.title_similarity import tfidf_weights
 from challenge.data.titles import title_key
 from challenge.types import FloatArray, Int32Array, Int64Array
 
@@ -143,19 +144,11 @@ def similar_keys(queries: Sequence[str], keys: Sequence[str], config: TitleNeigh
     """Similarity of query keys and known keys to the power of sharpness; CSR, shape (Q, K), float32."""
     if not keys or not any(queries):
         return sp.csr_matrix((len(queries), len(keys)), dtype=np.float32)
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    vectorizer = TfidfVectorizer(
-        analyzer="char_wb",
-        ngram_range=(1, config.longest_ngram),
-        sublinear_tf=True,
-        lowercase=False,
-        dtype=np.float32,
-    )
-    known = vectorizer.fit_transform(keys).T.tocsr()
     distinct = sorted(set(queries))
+    known, asked = tfidf_weights(keys, distinct, config.longest_ngram)
+    by_ngram = known.T.tocsr()
     number = {key: i for i, key in enumerate(distinct)}
-    rows = [_sharpened(vectorizer.transform([key]) @ known, config) for key in distinct]
+    rows = [_sharpened(asked[i] @ by_ngram, config) for i in range(len(distinct))]
     return sp.vstack(rows, format="csr")[[number[key] for key in queries]]
 
 
