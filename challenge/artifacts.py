@@ -36,7 +36,7 @@ __all__ = [
     "write_text",
 ]
 
-RECORDED_PACKAGES = ("challenge", "numpy", "scipy", "scikit-learn", "numba", "torch", "lightgbm", "isal")
+RECORDED_PACKAGES = ("challenge", "numpy", "scipy", "numba", "torch", "lightgbm", "isal")
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from challenge.cli.options import CacheOption, JsonFlag
 if TYPE_CHECKING:
     from types import ModuleType
 
-_PACKAGES: Final = ("numpy", "scipy", "sklearn", "numba", "torch", "lightgbm", "msgspec",
+_PACKAGES: Final = ("numpy", "scipy", "numba", "torch", "lightgbm", "msgspec",
                     "orjson", "isal", "safetensors")  # fmt: skip
 _LEAST_MEMORY: Final = 4_000_000_000
 _LEAST_DISK: Final = 2_000_000_000

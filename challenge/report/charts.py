@@ -1,32 +1,72 @@
-"""The report's pictures, as SVG text that depends on the data only."""
+"""What the report's pictures show and how values become places; ``charts.svg.j2`` draws it.
+
+A panel is 360 units wide and text 13 high: a phone shows one panel in its full width, a wide screen three.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from io import StringIO
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping, Sequence
+from math import ceil, floor, log10
+from typing import Final, NamedTuple
 
 from challenge.evaluation.scorecard import Scorecard
 from challenge.evaluation.variants import METRICS
 from challenge.report.leaderboard_2018 import BEST_CELLS
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 TITLES: Final = {"r_precision": "R-precision", "ndcg": "NDCG", "clicks": "Clicks"}
-_BAR: Final = "#3b6ea8"
-_INK: Final = "#222222"
-_FAINT: Final = "#d8d8d8"
-_SECOND: Final = "#c2571a"
-_STYLE: Final = {
-    "svg.hashsalt": "challenge",
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#888888",
-    "text.color": _INK,
-}
+_RIGHT: Final = 346  # the last tick's label, in the middle of which this is, needs the rest
+_TOP: Final = 34
+_LINES_BOTTOM: Final = 190
+_CHARACTER: Final = 7.2  # rather more than the average of letters and digits in usual fonts
+_LONGEST_NAME: Final = 22  # room for longer ones, which the template cuts at 20
+
+
+class Scale(NamedTuple):
+    """Places values where the first tick stands at ``start`` and the last at ``stop``."""
+
+    ticks: list[float]
+    start: float
+    stop: float
+
+    def __call__(self, value: float) -> float:
+        """Place of a value, to a hundredth."""
+        first, last = self.ticks[0], self.ticks[-1]
+        return round(self.start + (value - first) / (last - first) * (self.stop - self.start), 2)
+
+    def label(self, tick: float) -> str:
+        """Write a tick with as many decimals as its distance to the next has."""
+        return f"{tick:,.{_decimals(self.ticks[1] - self.ticks[0])}f}"
+
+
+class Bar(NamedTuple):
+    """One row: ``text`` says its value in words, ``best`` is a value to mark beside it."""
+
+    name: str
+    text: str
+    value: float
+    interval: tuple[float, float] | None = None
+    best: float | None = None
+
+
+class BarPanel(NamedTuple):
+    """Horizontal bars with a common axis or, if ``labelled``, each with its text at its end."""
+
+    key: str
+    heading: str
+    x: Scale
+    bars: list[Bar]
+    labelled: bool
+
+
+class LinePanel(NamedTuple):
+    """One curve through points (x, y); ``x_name`` is what x counts."""
+
+    key: str
+    heading: str
+    x: Scale
+    y: Scale
+    points: Sequence[tuple[float, float]]
+    x_name: str
 
 
 def readable(name: str) -> str:
@@ -34,105 +74,63 @@ def readable(name: str) -> str:
     return name.replace("_", " ").replace("-", " ")
 
 
-def score_chart(card: Scorecard) -> str:
-    """Draw each metric by category, with its interval and the best cell of 2018 beside."""
-
-    def draw(figure: Figure) -> None:
-        panels = figure.subplots(1, len(METRICS), sharey=True)
-        for column, (metric, axes) in enumerate(zip(METRICS, panels, strict=True)):
-            _score_panel(axes, card, metric, column)
-        handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles[::-1], labels[::-1], loc="lower center", ncols=2, frameon=False)
-        figure.tight_layout(rect=(0, 0.06, 1, 1))
-
-    return _svg(draw, width=10, height=1.4 + 0.34 * len(card.by_category))
+def score_panels(card: Scorecard, *, official: bool) -> list[BarPanel]:
+    """A panel for each metric; with the best of 2018 only beside scores on the official challenge set."""
+    return [_score_panel(card, metric, column, official) for column, metric in enumerate(METRICS)]
 
 
-def _score_panel(axes: Axes, card: Scorecard, metric: str, column: int) -> None:
-    names = list(card.by_category)
-    places = range(len(names))
-    found = [card.by_category[name][metric] for name in names]
-    means = [estimate.mean for estimate in found]
-    spread = [[e.mean - e.low for e in found], [e.high - e.mean for e in found]]
-    axes.barh(places, means, height=0.62, color=_BAR, label="this run, with 95 % interval")
-    axes.errorbar(means, places, xerr=spread, fmt="none", ecolor=_INK, elinewidth=1)
-    known = [
-        (BEST_CELLS[name][column], place)
-        for place, name in zip(places, names, strict=True)
-        if name in BEST_CELLS
-    ]
-    if known:
-        x, y = zip(*known, strict=True)
-        axes.plot(
-            x,
-            y,
-            "D",
-            color=_SECOND,
-            markersize=5,
-            clip_on=False,
-            label="best of 113 teams in 2018 (official answers)",
-        )
-    axes.set_title(
-        TITLES[metric] + (" (lower is better)" if metric == "clicks" else ""), loc="left", fontsize=10
-    )
-    axes.set_yticks(list(places), [readable(name) for name in names])
-    axes.set_xlim(left=0)
-    _plain(axes)
-    if column == 0:
-        axes.invert_yaxis()
+def _score_panel(card: Scorecard, metric: str, column: int, official: bool) -> BarPanel:
+    bars, digits = [], 3 if metric == "clicks" else 4
+    for name, score in card.by_category.items():
+        found = score[metric]
+        text = f"{found.mean:.{digits}f}, 95 %: {found.low:.{digits}f} to {found.high:.{digits}f}"
+        best = BEST_CELLS[name][column] if official and name in BEST_CELLS else None
+        text += "" if best is None else f", best of 2018: {best}"
+        bars.append(Bar(readable(name), text, found.mean, (found.low, found.high), best))
+    reach = max((max(bar.value, bar.best or 0, *(bar.interval or ())) for bar in bars), default=0)
+    heading = TITLES[metric] + (" (lower is better)" if metric == "clicks" else "")
+    scale = Scale(nice_ticks(0, reach), _names_width(bars), _RIGHT)
+    return BarPanel(f"scores-{metric}", heading, scale, bars, labelled=False)
 
 
-def source_chart(counts: Mapping[str, float]) -> str:
-    """Draw how many tracks each source filled, the most first."""
-    ordered = sorted(counts.items(), key=lambda item: -item[1])
+def source_panel(counts: Mapping[str, float]) -> BarPanel:
+    """How many tracks each source filled and what share of all that is, the most first."""
     total = sum(counts.values()) or 1
-
-    def draw(figure: Figure) -> None:
-        axes = figure.subplots()
-        places = range(len(ordered))
-        axes.barh(places, [count for _, count in ordered], height=0.62, color=_BAR)
-        axes.set_yticks(list(places), [readable(name) for name, _ in ordered])
-        axes.invert_yaxis()
-        for place, (_, count) in zip(places, ordered, strict=True):
-            axes.text(count, place, f"  {count:,.0f} ({count / total:.1%})", va="center")
-        axes.set_xlim(0, 1.25 * max((count for _, count in ordered), default=1))
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        _plain(axes)
-        figure.tight_layout()
-
-    return _svg(draw, width=10, height=0.8 + 0.3 * len(ordered))
+    ordered = sorted(counts.items(), key=lambda item: -item[1])
+    bars = [Bar(readable(name), f"{count:,.0f} ({count / total:.1%})", count) for name, count in ordered]
+    texts = _CHARACTER * max((len(bar.text) for bar in bars), default=0)
+    most = max((bar.value for bar in bars), default=0) or 1
+    return BarPanel(
+        "sources", "Tracks", Scale([0, most], _names_width(bars), _RIGHT - texts), bars, labelled=True
+    )
 
 
-def training_chart(steps: Sequence[float], curves: Mapping[str, Sequence[float]], step_name: str) -> str:
-    """Draw each curve of a training run over its steps, one panel each."""
-
-    def draw(figure: Figure) -> None:
-        panels = figure.subplots(1, len(curves), squeeze=False)[0]
-        for axes, (name, values) in zip(panels, curves.items(), strict=True):
-            axes.plot(steps, values, color=_BAR, marker="o", markersize=3)
-            axes.set_title(readable(name), loc="left", fontsize=10)
-            axes.set_xlabel(step_name)
-            _plain(axes, grid="y")
-        figure.tight_layout()
-
-    return _svg(draw, width=10, height=2.8)
+def _names_width(bars: Sequence[Bar]) -> float:
+    return round(_CHARACTER * min(_LONGEST_NAME, max((len(bar.name) for bar in bars), default=0)) + 8, 1)
 
 
-def _plain(axes: Axes, grid: str = "x") -> None:
-    axes.grid(axis=grid, color=_FAINT, linewidth=0.6)  # type: ignore[arg-type]
-    axes.set_axisbelow(True)
-    axes.tick_params(length=0)
+def training_panels(curves: Mapping[str, Sequence[tuple[float, float]]], step_name: str) -> list[LinePanel]:
+    """A panel for each curve of (step, value) pairs."""
+    panels = []
+    for name, points in curves.items():
+        steps, values = zip(*points, strict=True)
+        y = Scale(nice_ticks(min(values), max(values)), _LINES_BOTTOM, _TOP)
+        left = round(_CHARACTER * max(len(y.label(tick)) for tick in y.ticks) + 12, 1)
+        x = Scale(nice_ticks(min(steps), max(steps), least_step=1), left, _RIGHT)
+        panels.append(LinePanel(f"training-{name}", readable(name), x, y, points, step_name))
+    return panels
 
 
-def _svg(draw: Callable[[Any], None], *, width: float, height: float) -> str:
-    """Render without a display or any state that outlives the call."""
-    import matplotlib
-    from matplotlib.figure import Figure
+def nice_ticks(low: float, high: float, *, most: int = 5, least_step: float = 0) -> list[float]:
+    """Multiples of 1, 2 or 5 times a power of ten that enclose low and high, in about ``most`` steps."""
+    least_step = max(least_step, 1e-9 * max(abs(low), abs(high), 1))  # finer ones are not told apart
+    rough = max(((high - low) or abs(high) or 1) / most, least_step)
+    power = 10.0 ** floor(log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
+    first = floor(low / step + 1e-9)
+    last = max(ceil(high / step - 1e-9), first + 1)
+    return [round(number * step, _decimals(step)) for number in range(first, last + 1)]
 
-    with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(width, height))
-        draw(figure)
-        text = StringIO()
-        figure.savefig(text, format="svg", metadata={"Date": None})
-    svg = text.getvalue()
-    return svg[svg.index("<svg") :]
+
+def _decimals(step: float) -> int:
+    return max(0, -floor(log10(step) + 1e-9))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +12,15 @@ from challenge.artifacts import read_json, write_text
 from challenge.errors import FormatError, MissingInputError
 from challenge.evaluation.scorecard import Scorecard
 from challenge.evaluation.variants import METRICS
-from challenge.report.charts import TITLES, readable, score_chart, source_chart, training_chart
+from challenge.report.charts import (
+    TITLES,
+    BarPanel,
+    LinePanel,
+    readable,
+    score_panels,
+    source_panel,
+    training_panels,
+)
 from challenge.report.leaderboard_2018 import WINNER
 
 REPORT_NAME: Final = "report.html"
@@ -20,6 +28,7 @@ _TEMPLATE: Final = "page.html.j2"
 _SOURCE_KEYS: Final = ("sources", "filled_by_source", "fill")
 _TRAINING_KEYS: Final = ("training", "history")
 _STEP_NAMES: Final = ("epoch", "step")
+_CURVES: Final = ("loss", "ndcg")
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,11 @@ class RunFacts:
     manifest: dict[str, Any]
     validation: dict[str, Any] = field(default_factory=dict)
     card: Scorecard | None = None
+
+    @property
+    def official(self) -> bool:
+        """Whether it was the official challenge set: only then does the leaderboard of 2018 compare."""
+        return (self.manifest.get("results") or {}).get("official_challenge_set") is True
 
 
 def render_report(run_dir: Path) -> Path:
@@ -99,17 +113,13 @@ def render_page(facts: RunFacts) -> str:
     )
 
 
-def _charts(facts: RunFacts) -> dict[str, str]:
-    charts = {}
-    if facts.card is not None:
-        charts["scores"] = score_chart(facts.card)
-    counts = source_counts(facts.manifest)
-    if counts:
-        charts["sources"] = source_chart(counts)
-    curves = training_curves(facts.manifest)
-    if curves is not None:
-        charts["training"] = training_chart(*curves)
-    return charts
+def _charts(facts: RunFacts) -> dict[str, Sequence[BarPanel | LinePanel]]:
+    counts, curves = source_counts(facts.manifest), training_curves(facts.manifest)
+    return {
+        "scores": [] if facts.card is None else score_panels(facts.card, official=facts.official),
+        "sources": [source_panel(counts)] if counts else [],
+        "training": [] if curves is None else training_panels(*curves),
+    }
 
 
 def _stages(manifest: Mapping[str, Any]) -> list[tuple[str, float, float, bool]]:
@@ -138,24 +148,28 @@ def source_counts(manifest: Mapping[str, Any]) -> dict[str, float]:
     return counts
 
 
-def training_curves(
-    manifest: Mapping[str, Any],
-) -> tuple[list[float], dict[str, list[float]], str] | None:
-    """Steps, curves and the name of a step, from a list of records with numbers; None where there is none."""
+def training_curves(manifest: Mapping[str, Any]) -> tuple[dict[str, list[tuple[float, float]]], str] | None:
+    """Loss and NDCG as (step, value) pairs and the name of a step, from a list of records.
+
+    A record need not hold both: before the first epoch there is no loss. A curve has two points at least;
+    None where there is none.
+    """
     results = manifest.get("results") or {}
     raw = next((results[key] for key in _TRAINING_KEYS if key in results), None)
     records = raw.get("epochs", raw.get("history")) if isinstance(raw, dict) else raw
-    if not isinstance(records, list) or len(records) < 2 or not all(isinstance(r, dict) for r in records):
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         return None
     step_name = next((name for name in _STEP_NAMES if all(name in record for record in records)), "record")
     steps = [float(record.get(step_name, place)) for place, record in enumerate(records, 1)]
-    names = [name for name in records[0] if name != step_name and _all_numbers(records, name)]
-    curves = {name: [float(record[name]) for record in records] for name in names}
-    return (steps, curves, step_name) if curves else None
+    found = {name: list(_points(steps, records, name)) for name in _CURVES}
+    curves = {name: points for name, points in found.items() if len(points) > 1}
+    return (curves, step_name) if curves else None
 
 
-def _all_numbers(records: list[dict[str, Any]], name: str) -> bool:
-    return all(type(record.get(name)) in (int, float) for record in records)
+def _points(steps: list[float], records: list[dict[str, Any]], name: str) -> Iterator[tuple[float, float]]:
+    for step, record in zip(steps, records, strict=True):
+        if type(record.get(name)) in (int, float):
+            yield step, float(record[name])
 
 
 def _plain_results(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from challenge.cli.errors import EXIT_CODES
 from challenge.errors import FormatError
 from challenge.machine import disk_free, memory
 
-HEAVY = ("torch", "numpy", "scipy", "sklearn", "numba", "lightgbm")
+HEAVY = ("torch", "numpy", "scipy", "numba", "lightgbm")
 
 
 def test_help_starts_without_heavy_packages() -> None:

@@ -12,7 +12,6 @@ from challenge.cli.app import build_app
 from challenge.errors import FormatError, MissingInputError
 from challenge.evaluation.metrics import MetricValues
 from challenge.evaluation.scorecard import PlaylistScores, Scorecard, make_scorecard
-from challenge.report.charts import score_chart
 from challenge.report.page import flatten, render_report, source_counts, training_curves
 
 
@@ -60,7 +59,7 @@ def test_page_of_a_scored_run(run_dir):
     assert "r:x|seed:0" in page
     assert "Note: a note." in page
     assert "1,000 playlists of 500 tracks" in page
-    assert page.count("<svg") == 3
+    assert page.count("<svg") == 5
     assert "model.embedding_size" in page
     assert re.search(r"<td>all</td><td class=\"number\">11\.8</td><td class=\"number\">3\.50</td>", page)
 
@@ -86,11 +85,19 @@ def test_page_of_a_run_without_scores_and_with_violations(run_dir):
     assert "Signature" not in page
 
 
-def test_chart_names_categories_and_marks_the_best_of_2018_where_known():
-    svg = score_chart(card())
-    assert svg.startswith("<svg")
-    only_own = Scorecard("s", card().overall, {"of my own": card().overall})
-    assert svg.count("<use") > score_chart(only_own).count("<use")
+def test_2018_is_shown_only_beside_the_official_challenge_set(run_dir):
+    card().save(run_dir / "scorecard.json")
+    sample = render_report(run_dir).read_text()
+    assert "Not the official challenge set" in sample
+    assert not re.search(r"winner|113 teams|class=\"best\"|best of 2018", sample)
+    official = manifest()
+    official.results["official_challenge_set"] = True
+    official.save(run_dir / "manifest.json")
+    page = render_report(run_dir).read_text()
+    assert page.count("2018's winner: ") == 3
+    assert "113 teams" in page
+    assert "Not the official challenge set" not in page
+    assert page.count('class="best"') == 3 * 3  # none for the category of one's own
 
 
 def test_folder_that_is_no_run(tmp_path):
@@ -111,10 +118,15 @@ def test_counts_of_sources_are_summed_over_categories():
     assert source_counts({}) == {}
 
 
-def test_training_curves_are_the_numbers_of_each_record():
-    assert training_curves({"results": manifest().results}) == ([1.0, 2.0], {"loss": [0.7, 0.5]}, "epoch")
-    nested = {"results": {"training": {"epochs": [{"loss": 3}, {"loss": 2}]}}}
-    assert training_curves(nested) == ([1.0, 2.0], {"loss": [3.0, 2.0]}, "record")
+def test_training_curves_are_loss_and_ndcg_where_a_record_has_them():
+    assert training_curves({"results": manifest().results}) == ({"loss": [(1, 0.7), (2, 0.5)]}, "epoch")
+    nested = {"results": {"training": {"epochs": [{"loss": 3, "seconds": 1}, {"loss": 2, "seconds": 1}]}}}
+    assert training_curves(nested) == ({"loss": [(1, 3.0), (2, 2.0)]}, "record")
+    records = [{"epoch": 0, "ndcg": 0.3}, {"epoch": 1, "ndcg": 0.4, "loss": 8}, {"epoch": 2, "loss": 7}]
+    assert training_curves({"results": {"training": records}}) == (
+        {"loss": [(1, 8), (2, 7)], "ndcg": [(0, 0.3), (1, 0.4)]},
+        "epoch",
+    )
     for nothing in ({}, {"results": {"training": [{"loss": 1}]}}, {"results": {"training": 5}}):
         assert training_curves(nothing) is None
 

@@ -42,32 +42,16 @@ def _prefetch(_context: Any, array: Any, _row: Any, _bytes: Any) -> Any:  # prag
     return types.void(array, types.int64, types.int64), generate
 
 
-@intrinsic
-def _as_float(_context: Any, _bits: Any) -> Any:  # pragma: no cover - compiled
-    def generate(_: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], ir.FloatType())
-
-    return types.float32(types.uint32), generate
-
-
-@intrinsic
-def _as_bits(_context: Any, _value: Any) -> Any:  # pragma: no cover - compiled
-    def generate(_: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], ir.IntType(32))
-
-    return types.uint32(types.float32), generate
-
-
 @nb.njit(inline="always")
 def _load(stored: Any) -> Any:  # pragma: no cover - compiled
     """A stored number as float32: bf16 is the upper half of its bits."""
-    return _as_float(np.uint32(stored) << np.uint32(16))
+    return np.uint32(np.uint32(stored) << np.uint32(16)).view(np.float32)
 
 
 @nb.njit(inline="always")
 def _rounded(value: Any) -> Any:  # pragma: no cover - compiled
     """The nearest bf16, ties to even, as 16 bits."""
-    bits = _as_bits(value)
+    bits = np.float32(value).view(np.uint32)
     bits += np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))
     return np.uint16(bits >> np.uint32(16))
 
