@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from challenge.data.ragged import indptr_from_lengths
 from challenge.data.vocabulary import ids_of
 from challenge.errors import FormatError, MissingInputError
 from challenge.types import ID_LENGTH, ID_PATTERN, TRACK_PREFIX, IdArray, Int32Array, Int64Array
@@ -100,6 +101,6 @@ def _answers(raw: dict[int, _Answer]) -> GroundTruth:
     return GroundTruth(
         np.array(list(ordered), np.int32),
         tuple(answer.category for answer in ordered.values()),
-        np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+        indptr_from_lengths(sizes),
         ids_of((uri for answer in ordered.values() for uri in answer.holdout), TRACK_PREFIX),
     )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.data.interactions import Interactions
+from challenge.data.ragged import indptr_from_lengths, ragged_indices
 from challenge.sample.catalogue import SyntheticCatalogue
 from challenge.types import Int32Array, Int64Array
 
@@ -71,7 +72,7 @@ def _make_slots(lengths: Int64Array, rng: np.random.Generator) -> _Slots:
     """Lay out the places to fill; some playlists run through artists, some hardly ever stay with one."""
     drawn = lengths + lengths // 2 + 12
     row = np.repeat(np.arange(len(lengths)), drawn)
-    place = np.arange(len(row)) - np.repeat(np.cumsum(drawn) - drawn, drawn)
+    place = ragged_indices(np.zeros_like(drawn), drawn)
     runs = (rng.random(len(lengths)) ** 2.3 * 0.9)[row]
     start = (rng.random(len(row)) >= runs) | (place == 0)
     # Playlists open with what everybody knows and dig deeper later.
@@ -162,5 +163,5 @@ def _cut(row: Int64Array, track: Int32Array, lengths: Int64Array) -> Interaction
     begin = np.searchsorted(row, np.arange(len(lengths) + 1))
     place = np.arange(len(row)) - begin[row]
     keep = place < lengths[row]
-    indptr = np.concatenate([[0], np.cumsum(np.minimum(np.diff(begin), lengths))]).astype(np.int64)
+    indptr = indptr_from_lengths(np.minimum(np.diff(begin), lengths))
     return Interactions(indptr, track[keep].astype(np.int32), place[keep].astype(np.int32))

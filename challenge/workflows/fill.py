@@ -16,9 +16,9 @@ from challenge.ranking.ranker import Ranker
 from challenge.sources.embedding import EmbeddingGenerator
 from challenge.sources.lightgcn import LightGCNEmbedder
 from challenge.sources.registry import Embedder, SourceSet
-from challenge.submission.csv_format import write_submission
 from challenge.submission.submission import Submission
 from challenge.submission.team import TeamInfo
+from challenge.submission.writer import write_submission
 from challenge.workflows.train import EMBEDDINGS_DIR, RANKER_FILE, fit_all, serving_dataset
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ def fill_submission(
     team = TeamInfo(config.team, config.email)
     lists = recommend(dataset, config, folder, sources)
     path = output / SUBMISSION_FILE
-    write_submission(Submission(team, dataset.queries.pid, dataset.catalog.tracks.ids[lists.track]), path)
+    made = Submission.for_challenge(team, dataset.queries, lists.track, dataset.catalog.tracks)
+    write_submission(made, path)
     return FillSummary(path, len(lists.track), lists.counts(dataset.queries.categories))
 
 

@@ -13,7 +13,7 @@ from challenge.evaluation.scorecard import PlaylistScores, Scorecard
 from challenge.evaluation.significance import RESAMPLES
 from challenge.evaluation.variants import Variants
 from challenge.mpd.challenge_set import read_challenge_set
-from challenge.submission.csv_format import read_submission
+from challenge.submission.reader import read_submission
 from challenge.workflows.catalog_source import MANIFEST_NAME, CatalogSource, find_catalog
 
 SCORECARD_NAME: Final = "scorecard.json"
