@@ -176,13 +176,13 @@ def build_catalogue(seed: int) -> SyntheticCatalogue:
     artist_circle = np.sort(
         np.searchsorted(np.cumsum(size / size.sum()), rng.random(N_ARTISTS)).clip(0, len(scene) - 1)
     ).astype(np.int32)
-    fame = 1.5 * rng.standard_normal(N_ARTISTS)
-    albums = 1 + rng.poisson(np.exp(0.40 + 0.35 * fame).clip(0, 40))
+    artist_score = 1.5 * rng.standard_normal(N_ARTISTS)
+    albums = 1 + rng.poisson(np.exp(0.40 + 0.35 * artist_score).clip(0, 40))
     album_artist = np.repeat(np.arange(N_ARTISTS, dtype=np.int32), albums)
     tracks = _album_sizes(rng, len(album_artist))
     track_album = np.repeat(np.arange(len(album_artist), dtype=np.int32), tracks)
     album_start = indptr_from_lengths(tracks)
-    score = 0.8 * rng.standard_normal(len(scene))[artist_circle] + fame
+    score = 0.8 * rng.standard_normal(len(scene))[artist_circle] + artist_score
     album_score = score[album_artist] + 0.9 * rng.standard_normal(len(album_artist))
     track_score = album_score[track_album] + 1.2 * rng.standard_normal(len(track_album))
     weight = np.empty(len(track_score))

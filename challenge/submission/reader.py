@@ -24,7 +24,7 @@ def read_submission(path: Path) -> Submission:
 
     Raises:
         MissingInputError: nothing there.
-        InvalidSubmissionError: a rule is broken; the first places are named.
+        InvalidSubmissionError: a rule is broken; the first violations are named.
     """
     violations = Violations()
     teams: list[TeamInfo] = []

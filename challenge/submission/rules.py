@@ -79,7 +79,7 @@ _DESCRIPTIONS: Final = {
 
 @dataclass(frozen=True)
 class Violation:
-    """One place where a submission breaks one rule.
+    """One breach of one rule.
 
     Attributes:
         rule: the rule broken.

@@ -62,7 +62,7 @@ class Submission:
             vocabulary: the ids of these indices.
 
         Raises:
-            InvariantError: a list has an empty place or holds a seed of its playlist.
+            InvariantError: a list lacks a track or holds a seed of its playlist.
             InvalidSubmissionError: see :class:`Submission`.
         """
         _require_full(queries, tracks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from small_submissions import PIDS, submission, track_id, uri
+from small_submissions import PIDS, submission, track_id
 
 from challenge.data.dataset import Queries
 from challenge.data.interactions import Interactions
