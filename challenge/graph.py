@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from challenge.data.dataset import Dataset
 from challenge.data.interactions import Interactions
+from challenge.data.ragged import indptr_from_lengths
 from challenge.types import FloatArray, Int32Array, Int64Array
 
 Tokeniser = Callable[[str], Iterable[str]]
@@ -122,9 +123,9 @@ class BipartiteGraph:
 
     def without_edges(self, removed: np.ndarray) -> BipartiteGraph:
         """Return the graph without the edges flagged in ``removed`` (bool, in row order); all nodes stay."""
-        kept = np.concatenate([[0], np.cumsum(~removed)])
+        kept_before = indptr_from_lengths(~removed)
         shape = (self.n_rows, self.n_columns)
-        indptr, indices = kept[self.row_indptr], self.row_indices[~removed]
+        indptr, indices = kept_before[self.row_indptr], self.row_indices[~removed]
         return BipartiteGraph.from_matrix(
             sp.csr_matrix((np.ones(len(indices), np.int8), indices, indptr), shape=shape),
             column_weight=self.column_weight,
@@ -146,9 +147,9 @@ class BipartiteGraph:
             tokens=[self.tokens[column - self.n_tracks] for column in columns[n_tracks:].tolist()],
         )
 
-    def columns_of_degree(self, least: int) -> Int64Array:
+    def columns_of_degree(self, min_degree: int) -> Int64Array:
         """Columns with at least this many edges, ascending; int64."""
-        return np.flatnonzero(np.diff(self.column_indptr) >= least)
+        return np.flatnonzero(np.diff(self.column_indptr) >= min_degree)
 
     def matrix(self) -> sp.csr_matrix:
         """The edges as a sparse R × C matrix of ones, int8."""

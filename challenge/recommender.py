@@ -119,6 +119,11 @@ class Recommender:
         config = config or RunConfig()
         return _Fit(config, checkpoint_dir, resume).recommender(dataset)
 
+    @property
+    def dataset(self) -> Dataset:
+        """What it was fitted to."""
+        return self.sources.context.dataset
+
     def queries(self) -> IndexedQueries:
         """Return the queries of the dataset that it was fitted to."""
         return self.sources.queries().take(range(self._n_queries))
@@ -157,7 +162,7 @@ class Recommender:
         """
         if not 1 <= n <= LIST_LENGTH:
             raise ConfigError(f"n is {n}; expected 1 to {LIST_LENGTH}")
-        queries = as_queries(playlists, self.sources.context.dataset)
+        queries = as_queries(playlists, self.dataset)
         strangers = IndexedQueries.strangers(self.sources.index, queries)
         return recommend(self.sources, self.ranker, self.weights, strangers, n, explain=explain)
 
@@ -167,7 +172,7 @@ class Recommender:
         Raises:
             InputError: no such track.
         """
-        dataset, vectors = self.sources.context.dataset, self._track_vectors()
+        dataset, vectors = self.dataset, self._track_vectors()
         index = int(track_indices([track], dataset.catalog, where="track")[0])
         own = vectors[index]
         cosine = vectors @ own / np.maximum(np.linalg.norm(vectors, axis=1) * np.linalg.norm(own), 1e-12)
@@ -184,7 +189,7 @@ class Recommender:
         Raises:
             InputError: no such track.
         """
-        catalog = self.sources.context.dataset.catalog
+        catalog = self.dataset.catalog
         return np.array(self._track_vectors()[track_indices([track], catalog, where="track")[0]])
 
     def _track_vectors(self) -> FloatArray:

@@ -14,6 +14,8 @@ Int64Array: TypeAlias = NDArray[np.int64]
 """Row pointers and counts that may pass 2^31."""
 FloatArray: TypeAlias = NDArray[np.float32]
 """Scores, embeddings and features."""
+Float64Array: TypeAlias = NDArray[np.float64]
+"""Metrics, and sums that must not lose digits."""
 IdArray: TypeAlias = NDArray[np.bytes_]
 """Spotify ids without their prefix, dtype S22."""
 

@@ -36,10 +36,10 @@ COMMANDS: Final = {
     "split": "Data",
     "train": "Steps",
     "fill": "Steps",
-    "validate": "Judging",
-    "score": "Judging",
-    "compare": "Judging",
-    "report": "Judging",
+    "validate": "Evaluation",
+    "score": "Evaluation",
+    "compare": "Evaluation",
+    "report": "Evaluation",
     "doctor": "This machine",
 }
 """The commands in the order of the help, each with the heading it stands under."""

@@ -36,7 +36,7 @@ def compare(
         str, typer.Option("--systems", metavar="A,B,…", help="Which systems to run.")
     ] = "popularity,title,knn,ials,lightgcn,blend,full",
     kind: SplitKindOption = SplitKindName.TUNING,
-    fold: Annotated[int, typer.Option("--fold", min=0, metavar="N", help="Number of the tuning split.")] = 0,
+    draw: Annotated[int, typer.Option("--draw", min=0, metavar="N", help="Number of the tuning split.")] = 0,
     per_category: Annotated[
         int,
         typer.Option("--per-category", min=1, metavar="N", help="Playlists to hold out in each category."),
@@ -77,7 +77,7 @@ def compare(
         challenge=challenge,
         answers=answers,
         kind=kind.value,
-        fold=fold,
+        draw=draw,
         per_category=per_category,
         run=model,
         cache=cache,

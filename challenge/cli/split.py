@@ -36,7 +36,7 @@ def split(
     mpd: MpdOption,
     output: OutputOption,
     kind: SplitKindOption = SplitKindName.TUNING,
-    fold: Annotated[int, typer.Option("--fold", min=0, metavar="N", help="Number of the tuning split.")] = 0,
+    draw: Annotated[int, typer.Option("--draw", min=0, metavar="N", help="Number of the tuning split.")] = 0,
     seed: SeedOption = 0,
     per_category: Annotated[
         int,
@@ -68,7 +68,7 @@ def split(
     from challenge.workflows.split import SplitOptions
     from challenge.workflows.split import split as hold_out
 
-    options = SplitOptions(kind=kind.value, fold=fold, seed=seed, per_category=per_category)
+    options = SplitOptions(kind=kind.value, draw=draw, seed=seed, per_category=per_category)
     files = hold_out(mpd, output, options, challenge=challenge, cache=cache)
     if json:
         show_json(files)

@@ -1,4 +1,4 @@
-"""One toy for training and answering: training playlists, queries and the tracks of both."""
+"""What a recommender is fitted on and asked about: training playlists, queries and the tracks of both."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Queries:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Training playlists and the queries to answer, over one catalog.
+    """Training playlists and the queries to continue, over one catalog.
 
     Tracks that only occur as seeds are in the catalog too (with the artist and album that the challenge set
     names), so nothing downstream needs a special case for them: they merely occur in no training playlist.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from challenge.data.ragged import indptr_from_lengths, ragged_indices
 from challenge.types import Int32Array, Int64Array
 
 
@@ -49,14 +50,13 @@ class Interactions:
         """Return the given rows, in the given order."""
         rows = np.asarray(rows, np.int64)
         lengths = self.lengths[rows]
-        indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        entries = np.arange(indptr[-1]) + np.repeat(self.indptr[rows] - indptr[:-1], lengths)
-        return Interactions(indptr, self.track_index[entries], self.position[entries])
+        entries = ragged_indices(self.indptr[rows], lengths)
+        return Interactions(indptr_from_lengths(lengths), self.track_index[entries], self.position[entries])
 
     def where(self, keep: np.ndarray) -> Interactions:
         """Drop the entries whose flag in ``keep`` (bool, shape (entries,)) is false; rows stay."""
-        kept = np.concatenate([[0], np.cumsum(keep)]).astype(np.int64)
-        return Interactions(kept[self.indptr], self.track_index[keep], self.position[keep])
+        kept_before = indptr_from_lengths(keep)
+        return Interactions(kept_before[self.indptr], self.track_index[keep], self.position[keep])
 
     def binary_matrix(self, n_tracks: int) -> sp.csr_matrix:
         """Rows × tracks with 1.0 where a track occurs, however often; float32, sorted indices."""
@@ -74,21 +74,18 @@ class Interactions:
     ) -> Interactions:
         """Build from Python lists; positions count from 0 in each row unless given."""
         lengths = np.array([len(row) for row in rows], np.int64)
-        indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         tracks = np.array([track for row in rows for track in row], np.int32)
         if positions is None:
-            place = (np.arange(indptr[-1]) - np.repeat(indptr[:-1], lengths)).astype(np.int32)
+            position = ragged_indices(np.zeros_like(lengths), lengths).astype(np.int32)
         else:
-            place = np.array([p for row in positions for p in row], np.int32)
-        return cls(indptr, tracks, place)
+            position = np.array([p for row in positions for p in row], np.int32)
+        return cls(indptr_from_lengths(lengths), tracks, position)
 
     @classmethod
     def concatenate(cls, parts: Sequence[Interactions]) -> Interactions:
         """Stack the rows of several interactions over the same tracks."""
-        ends = np.cumsum([0] + [part.indptr[-1] for part in parts])
-        indptr = [part.indptr[1:] + end for part, end in zip(parts, ends, strict=False)]
         return cls(
-            np.concatenate([[0], *indptr]).astype(np.int64),
+            indptr_from_lengths(np.concatenate([part.lengths for part in parts])),
             np.concatenate([part.track_index for part in parts]).astype(np.int32, copy=False),
             np.concatenate([part.position for part in parts]).astype(np.int32, copy=False),
         )

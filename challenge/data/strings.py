@@ -10,6 +10,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
+from challenge.data.ragged import indptr_from_lengths
 from challenge.types import Int64Array
 
 
@@ -29,8 +30,7 @@ class StringTable(Sequence[str]):
     def from_strings(cls, strings: Iterable[str]) -> StringTable:
         """Encode ``strings``; lone surrogates, which broken JSON escapes leave behind, become "?"."""
         encoded = [text.encode("utf-8", "replace") for text in strings]
-        offsets = np.zeros(len(encoded) + 1, np.int64)
-        np.cumsum([len(text) for text in encoded], out=offsets[1:])
+        offsets = indptr_from_lengths([len(text) for text in encoded])
         return cls(np.frombuffer(b"".join(encoded), np.uint8), offsets)
 
     def __len__(self) -> int:

@@ -63,7 +63,7 @@ def score_submission(
 
 
 def make_signature(variants: Variants, truth: GroundTruth, *, seed: int, resamples: int = RESAMPLES) -> str:
-    """Name everything that a score depends on besides the lists themselves."""
+    """Name all that a score depends on besides the lists: variants, ground truth, bootstrap and version."""
     return (
         f"{variants}|answers:{truth.content_hash}|playlists:{len(truth)}"
         f"|bootstrap:{resamples}|seed:{seed}|version:{__version__}"
@@ -72,15 +72,15 @@ def make_signature(variants: Variants, truth: GroundTruth, *, seed: int, resampl
 
 def _rows_of(submission: Submission, truth: GroundTruth) -> np.ndarray:
     """Where each playlist of the ground truth is in the submission, int64, shape (Q,)."""
-    place = {pid: row for row, pid in enumerate(submission.pid.tolist())}
-    missing = [pid for pid in truth.pid.tolist() if pid not in place]
+    row_of = {pid: row for row, pid in enumerate(submission.pid.tolist())}
+    missing = [pid for pid in truth.pid.tolist() if pid not in row_of]
     if missing:
         first = ", ".join(map(str, missing[:_SHOWN])) + (", ..." if len(missing) > _SHOWN else "")
         raise InvalidSubmissionError(
             f"{len(missing):,} of the {len(truth):,} playlists in the answers have no list: {first}",
             hint="only a complete submission has a score; check that file and answers belong together",
         )
-    return np.array([place[pid] for pid in truth.pid.tolist()], np.int64)
+    return np.array([row_of[pid] for pid in truth.pid.tolist()], np.int64)
 
 
 def _numbered(lists: IdArray, held_out: IdArray) -> tuple[Int32Array, IdArray]:

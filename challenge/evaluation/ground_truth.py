@@ -1,4 +1,4 @@
-"""What was held out: a JSON object of pid → ``{"category": name, "holdout": [track URI, ...]}``."""
+"""The ground truth and its file, JSON: pid → ``{"category": name, "holdout": [track URI, ...]}``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from challenge.data.ragged import indptr_from_lengths
 from challenge.data.vocabulary import ids_of
 from challenge.errors import FormatError, MissingInputError
 from challenge.types import ID_LENGTH, ID_PATTERN, TRACK_PREFIX, IdArray, Int32Array, Int64Array
@@ -24,7 +25,7 @@ _HINT: Final = (
 )
 
 
-class _Answer(msgspec.Struct):
+class _Record(msgspec.Struct):
     holdout: list[str]
     category: str = _UNNAMED
 
@@ -50,7 +51,7 @@ class GroundTruth:
 
     @cached_property
     def content_hash(self) -> str:
-        """Stands for playlists, categories and sets of tracks, whatever the layout of the file; 12 digits."""
+        """Hash of playlists, categories and sets of tracks, whatever the layout of the file; 12 digits."""
         digest = hashlib.sha256()
         bounds = self.indptr.tolist()
         for row, (pid, category) in enumerate(zip(self.pid.tolist(), self.categories, strict=True)):
@@ -60,14 +61,14 @@ class GroundTruth:
 
 
 def read_ground_truth(path: Path) -> GroundTruth:
-    """Read the answers to a challenge set.
+    """Read a file such as answers.json, which tells what was held out of each playlist of a challenge set.
 
     Raises:
         MissingInputError: nothing there.
         FormatError: not such a file, no playlist in it, or a playlist without a proper track.
     """
     try:
-        raw = msgspec.json.decode(path.read_bytes(), type=dict[str, _Answer])
+        raw = msgspec.json.decode(path.read_bytes(), type=dict[str, _Record])
     except FileNotFoundError:
         raise MissingInputError(f"{path}: no such file", hint=_HINT) from None
     except OSError as error:
@@ -76,30 +77,30 @@ def read_ground_truth(path: Path) -> GroundTruth:
         raise FormatError(f"{path}: not answers ({error})", hint=_HINT) from error
     if not raw:
         raise FormatError(f"{path}: no playlist in it", hint=_HINT)
-    for pid, answer in raw.items():
-        _check(path, pid, answer)
-    return _answers({int(pid): answer for pid, answer in raw.items()})
+    for pid, record in raw.items():
+        _check(path, pid, record)
+    return _as_arrays({int(pid): record for pid, record in raw.items()})
 
 
-def _check(path: Path, pid: str, answer: _Answer) -> None:
+def _check(path: Path, pid: str, record: _Record) -> None:
     if not re.fullmatch("[0-9]{1,9}", pid):
         raise FormatError(f"{path}: pid {pid!r} is not a whole number", hint=_HINT)
-    if not answer.holdout:
+    if not record.holdout:
         raise FormatError(
             f"{path}, playlist {pid}: nothing held out; expected at least one track", hint=_HINT
         )
-    for place, uri in enumerate(answer.holdout):
+    for position, uri in enumerate(record.holdout):
         if not _URI.fullmatch(uri):
-            found = f"holdout[{place}] is {uri!r}; expected {TRACK_PREFIX!r} + {ID_LENGTH} characters"
+            found = f"holdout[{position}] is {uri!r}; expected {TRACK_PREFIX!r} + {ID_LENGTH} characters"
             raise FormatError(f"{path}, playlist {pid}: {found}", hint=_HINT)
 
 
-def _answers(raw: dict[int, _Answer]) -> GroundTruth:
-    ordered = dict(sorted(raw.items()))
-    sizes = [len(answer.holdout) for answer in ordered.values()]
+def _as_arrays(records: dict[int, _Record]) -> GroundTruth:
+    ordered = dict(sorted(records.items()))
+    sizes = [len(record.holdout) for record in ordered.values()]
     return GroundTruth(
         np.array(list(ordered), np.int32),
-        tuple(answer.category for answer in ordered.values()),
-        np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
-        ids_of((uri for answer in ordered.values() for uri in answer.holdout), TRACK_PREFIX),
+        tuple(record.category for record in ordered.values()),
+        indptr_from_lengths(sizes),
+        ids_of((uri for record in ordered.values() for uri in record.holdout), TRACK_PREFIX),
     )

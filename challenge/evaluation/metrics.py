@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 
 from challenge.data.interactions import Interactions
 from challenge.evaluation.variants import ClicksVariant, NdcgVariant, RPrecisionVariant, Variants
-from challenge.types import LIST_LENGTH, Int32Array, Int64Array
+from challenge.types import LIST_LENGTH, Float64Array, Int32Array, Int64Array
 
 ARTIST_CREDIT: Final = 0.25
 TRACKS_PER_CLICK: Final = 10
 CLICKS_WITHOUT_HIT: Final = LIST_LENGTH // TRACKS_PER_CLICK + 1
 
 BoolArray = NDArray[np.bool_]
-Float64Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +57,7 @@ class MetricValues:
     """The three metrics of each of Q playlists, float64, shape (Q,).
 
     Attributes:
-        r_precision: share of G found in the first |G| places, 0 to 1; higher is better.
+        r_precision: share of G found at the first |G| ranks, 0 to 1; higher is better.
         ndcg: normalised discounted cumulative gain, 0 to 1; higher is better.
         clicks: pages of ten to turn until the first hit, 0 to 51; lower is better.
     """
@@ -118,8 +117,8 @@ def _in_rows(values: Int32Array, rows: Int64Array, members: Int32Array) -> BoolA
     if len(known) == 0:
         return np.zeros(values.shape, bool)
     keys = np.arange(len(values), dtype=np.int64)[:, None] * span + values
-    place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
-    found: BoolArray = (known[place] == keys) & (values >= 0)
+    nearest = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+    found: BoolArray = (known[nearest] == keys) & (values >= 0)
     return found
 
 
@@ -130,7 +129,7 @@ def r_precision(
     track_artist: Int32Array | None = None,
     variant: RPrecisionVariant = RPrecisionVariant.LEADERBOARD,
 ) -> Float64Array:
-    """Share of G found in the first |G| places, with part credit for artists; float64, shape (Q,).
+    """Share of G found at the first |G| ranks, with part credit for artists; float64, shape (Q,).
 
     Raises:
         ValueError: the variant asks for artists and none are given.
@@ -150,7 +149,7 @@ def _shared_artists(
     recommended: Int32Array, counted: BoolArray, holdouts: Holdouts, track_artist: Int32Array
 ) -> Int64Array:
     """Count the distinct artists of the ``counted`` recommendations that G has too; int64, shape (Q,)."""
-    # One more place at the end, so that the index -1 finds the unknown artist -1.
+    # One more entry at the end, so that the index -1 finds the unknown artist -1.
     artists = np.append(track_artist, np.int32(-1)).astype(np.int32)
     found = np.where(counted, artists[recommended], np.int32(-1))
     shared = _in_rows(found, holdouts.row, artists[holdouts.track_index])

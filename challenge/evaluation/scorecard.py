@@ -87,7 +87,7 @@ class Scorecard:
     """Scores of one system on one ground truth.
 
     Attributes:
-        signature: variants of the metrics, answers, playlists, seed, version; no score without it.
+        signature: all that the scores depend on, see :func:`challenge.evaluation.evaluate.make_signature`.
         overall: over all playlists.
         by_category: for each category that occurs.
         notes: what a reader should know, such as tracks without a known artist.

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Float64Array = NDArray[np.float64]
+from challenge.types import Float64Array
 
 RESAMPLES: Final = 1000
 PERMUTATIONS: Final = 10_000
@@ -86,7 +85,7 @@ def interval(resampled: Float64Array) -> tuple[Float64Array, Float64Array]:
 def stratified_means(
     values: Float64Array, strata: Sequence[str], *, seed: int, resamples: int = RESAMPLES
 ) -> dict[str, Float64Array]:
-    """Resampled means of each stratum; each draws its own playlists, from ``seed`` and its place among them.
+    """Resampled means of each stratum; each draws its own playlists, from ``seed`` and its rank among them.
 
     Args:
         values: float64, shape (Q, metrics).

@@ -1,4 +1,4 @@
-"""Brings an MPD and a challenge set into one toy of dense indices."""
+"""Brings an MPD and a challenge set into one dataset of dense indices."""
 
 from __future__ import annotations
 

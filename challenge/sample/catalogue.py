@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from challenge.data.ragged import indptr_from_lengths
 from challenge.sample.words import GENRES
 from challenge.types import Int32Array, Int64Array
 
@@ -121,11 +122,6 @@ def _running(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     return sums
 
 
-def _starts(counts: Int64Array) -> Int64Array:
-    """Where each group begins, and the end of the last; shape (groups + 1,)."""
-    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-
-
 def scene_names() -> list[str]:
     """Names of all scenes, in the order of their numbers."""
     return [scene for genre in GENRES for scene in genre.scenes]
@@ -156,7 +152,7 @@ def _circles(rng: np.random.Generator) -> tuple[Int32Array, Int32Array, NDArray[
     mean = np.array([g.energy for g in GENRES])[scene_genre] + 0.10 * rng.standard_normal(len(counts))
     energy = np.clip(mean[scene] + 0.10 * rng.standard_normal(len(scene)), 0.0, 1.0)
     order = np.lexsort((energy, decade, scene))
-    return scene[order], decade[order], energy[order], _starts(counts)
+    return scene[order], decade[order], energy[order], indptr_from_lengths(counts)
 
 
 def _album_sizes(rng: np.random.Generator, count: int) -> Int64Array:
@@ -180,18 +176,18 @@ def build_catalogue(seed: int) -> SyntheticCatalogue:
     artist_circle = np.sort(
         np.searchsorted(np.cumsum(size / size.sum()), rng.random(N_ARTISTS)).clip(0, len(scene) - 1)
     ).astype(np.int32)
-    fame = 1.5 * rng.standard_normal(N_ARTISTS)
-    albums = 1 + rng.poisson(np.exp(0.40 + 0.35 * fame).clip(0, 40))
+    artist_score = 1.5 * rng.standard_normal(N_ARTISTS)
+    albums = 1 + rng.poisson(np.exp(0.40 + 0.35 * artist_score).clip(0, 40))
     album_artist = np.repeat(np.arange(N_ARTISTS, dtype=np.int32), albums)
     tracks = _album_sizes(rng, len(album_artist))
     track_album = np.repeat(np.arange(len(album_artist), dtype=np.int32), tracks)
-    album_start = _starts(tracks)
-    score = 0.8 * rng.standard_normal(len(scene))[artist_circle] + fame
+    album_start = indptr_from_lengths(tracks)
+    score = 0.8 * rng.standard_normal(len(scene))[artist_circle] + artist_score
     album_score = score[album_artist] + 0.9 * rng.standard_normal(len(album_artist))
     track_score = album_score[track_album] + 1.2 * rng.standard_normal(len(track_album))
     weight = np.empty(len(track_score))
     weight[np.argsort(-track_score)] = _occurrences(np.arange(1.0, len(track_score) + 1))
-    artist_start = album_start[_starts(albums)]
+    artist_start = album_start[indptr_from_lengths(albums)]
     return SyntheticCatalogue(
         circle_genre=_scene_table()[0][scene],
         circle_scene=scene,

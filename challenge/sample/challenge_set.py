@@ -1,4 +1,4 @@
-"""Draws the challenge playlists of a sample and hides part of each, in the ten categories."""
+"""Draws the challenge playlists of a sample and holds out part of each, in the ten categories."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from numpy.typing import NDArray
 
 from challenge.data.interactions import Interactions
 from challenge.errors import ConfigError
-from challenge.sample.draw import MAX_LENGTH, Scenery, draw_playlists, lengths_at_least
+from challenge.sample.draw import MAX_LENGTH, ThemedCatalogue, draw_playlists, lengths_at_least
 from challenge.types import Category
 
 _MIN_HOLDOUTS: Final = 5
-_ROUNDS: Final = 40
+_MAX_ATTEMPTS: Final = 40
 
 
 @dataclass(frozen=True, eq=False)
-class HiddenPlaylists:
+class HeldOutPlaylists:
     """Challenge playlists of one category.
 
     Attributes:
         category: the category.
         titles: None where the title is not given.
         seeds: given tracks with their true positions.
-        holdouts: hidden tracks with their true positions.
+        holdouts: held-out tracks with their true positions.
     """
 
     category: Category
@@ -34,23 +34,23 @@ class HiddenPlaylists:
     holdouts: Interactions
 
 
-def draw_category(scenery: Scenery, category: Category, count: int, seed: int) -> HiddenPlaylists:
-    """Draw ``count`` playlists without repeated tracks and hide what the category hides.
+def draw_category(themed: ThemedCatalogue, category: Category, count: int, seed: int) -> HeldOutPlaylists:
+    """Draw ``count`` playlists without repeated tracks and hold out what the category does not give.
 
     Raises:
-        ConfigError: the catalogue of ``scenery`` holds too few tracks for playlists that long.
+        ConfigError: the catalogue of ``themed`` holds too few tracks for playlists that long.
     """
     min_length = category.seed_count + _MIN_HOLDOUTS
     titles: list[str] = []
     parts: list[Interactions] = []
     number = list(Category).index(category)
-    for attempt in range(_ROUNDS):
+    for attempt in range(_MAX_ATTEMPTS):
         wanted = count - len(titles)
         if wanted <= 0:
             break
         rng = np.random.default_rng([seed, 2, number, attempt])
         lengths = lengths_at_least(min_length, wanted + wanted // 8 + 8, rng)
-        drawn = draw_playlists(scenery, lengths, rng, repeats=False)
+        drawn = draw_playlists(themed, lengths, rng, repeats=False)
         good = np.flatnonzero(drawn.tracks.lengths >= min_length)[:wanted]
         titles += [drawn.titles[i] for i in good.tolist()]
         parts.append(drawn.tracks.take(good))
@@ -62,7 +62,7 @@ def draw_category(scenery: Scenery, category: Category, count: int, seed: int) -
     tracks = Interactions.concatenate(parts)
     given = _choose_seeds(tracks, category, np.random.default_rng([seed, 3, number]))
     shown = [title if category.has_title else None for title in titles]
-    return HiddenPlaylists(category, shown, tracks.where(given), tracks.where(~given))
+    return HeldOutPlaylists(category, shown, tracks.where(given), tracks.where(~given))
 
 
 def _choose_seeds(tracks: Interactions, category: Category, rng: np.random.Generator) -> NDArray[np.bool_]:

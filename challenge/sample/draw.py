@@ -41,8 +41,8 @@ class Drawn:
 
 
 @dataclass(frozen=True, eq=False)
-class Scenery:
-    """What playlists are drawn from: the catalogue and the themes that lead into it."""
+class ThemedCatalogue:
+    """A catalogue with the themes that playlists are about, and the circles of it that suit each theme."""
 
     catalogue: SyntheticCatalogue
     themes: list[Theme]
@@ -50,7 +50,7 @@ class Scenery:
     seed: int
 
     @classmethod
-    def of(cls, catalogue: SyntheticCatalogue, seed: int) -> Scenery:
+    def of(cls, catalogue: SyntheticCatalogue, seed: int) -> ThemedCatalogue:
         """Set up all themes for ``catalogue``; ``seed`` chooses the names."""
         themes = all_themes()
         return cls(catalogue, themes, CircleSampler(catalogue, themes), seed)
@@ -63,28 +63,28 @@ def lengths_at_least(minimum: int, count: int, rng: np.random.Generator) -> Int6
     """
     grid = np.arange(max(minimum, MIN_LENGTH), MAX_LENGTH + 1)
     density = np.exp(-((np.log(grid / 58.5) / 0.93) ** 2) / 2) / grid
-    place = np.searchsorted(np.cumsum(density / density.sum()), rng.random(count))
-    lengths: Int64Array = grid[place.clip(0, len(grid) - 1)]
+    chosen = np.searchsorted(np.cumsum(density / density.sum()), rng.random(count))
+    lengths: Int64Array = grid[chosen.clip(0, len(grid) - 1)]
     return lengths
 
 
 def draw_playlists(
-    scenery: Scenery, lengths: Int64Array, rng: np.random.Generator, *, repeats: bool
+    themed: ThemedCatalogue, lengths: Int64Array, rng: np.random.Generator, *, repeats: bool
 ) -> Drawn:
     """Draw one playlist for each of ``lengths``, about as long as that (a narrow theme may end earlier).
 
     With ``repeats`` a few playlists hold a track twice.
     """
     n = len(lengths)
-    drawn = np.searchsorted(np.cumsum([t.share for t in scenery.themes]), rng.random(n))
-    theme = drawn.clip(0, len(scenery.themes) - 1).astype(np.int32)
-    fan_of = _draw_artists(scenery, theme, rng)
-    circles = _draw_circles(scenery, theme, fan_of, rng)
-    tracks = draw_tracks(scenery.catalogue, Tastes(lengths, circles, fan_of), rng, repeats=repeats)
+    drawn = np.searchsorted(np.cumsum([t.share for t in themed.themes]), rng.random(n))
+    theme = drawn.clip(0, len(themed.themes) - 1).astype(np.int32)
+    about_artist = _draw_artists(themed, theme, rng)
+    circles = _draw_circles(themed, theme, about_artist, rng)
+    tracks = draw_tracks(themed.catalogue, Tastes(lengths, circles, about_artist), rng, repeats=repeats)
     words = Random(int(rng.integers(2**62)))
     titles = [
-        make_title(scenery.themes[t], artist_name(a, scenery.seed) if a >= 0 else "", words)
-        for t, a in zip(theme.tolist(), fan_of.tolist(), strict=True)
+        make_title(themed.themes[t], artist_name(a, themed.seed) if a >= 0 else "", words)
+        for t, a in zip(theme.tolist(), about_artist.tolist(), strict=True)
     ]
     return Drawn(
         titles=titles,
@@ -104,30 +104,30 @@ def _draw_followers(n: int, rng: np.random.Generator) -> Int64Array:
     return np.where(few > len(_FOLLOWERS), many, few)
 
 
-def _draw_artists(scenery: Scenery, theme: Int32Array, rng: np.random.Generator) -> Int32Array:
+def _draw_artists(themed: ThemedCatalogue, theme: Int32Array, rng: np.random.Generator) -> Int32Array:
     """The artist of each playlist about one artist, -1 for the others; int32, shape (n,)."""
-    catalogue, uniform = scenery.catalogue, rng.random(len(theme))
+    catalogue, uniform = themed.catalogue, rng.random(len(theme))
     anywhere = np.zeros(len(theme), np.int64)
     track = catalogue.draw(anywhere, anywhere + catalogue.n_tracks, uniform, anywhere > 0)
-    about = np.array([t.kind == "artist" for t in scenery.themes])[theme]
+    about = np.array([t.kind == "artist" for t in themed.themes])[theme]
     return np.where(about, catalogue.album_artist[catalogue.track_album[track]], -1).astype(np.int32)
 
 
 def _draw_circles(
-    scenery: Scenery, theme: Int32Array, fan_of: Int32Array, rng: np.random.Generator
+    themed: ThemedCatalogue, theme: Int32Array, about_artist: Int32Array, rng: np.random.Generator
 ) -> Int32Array:
     """Circles of each playlist, the core one first; int32, shape (n, 12).
 
     A further circle is a neighbour of the last in half the cases; otherwise it suits the theme and, if one of
     two draws allows, the genre of the core circle: tastes cross genres less than moods do.
     """
-    catalogue, n = scenery.catalogue, len(theme)
+    catalogue, n = themed.catalogue, len(theme)
     circles = np.empty((n, MAX_CIRCLES), np.int32)
-    core = scenery.circles.draw(theme, rng.random(n))
-    circles[:, 0] = np.where(fan_of >= 0, catalogue.artist_circle[fan_of], core)
+    core = themed.circles.draw(theme, rng.random(n))
+    circles[:, 0] = np.where(about_artist >= 0, catalogue.artist_circle[about_artist], core)
     near = 0.3 + 0.5 * rng.random(n)
     for k in range(1, MAX_CIRCLES):
-        first, second = (scenery.circles.draw(theme, rng.random(n)) for _ in range(2))
+        first, second = (themed.circles.draw(theme, rng.random(n)) for _ in range(2))
         alike = catalogue.circle_genre[first] == catalogue.circle_genre[circles[:, 0]]
         other = np.where(alike, first, second)
         step = (np.rint(rng.standard_normal(n) * 2.5)).astype(np.int32)
@@ -135,5 +135,5 @@ def _draw_circles(
         beside = np.clip(
             circles[:, k - 1] + step, catalogue.scene_start[scene], catalogue.scene_start[scene + 1] - 1
         )
-        circles[:, k] = np.where((rng.random(n) < near) | (fan_of >= 0), beside, other)
+        circles[:, k] = np.where((rng.random(n) < near) | (about_artist >= 0), beside, other)
     return circles

@@ -40,9 +40,9 @@ def spotify_ids(numbers: Int32Array, key: int) -> IdArray:
     # 62^11 > 2^64, so the first half alone already tells any two numbers apart.
     for half in range(2):
         rest = mix(wide, 2 * key + half + 1)
-        for place in range(_HALF):
+        for digit_index in range(_HALF):
             rest, digit = np.divmod(rest, np.uint64(62))
-            text[:, half * _HALF + place] = _ALPHABET[digit.astype(np.intp)]
+            text[:, half * _HALF + digit_index] = _ALPHABET[digit.astype(np.intp)]
     return text.view(f"S{ID_LENGTH}").ravel()
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.data.interactions import Interactions
+from challenge.data.ragged import indptr_from_lengths, ragged_indices
 from challenge.sample.catalogue import SyntheticCatalogue
 from challenge.types import Int32Array, Int64Array
 
@@ -36,17 +37,17 @@ class Tastes:
 
 @dataclass(frozen=True, eq=False)
 class _Slots:
-    """Places to be filled, of all playlists end to end.
+    """Positions to be filled, of all playlists end to end.
 
     Attributes:
-        row: playlist of each place, int64, shape (places,).
-        place: position in the playlist from 0, int64, shape (places,).
-        start: whether a run of one artist begins here, bool, shape (places,).
-        deep: whether to dig deeper than the hits, bool, shape (places,).
+        row: playlist of each slot, int64, shape (slots,).
+        position: position in the playlist from 0, int64, shape (slots,).
+        start: whether a run of one artist begins here, bool, shape (slots,).
+        deep: whether to dig deeper than the hits, bool, shape (slots,).
     """
 
     row: Int64Array
-    place: Int64Array
+    position: Int64Array
     start: _Flags
     deep: _Flags
 
@@ -68,15 +69,15 @@ def draw_tracks(
 
 
 def _make_slots(lengths: Int64Array, rng: np.random.Generator) -> _Slots:
-    """Lay out the places to fill; some playlists run through artists, some hardly ever stay with one."""
+    """Lay out the slots to fill; some playlists run through artists, some hardly ever stay with one."""
     drawn = lengths + lengths // 2 + 12
     row = np.repeat(np.arange(len(lengths)), drawn)
-    place = np.arange(len(row)) - np.repeat(np.cumsum(drawn) - drawn, drawn)
+    position = ragged_indices(np.zeros_like(drawn), drawn)
     runs = (rng.random(len(lengths)) ** 2.3 * 0.9)[row]
-    start = (rng.random(len(row)) >= runs) | (place == 0)
+    start = (rng.random(len(row)) >= runs) | (position == 0)
     # Playlists open with what everybody knows and dig deeper later.
-    deep = rng.random(len(row)) < (0.5 * rng.random(len(lengths)))[row] * np.minimum(0.4 + place / 50, 1.0)
-    return _Slots(row, place, start, deep)
+    deep = rng.random(len(row)) < (0.5 * rng.random(len(lengths)))[row] * np.minimum(0.4 + position / 50, 1.0)
+    return _Slots(row, position, start, deep)
 
 
 def _draw_starts(
@@ -93,9 +94,9 @@ def _draw_starts(
     track = np.zeros(shape, np.int32)
     first = slots.start
     track[first] = catalogue.draw(low[first], high[first], rng.random(int(first.sum())), slots.deep[first])
-    again = first & (slots.place > 0) & (rng.random(shape) < (0.3 * rng.random(rows))[slots.row])
+    again = first & (slots.position > 0) & (rng.random(shape) < (0.3 * rng.random(rows))[slots.row])
     here = np.flatnonzero(again)
-    earlier = here - slots.place[here] + (rng.random(len(here)) * slots.place[here]).astype(np.int64)
+    earlier = here - slots.position[here] + (rng.random(len(here)) * slots.position[here]).astype(np.int64)
     artist = catalogue.album_artist[catalogue.track_album[track[_last_start(slots.start)[earlier]]]]
     track[here] = _draw_of_artist(catalogue, artist, slots.deep[here], rng)
     return track
@@ -104,13 +105,13 @@ def _draw_starts(
 def _circle_ranges(
     catalogue: SyntheticCatalogue, tastes: Tastes, slots: _Slots, rng: np.random.Generator
 ) -> tuple[Int64Array, Int64Array]:
-    """Track ranges of the circle each place draws from: the core at first, then ever more of the others."""
-    row, place, lengths = slots.row, slots.place, tastes.lengths
+    """Track ranges of the circle each slot draws from: the core at first, then ever more of the others."""
+    row, position, lengths = slots.row, slots.position, tastes.lengths
     variety = 2 + (rng.random(len(lengths)) * np.minimum(lengths / 5, MAX_CIRCLES - 2)).astype(np.int64)
-    reach = 1 + (variety[row] - 1) * np.minimum((place + 4) / 24, 1.0)
+    reach = 1 + (variety[row] - 1) * np.minimum((position + 4) / 24, 1.0)
     lean = (1.0 + 1.5 * rng.random(len(lengths)))[row]
     which = (reach * rng.random(len(row)) ** lean).astype(np.int64)
-    turn = (rng.random(len(row)) < 0.5) | (place == 0)
+    turn = (rng.random(len(row)) < 0.5) | (position == 0)
     circle = tastes.circles[row, which[_last_start(turn)]]
     # Part of each playlist comes from the whole scene, of which the circles are corners.
     wide = rng.random(len(row)) < (0.15 + 0.7 * rng.random(len(lengths)))[row]
@@ -123,7 +124,7 @@ def _circle_ranges(
 def _draw_runs(
     catalogue: SyntheticCatalogue, track: Int32Array, slots: _Slots, rng: np.random.Generator
 ) -> Int32Array:
-    """Continue each run: with the album's next tracks, or with the same artist; int32, shape (places,)."""
+    """Continue each run: with the album's next tracks, or with the same artist; int32, shape (slots,)."""
     begin = _last_start(slots.start)
     opening = track[begin]
     offset = np.arange(len(track)) - begin
@@ -151,7 +152,7 @@ def _last_start(start: _Flags) -> Int64Array:
 
 
 def _repeated(row: Int64Array, track: Int32Array) -> _Flags:
-    """Whether the same playlist holds the same track at an earlier place, bool, shape (places,)."""
+    """Whether the same playlist holds the same track at an earlier position; bool, shape (slots,)."""
     repeated = np.ones(len(row), np.bool_)
     repeated[np.unique(row * np.int64(2**32) + track, return_index=True)[1]] = False
     return repeated
@@ -160,7 +161,7 @@ def _repeated(row: Int64Array, track: Int32Array) -> _Flags:
 def _cut(row: Int64Array, track: Int32Array, lengths: Int64Array) -> Interactions:
     """The first ``lengths`` tracks of each row, as interactions with positions from 0."""
     begin = np.searchsorted(row, np.arange(len(lengths) + 1))
-    place = np.arange(len(row)) - begin[row]
-    keep = place < lengths[row]
-    indptr = np.concatenate([[0], np.cumsum(np.minimum(np.diff(begin), lengths))]).astype(np.int64)
-    return Interactions(indptr, track[keep].astype(np.int32), place[keep].astype(np.int32))
+    position = np.arange(len(row)) - begin[row]
+    keep = position < lengths[row]
+    indptr = indptr_from_lengths(np.minimum(np.diff(begin), lengths))
+    return Interactions(indptr, track[keep].astype(np.int32), position[keep].astype(np.int32))

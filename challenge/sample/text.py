@@ -80,16 +80,16 @@ class TrackTexts:
         """The text of each track from its ``artist_name`` to its closing brace."""
         unique, inverse = np.unique(tracks, return_inverse=True)
         texts = [self._kept.get(track) for track in unique.tolist()]
-        missing = np.array([place for place, text in enumerate(texts) if text is None], np.int64)
+        missing = np.array([index for index, text in enumerate(texts) if text is None], np.int64)
         made = self._make(unique[missing])
         keep = (
             self._catalogue.popular[unique[missing] + 1] - self._catalogue.popular[unique[missing]]
             >= self._common
         )
-        for place, text, common in zip(missing.tolist(), made, keep.tolist(), strict=True):
-            texts[place] = text
+        for index, text, common in zip(missing.tolist(), made, keep.tolist(), strict=True):
+            texts[index] = text
             if common:
-                self._kept[int(unique[place])] = text
+                self._kept[int(unique[index])] = text
         return [text for text in map(texts.__getitem__, inverse.tolist()) if text is not None]
 
     def _make(self, tracks: Int32Array) -> list[bytes]:

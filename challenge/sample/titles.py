@@ -35,8 +35,8 @@ def misspell(text: str, rng: Random) -> str:
     """Swap, drop or double one letter; texts of fewer than four characters stay."""
     if len(text) < 4:
         return text
-    place = rng.randrange(1, len(text) - 1)
-    before, here, after, rest = text[:place], text[place], text[place + 1], text[place + 2 :]
+    at = rng.randrange(1, len(text) - 1)
+    before, here, after, rest = text[:at], text[at], text[at + 1], text[at + 2 :]
     return rng.choice((before + after + here + rest, before + after + rest, before + here * 2 + after + rest))
 
 

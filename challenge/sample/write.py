@@ -21,8 +21,8 @@ from challenge.data.interactions import Interactions
 from challenge.errors import ConfigError
 from challenge.mpd.zip_writer import Deflated, ZipWriter
 from challenge.sample.catalogue import build_catalogue
-from challenge.sample.challenge_set import HiddenPlaylists, draw_category
-from challenge.sample.draw import Scenery, draw_playlists, lengths_at_least
+from challenge.sample.challenge_set import HeldOutPlaylists, draw_category
+from challenge.sample.draw import ThemedCatalogue, draw_playlists, lengths_at_least
 from challenge.sample.text import TrackTexts, challenge_json, slice_json
 from challenge.threads import thread_count
 from challenge.types import Category, Int32Array
@@ -78,7 +78,7 @@ class _SliceMaker:
         self.playlists = playlists
         self.seed = seed
         self.catalogue = build_catalogue(seed)
-        self.scenery = Scenery.of(self.catalogue, seed)
+        self.themed = ThemedCatalogue.of(self.catalogue, seed)
         self.texts = TrackTexts(self.catalogue, seed)
 
     def make(self, number: int) -> _Slice:
@@ -86,7 +86,7 @@ class _SliceMaker:
         first = number * SLICE_PLAYLISTS
         count = min(SLICE_PLAYLISTS, self.playlists - first)
         rng = np.random.default_rng([self.seed, 1, number])
-        drawn = draw_playlists(self.scenery, lengths_at_least(0, count, rng), rng, repeats=True)
+        drawn = draw_playlists(self.themed, lengths_at_least(0, count, rng), rng, repeats=True)
         content = slice_json(self.texts, self.catalogue, drawn, first)
         member = Deflated.of(f"data/mpd.slice.{first}-{first + count - 1}.json", content)
         tracks = drawn.tracks.track_index
@@ -166,9 +166,9 @@ def write_sample(
             rows, size = rows + part.rows, size + part.member.size
             done(part.playlists)
         archive.close()
-    scenery = Scenery.of(maker.catalogue.restricted(seen), seed)
+    themed = ThemedCatalogue.of(maker.catalogue.restricted(seen), seed)
     parts = [
-        draw_category(scenery, category, challenge_per_category, seed)
+        draw_category(themed, category, challenge_per_category, seed)
         for category in progress.track(Category, "Challenge set", len(Category), unit="categories")
     ]
     _write_challenge(out_dir, maker.texts, parts, max(FIRST_CHALLENGE_PID, playlists))
@@ -184,7 +184,7 @@ def write_sample(
     )
 
 
-def _write_challenge(out_dir: Path, texts: TrackTexts, parts: list[HiddenPlaylists], first_pid: int) -> None:
+def _write_challenge(out_dir: Path, texts: TrackTexts, parts: list[HeldOutPlaylists], first_pid: int) -> None:
     """Write the challenge set and the answers."""
     titles = [title for part in parts for title in part.titles]
     categories = [part.category.value for part in parts for _ in part.titles]

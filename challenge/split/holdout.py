@@ -87,20 +87,20 @@ def _divide(row: int, tracks: Int32Array, category: Category, rng: np.random.Gen
     count = category.seed_count
     if len(tracks) < count + MIN_HELD_OUT:
         return None
-    place = np.arange(len(tracks), dtype=np.int32)
-    seed = _random_places(len(tracks), count, rng) if category.is_random else place[:count]
+    position = np.arange(len(tracks), dtype=np.int32)
+    seed = _random_positions(len(tracks), count, rng) if category.is_random else position[:count]
     is_holdout = ~np.isin(tracks, tracks[seed])
     if is_holdout.sum() < MIN_HELD_OUT:
         return None
-    return HeldOut(row, category, tracks[seed], seed, tracks[is_holdout], place[is_holdout])
+    return HeldOut(row, category, tracks[seed], seed, tracks[is_holdout], position[is_holdout])
 
 
-def _random_places(length: int, count: int, rng: np.random.Generator) -> Int32Array:
-    """Draw ascending places that are not just the first ``count``, by which random categories are known."""
+def _random_positions(length: int, count: int, rng: np.random.Generator) -> Int32Array:
+    """Draw ascending positions that are not just the first ``count``: random categories are known by that."""
     while True:
-        places = np.sort(rng.choice(length, count, replace=False)).astype(np.int32)
-        if places[-1] >= count:
-            return places
+        positions = np.sort(rng.choice(length, count, replace=False)).astype(np.int32)
+        if positions[-1] >= count:
+            return positions
 
 
 class _LengthBuckets:

@@ -39,5 +39,5 @@ def target_lengths(category: Category, count: int, challenge_set: KnownLengths |
     if not same.any():
         return None
     known = np.sort(challenge_set.num_tracks[same]).astype(np.int64)
-    places = (np.arange(count) + 0.5) / count * len(known)
-    return known[places.astype(np.int64)]
+    ranks = (np.arange(count) + 0.5) / count * len(known)
+    return known[ranks.astype(np.int64)]

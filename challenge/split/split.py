@@ -3,7 +3,7 @@
 How it follows the official challenge: held-out playlists leave the training data entirely, have titles, take
 their first or random tracks as seeds, and every seed and held-out track still occurs in a training playlist.
 To keep that true, a track that would vanish with a playlist is left out of that playlist, as if it had never
-been in it, and the places are counted anew. (Holding out only playlists whose tracks all occur elsewhere
+been in it, and positions are counted anew. (Holding out only playlists whose tracks all occur elsewhere
 would favour popular tracks, on a part of the MPD badly so.) A track given as a seed is not held out again.
 
 The playlists of the final split are drawn first, so that tuning and final splits of one seed never overlap; a
@@ -36,12 +36,12 @@ MAX_SHARE: Final = 0.06
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """A held-out challenge with its answers; all indices are those of the source's catalog.
+    """A held-out challenge with its ground truth; all indices are those of the source's catalog.
 
     Attributes:
         source: the playlists and catalog it was taken from.
         kind: "tuning" or "final".
-        seed: the seed of all choices; ``fold`` tells tuning splits of one seed apart.
+        seed: the seed of all choices; ``draw`` tells tuning splits of one seed apart.
         train_rows: rows of the source's playlists that are left for training, int64, ascending.
         query_rows: the row of each held-out playlist, int64, shape (Q,).
         queries: the Q held-out playlists as a challenge, grouped by category.
@@ -51,7 +51,7 @@ class Split:
     source: PlaylistSource
     kind: SplitKind
     seed: int
-    fold: int
+    draw: int
     train_rows: Int64Array
     query_rows: Int64Array
     queries: Queries
@@ -67,7 +67,7 @@ class Split:
         return Dataset(self.source.catalog, self.train_playlists, self.queries)
 
     def answers(self) -> dict[str, dict[str, object]]:
-        """GroundTruth by pid, as the scorer reads them: ``{"category", "holdout": [uri, …]}``."""
+        """Return the ground truth as an answers file has it: pid → ``{"category", "holdout": [uri, …]}``."""
         tracks = self.source.catalog.tracks
         return {
             str(int(pid)): {"category": category.value, "holdout": tracks.uris(self.holdout.row(i))}
@@ -82,7 +82,7 @@ def split_holdout(
     per_category: int = 1000,
     challenge_set: ChallengeSet | None = None,
     kind: SplitKind = "tuning",
-    fold: int = 0,
+    draw: int = 0,
 ) -> Split:
     """Hold out up to ``per_category`` playlists in each category.
 
@@ -95,7 +95,7 @@ def split_holdout(
         per_category: fewer are taken where that were more than 6 % of the eligible playlists in all.
         challenge_set: whose lengths to follow.
         kind: the final split, or one for tuning, which never touches the final one's playlists.
-        fold: number of the tuning split, from 0; folds may overlap each other.
+        draw: number of the tuning split, from 0; two of them may share playlists.
 
     Raises:
         ConfigError: ``per_category`` below 1, or an unknown kind.
@@ -110,7 +110,7 @@ def split_holdout(
     chosen = _draw(pool, count, challenge_set, np.random.default_rng([seed, 0]))
     if kind == "tuning":
         pool.commit()
-        chosen = _draw(pool, count, challenge_set, np.random.default_rng([seed, 1 + fold]))
+        chosen = _draw(pool, count, challenge_set, np.random.default_rng([seed, 1 + draw]))
     if not chosen:
         raise MissingInputError(
             f"none of {len(source.playlists):,} playlists can be held out: expected titled ones of at least "
@@ -121,7 +121,7 @@ def split_holdout(
         source=source,
         kind=kind,
         seed=seed,
-        fold=fold,
+        draw=draw,
         train_rows=pool.remaining_rows(),
         query_rows=np.array([held_out.row for held_out in chosen], np.int64),
         queries=queries_of(source.playlists, chosen),

@@ -48,7 +48,7 @@ class TrainingFold:
 
 @dataclass(frozen=True, eq=False)
 class TrainingQueries:
-    """Training queries, and what the challenge is answered from when they are done.
+    """Training queries, and the dataset that serves the challenge once the ranker has learned from them.
 
     Attributes:
         folds: where the ranker learns.
@@ -67,7 +67,7 @@ class TrainingQueries:
 def draw_training_queries(dataset: Dataset, count: int, *, folds: int = 0, seed: int = 0) -> TrainingQueries:
     """Draw about ``count`` training queries of the dataset's queries.
 
-    ``folds`` is the number of parts to divide them into; with 0 they join the challenge where they are at
+    ``folds`` is how many folds to divide them into; with 0 they join the challenge where they are at
     most a tenth of the training playlists, and are divided into three otherwise.
 
     Raises:
@@ -85,11 +85,11 @@ def draw_training_queries(dataset: Dataset, count: int, *, folds: int = 0, seed:
     if folds == 0 and len(chosen) <= JOINT_SHARE * len(dataset.playlists):
         joint = _joined(dataset, chosen)
         return TrainingQueries((joint,), joint.dataset)
-    parts = min(folds or FOLDS, len(chosen))
+    n_folds = min(folds or FOLDS, len(chosen))
     # Dealt out in turn after shuffling within categories, every fold gets the same mix.
     deal = sorted(rng.permutation(len(chosen)), key=lambda i: chosen[i].category)
     return TrainingQueries(
-        tuple(_fold(dataset, [chosen[i] for i in deal[part::parts]]) for part in range(parts)), dataset
+        tuple(_fold(dataset, [chosen[i] for i in deal[first::n_folds]]) for first in range(n_folds)), dataset
     )
 
 

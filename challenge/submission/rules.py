@@ -79,7 +79,7 @@ _DESCRIPTIONS: Final = {
 
 @dataclass(frozen=True)
 class Violation:
-    """One place where a submission breaks one rule.
+    """One breach of one rule.
 
     Attributes:
         rule: the rule broken.
@@ -121,10 +121,10 @@ class Violations:
 
     def __iter__(self) -> Iterator[Violation]:
         """Yield what was kept: the whole file's first, then by line, then the missing playlists."""
-        return iter(sorted(self._recorded, key=_place))
+        return iter(sorted(self._recorded, key=_reading_order))
 
 
-def _place(violation: Violation) -> tuple[bool, int]:
+def _reading_order(violation: Violation) -> tuple[bool, int]:
     return (violation.rule is Rule.MISSING_PID, violation.line or 0)
 
 

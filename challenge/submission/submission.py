@@ -1,4 +1,4 @@
-"""A submission that keeps the rules which can be checked without the challenge set."""
+"""The type of a submission: it cannot be made with lists that break the rules which its arrays can show."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from challenge.errors import InvalidSubmissionError
+from challenge.data.dataset import Queries
+from challenge.data.vocabulary import Vocabulary
+from challenge.errors import InvalidSubmissionError, InvariantError
 from challenge.submission.team import TeamInfo
 from challenge.types import ID_LENGTH, LIST_LENGTH, IdArray, Int32Array
 
@@ -14,6 +16,9 @@ from challenge.types import ID_LENGTH, LIST_LENGTH, IdArray, Int32Array
 @dataclass(frozen=True, eq=False)
 class Submission:
     """Q playlists with 500 distinct tracks each, best first.
+
+    What the challenge set alone can tell, that a list holds no seed of its playlist, is checked where a
+    submission is made by :meth:`for_challenge`.
 
     Attributes:
         team: who submits.
@@ -44,8 +49,28 @@ class Submission:
     def __len__(self) -> int:
         return len(self.pid)
 
+    @classmethod
+    def for_challenge(
+        cls, team: TeamInfo, queries: Queries, tracks: Int32Array, vocabulary: Vocabulary
+    ) -> Submission:
+        """Make the submission to a challenge, whose seeds no list of their playlist may hold.
+
+        Args:
+            team: who submits.
+            queries: the Q playlists of the challenge.
+            tracks: dense track indices, best first, int32, shape (Q, 500).
+            vocabulary: the ids of these indices.
+
+        Raises:
+            InvariantError: a list lacks a track or holds a seed of its playlist.
+            InvalidSubmissionError: see :class:`Submission`.
+        """
+        _require_full(queries, tracks)
+        _require_no_seed(queries, tracks, vocabulary)
+        return cls(team, queries.pid, vocabulary.ids[tracks])
+
     def _check_ids(self) -> None:
-        for row in np.flatnonzero(~alphanumeric_rows(self.track_ids)):
+        for row in np.flatnonzero(~_alphanumeric_rows(self.track_ids)):
             raise InvalidSubmissionError(
                 f"pid {self.pid[row]}: holds an id that is not {ID_LENGTH} letters or digits"
             )
@@ -57,9 +82,35 @@ class Submission:
                 raise InvalidSubmissionError(f"pid {pid}: {distinct} distinct tracks; expected {LIST_LENGTH}")
 
 
-def alphanumeric_rows(ids: IdArray) -> np.ndarray:
+def id_characters(ids: IdArray) -> np.ndarray:
+    """Bytes of ids of full length, uint8, shape (n, 22)."""
+    return np.ascontiguousarray(ids).view(np.uint8).reshape(-1, ID_LENGTH)
+
+
+def _alphanumeric_rows(ids: IdArray) -> np.ndarray:
     """Tell which rows hold nothing but ids of 22 letters or digits; bool, shape (Q,)."""
     allowed = np.zeros(256, bool)
     allowed[list(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")] = True
-    letters = np.ascontiguousarray(ids).view(np.uint8).reshape(len(ids), ids.shape[1] * ID_LENGTH)
-    return np.array([bool(allowed[row].all()) for row in letters], bool)
+    characters = id_characters(ids).reshape(len(ids), ids.shape[1] * ID_LENGTH)
+    return np.array([bool(allowed[row].all()) for row in characters], bool)
+
+
+def _require_full(queries: Queries, tracks: Int32Array) -> None:
+    for row in np.flatnonzero((tracks < 0).any(axis=1)):
+        rank = int(np.argmax(tracks[row] < 0)) + 1
+        raise InvariantError(f"pid {queries.pid[row]}: no track at rank {rank}; expected {LIST_LENGTH}")
+
+
+def _require_no_seed(queries: Queries, tracks: Int32Array, vocabulary: Vocabulary) -> None:
+    # One ascending sequence of all lists: each row is sorted, and rows lie apart by the number of tracks.
+    span = np.int64(len(vocabulary))
+    listed = (np.sort(tracks, axis=1) + span * np.arange(len(tracks))[:, None]).ravel()
+    rows, seeds = queries.seeds.row_ids(), queries.seeds.track_index
+    wanted = seeds + span * rows
+    found = np.searchsorted(listed, wanted)
+    held = listed[np.minimum(found, len(listed) - 1)] == wanted if len(listed) else np.zeros(0, bool)
+    for entry in np.flatnonzero(held):
+        (uri,) = vocabulary.uris(seeds[entry : entry + 1])
+        raise InvariantError(
+            f"pid {queries.pid[rows[entry]]}: its list holds {uri}, one of its seeds; expected none of them"
+        )

@@ -27,7 +27,7 @@ class TeamInfo:
     Attributes:
         name: team name, without comma or line break.
         email: contact address.
-        track: "main" or "creative" in the form of 2018, None in today's.
+        track: "main" or "creative" in the format of 2018, None in today's.
 
     Raises:
         ConfigError: the line made of it would break a rule.
@@ -53,7 +53,7 @@ class TeamInfo:
 def parse_team_info(text: str, violations: Violations, *, line: int | None = None) -> TeamInfo | None:
     """Read both official variants; what breaks a rule goes to ``violations`` and gives None.
 
-    Source: the challenge's page (today's form) and the challenge set's readme (the form of 2018).
+    Source: the challenge's page (today's format) and the challenge set's readme (the format of 2018).
     """
     keyword, *fields = [field.strip(" \t") for field in text.split(",")]
     if keyword != KEYWORD or len(fields) not in (2, 3):

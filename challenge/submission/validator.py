@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from challenge.mpd.challenge_set import ChallengeSet
 from challenge.submission.lines import stopped_early
-from challenge.submission.parser import scan
-from challenge.submission.playlist_line import PlaylistLine, list_uris
+from challenge.submission.parser import PlaylistLine, list_uris, parse_file
 from challenge.submission.rules import Rule, Violation, Violations
 from challenge.submission.team import TeamInfo
 from challenge.types import ID_LENGTH, TRACK_PREFIX, IdArray
@@ -27,9 +26,9 @@ SeedsByPid: TypeAlias = Mapping[int, AbstractSet[bytes]]
 TrackExists: TypeAlias = Callable[[IdArray], NDArray[np.bool_]]
 """Tells of each track id (S22) whether it occurs in the Million Playlist Dataset."""
 
-_MOST_REMEMBERED: Final = 2_000_000
-_FORM_OF_2018: Final = (
-    "team_info is in the form of 2018, with main or creative: its checker wants no spaces round the commas "
+_MAX_REMEMBERED: Final = 2_000_000
+_FORMAT_OF_2018: Final = (
+    "team_info is in the format of 2018, with main or creative: its checker wants no spaces round the commas "
     "there, and today's challenge expects 'team_info, team name, email'"
 )
 
@@ -95,7 +94,7 @@ def validate_file(
 
     Args:
         path: the submission.
-        challenge: the playlists that must be answered.
+        challenge: the playlists that must have a list.
         track_exists: tells which tracks the dataset knows; without it this rule goes unchecked.
 
     Raises:
@@ -110,7 +109,7 @@ def validate_against(
 ) -> ValidationReport:
     """Do the same where the seeds of each playlist are at hand."""
     checker = _Checker(seeds, track_exists)
-    for item in scan(path, checker.violations):
+    for item in parse_file(path, checker.violations):
         if isinstance(item, TeamInfo):
             checker.team = checker.team or item
         else:
@@ -121,7 +120,7 @@ def validate_against(
 
 @dataclass
 class _Checker:
-    """What is known after the lines read so far."""
+    """What the lines read so far have shown."""
 
     seeds: SeedsByPid
     track_exists: TrackExists | None
@@ -163,7 +162,7 @@ class _Checker:
         missing = [uri for uri, found in zip(new, exists.tolist(), strict=True) if not found]
         if missing:
             self.violations.add(Rule.UNKNOWN_TRACK, list_uris(missing), line=line.number, pid=line.pid)
-        if len(self._existing) > _MOST_REMEMBERED:
+        if len(self._existing) > _MAX_REMEMBERED:
             self._existing.clear()
         self._existing.update(set(new).difference(missing))
 
@@ -182,7 +181,7 @@ class _Checker:
     def report(self, path: Path) -> ValidationReport:
         """Sum up."""
         in_order = {rule: self.violations.counts[rule] for rule in Rule if self.violations.counts[rule]}
-        notes = (_FORM_OF_2018,) if self.team is not None and self.team.track is not None else ()
+        notes = (_FORMAT_OF_2018,) if self.team is not None and self.team.track is not None else ()
         return ValidationReport(
             path=path,
             team=self.team,

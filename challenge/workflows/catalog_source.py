@@ -1,4 +1,4 @@
-"""Finds the catalog that a submission was made from, for judging it."""
+"""Finds the catalog that a submission was made from, to evaluate it."""
 
 from __future__ import annotations
 

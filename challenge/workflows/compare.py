@@ -67,12 +67,12 @@ def compare(
     challenge: Path | None = None,
     answers: Path | None = None,
     kind: SplitKind = "tuning",
-    fold: int = 0,
+    draw: int = 0,
     per_category: int = 1000,
     run: Path | None = None,
     cache: Path | None = None,
 ) -> Comparison:
-    """Train and score the systems on a challenge with known answers, or on a split of the MPD.
+    """Train and score the systems on a challenge whose held-out tracks are known, or on a split of the MPD.
 
     Args:
         mpd: the MPD.
@@ -81,7 +81,7 @@ def compare(
         challenge: with ``answers``, the challenge to score on; alone, whose lengths the split follows.
         answers: held-out tracks of the challenge.
         kind: the split to draw where no answers are given.
-        fold: number of the tuning split.
+        draw: number of the tuning split.
         per_category: playlists to hold out in each category.
         run: folder of a run on this challenge, whose recommender to use instead of fitting one.
         cache: where prepared data is kept.
@@ -106,7 +106,7 @@ def compare(
             per_category=per_category,
             challenge_set=lengths,
             kind=kind,
-            fold=fold,
+            draw=draw,
         )
         dataset, holdout = split.dataset(), split.holdout
         truth = ground_truth_of(dataset, holdout)
@@ -165,11 +165,11 @@ def _require_same(recommender: Recommender, dataset: Dataset) -> None:
 
 
 def _needed(config: RunConfig, systems: Sequence[str]) -> SourcesConfig:
-    """Leave out the sources that none of the systems asks."""
-    asked = [SYSTEMS[name] for name in systems]
-    if not all(asked):
+    """Leave out the sources that none of the systems uses."""
+    used = [SYSTEMS[name] for name in systems]
+    if not all(used):
         return config.sources
-    wanted = {source for names in asked for source in names}
+    wanted = {source for names in used for source in names}
     _require_in_use(wanted, config.sources.names)
     return replace(config.sources, names=tuple(name for name in config.sources.names if name in wanted))
 
@@ -203,25 +203,25 @@ def only(sources: FittedSources, names: Sequence[str]) -> FittedSources:
     return replace(sources, fitted=kept, num_candidates=counts)
 
 
-def holdout_of_ground_truth(answers: GroundTruth, dataset: Dataset) -> Interactions:
-    """Held-out tracks of the dataset's queries as dense indices; -1 for a track that it does not know.
+def holdout_of_ground_truth(truth: GroundTruth, dataset: Dataset) -> Interactions:
+    """Return the held-out tracks of the dataset's queries as dense indices, -1 where it has no such track.
 
     Raises:
-        FormatError: a query has no answer.
+        FormatError: the ground truth lacks a query.
     """
-    place = {pid: row for row, pid in enumerate(answers.pid.tolist())}
-    missing = [pid for pid in dataset.queries.pid.tolist() if pid not in place]
+    row_of = {pid: row for row, pid in enumerate(truth.pid.tolist())}
+    missing = [pid for pid in dataset.queries.pid.tolist() if pid not in row_of]
     if missing:
         raise FormatError(
             f"answers: {len(missing):,} playlists of the challenge have none, such as {missing[0]}"
         )
-    tracks = dataset.catalog.tracks.index_of(answers.track_ids)
-    held_out = Interactions(answers.indptr, tracks, np.zeros_like(tracks))
-    return held_out.take([place[pid] for pid in dataset.queries.pid.tolist()])
+    tracks = dataset.catalog.tracks.index_of(truth.track_ids)
+    held_out = Interactions(truth.indptr, tracks, np.zeros_like(tracks))
+    return held_out.take([row_of[pid] for pid in dataset.queries.pid.tolist()])
 
 
 def ground_truth_of(dataset: Dataset, holdout: Interactions) -> GroundTruth:
-    """GroundTruth of a split, as the scorer knows them."""
+    """Return the ground truth of a split, ascending by pid, as reading its answers file would give it."""
     order = np.argsort(dataset.queries.pid, kind="stable")
     rows = holdout.take(order)
     tracks: Vocabulary = dataset.catalog.tracks

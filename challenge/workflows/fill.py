@@ -10,9 +10,9 @@ from challenge.artifacts import RunManifest
 from challenge.config import override
 from challenge.errors import MissingInputError
 from challenge.recommender import Recommender
-from challenge.submission.csv_format import write_submission
 from challenge.submission.submission import Submission
 from challenge.submission.team import TeamInfo
+from challenge.submission.writer import write_submission
 from challenge.workflows.train import MANIFEST_FILE, RECOMMENDER_DIR, new_manifest
 
 SUBMISSION_FILE: Final = "submission.csv.gz"
@@ -69,8 +69,8 @@ def write_lists(recommender: Recommender, output: Path, manifest: RunManifest) -
     with manifest.stage("fill"):
         queries = recommender.queries()
         lists = recommender.fill(queries)
-        ids = recommender.sources.context.dataset.catalog.tracks.ids[lists.track]
-        write_submission(Submission(TeamInfo(config.team, config.email), queries.queries.pid, ids), path)
+        team, vocabulary = TeamInfo(config.team, config.email), recommender.dataset.catalog.tracks
+        write_submission(Submission.for_challenge(team, queries.queries, lists.track, vocabulary), path)
     summary = FillSummary(path, len(lists.track), lists.counts(queries.queries.categories))
     manifest.results["submission"] = path.name
     manifest.results["sources"] = summary.sources

@@ -1,4 +1,4 @@
-"""The stage that scores a submission file: load answers and artists, then score."""
+"""The stage that scores a submission file: load the ground truth and the artists, then score."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from challenge.evaluation.scorecard import PlaylistScores, Scorecard
 from challenge.evaluation.significance import RESAMPLES
 from challenge.evaluation.variants import Variants
 from challenge.mpd.challenge_set import read_challenge_set
-from challenge.submission.csv_format import read_submission
+from challenge.submission.reader import read_submission
 from challenge.workflows.catalog_source import MANIFEST_NAME, CatalogSource, find_catalog
 
 SCORECARD_NAME: Final = "scorecard.json"
 NO_ARTISTS: Final = (
     "no store of the MPD at hand, so the artists of tracks are unknown: R-precision counts tracks only, "
-    "and is lower than in the leaderboard's form; name --store or --mpd"
+    "and is lower than in the leaderboard's variant; name --store or --mpd"
 )
 
 
@@ -51,12 +51,12 @@ def score(
         FormatError: answers or store are not what they should be.
         InvalidSubmissionError: the submission is broken or incomplete.
     """
-    held_out, lists = read_ground_truth(answers), read_submission(submission)
+    truth, lists = read_ground_truth(answers), read_submission(submission)
     variants = variants or Variants()
-    source = _artists(submission, store, mpd, challenge) if variants.needs_artists else None
+    source = _catalog(submission, store, mpd, challenge) if variants.needs_artists else None
     card, scores = score_submission(
         lists,
-        held_out,
+        truth,
         artist_of=None if source is None else source.artist_of,
         variants=variants,
         seed=seed,
@@ -80,7 +80,7 @@ def save_beside(submission: Path, card: Scorecard) -> Path | None:
     return path
 
 
-def _artists(
+def _catalog(
     submission: Path, store: Path | None, mpd: Path | None, challenge: Path | None
 ) -> CatalogSource | None:
     source = find_catalog(submission, store=store, mpd=mpd)

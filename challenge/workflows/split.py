@@ -23,13 +23,13 @@ class SplitOptions:
 
     Attributes:
         kind: the final split, or one for tuning, which lacks the final one's playlists altogether.
-        fold: number of the tuning split, from 0.
+        draw: number of the tuning split, from 0.
         seed: decides every choice.
         per_category: playlists in each category; fewer are taken of a small MPD.
     """
 
     kind: SplitKind = "tuning"
-    fold: int = 0
+    draw: int = 0
     seed: int = 0
     per_category: int = 1000
 
@@ -65,7 +65,7 @@ def split(
     challenge: Path | None = None,
     cache: Path | None = None,
 ) -> SplitFiles:
-    """Hold out a challenge from ``mpd``; write it, the training data and the answers into ``output``.
+    """Hold out a challenge from ``mpd``; write it, the training data and the ground truth into ``output``.
 
     ``output/manifest.json`` tells how it came about, with the hash of each file.
 

@@ -205,7 +205,7 @@ def test_split_writes_the_official_formats(splittable: Path, tmp_path: Path) -> 
     assert facts["playlists"] == dict.fromkeys([category.value for category in Category], 2)
     assert facts["seeds"] == 2 * 281
     assert facts["train_playlists"] == 380
-    assert facts["options"] == {"kind": "final", "fold": 0, "seed": 7, "per_category": 1000}
+    assert facts["options"] == {"kind": "final", "draw": 0, "seed": 7, "per_category": 1000}
     described = describe(folder / "challenge_set.json", mpd=folder / "mpd.zip").challenge_set
     assert described is not None
     assert [category.playlists for category in described.categories] == [2] * 10
@@ -220,10 +220,10 @@ def test_split_writes_the_official_formats(splittable: Path, tmp_path: Path) -> 
 
 
 def test_split_leaves_a_manifest(splittable: Path, tmp_path: Path, tiny_challenge_set: Path) -> None:
-    options = SplitOptions(seed=2, fold=1, per_category=1)
+    options = SplitOptions(seed=2, draw=1, per_category=1)
     split(splittable, tmp_path / "out", options, challenge=tiny_challenge_set)
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
-    assert manifest["config"] == {"kind": "tuning", "fold": 1, "seed": 2, "per_category": 1}
+    assert manifest["config"] == {"kind": "tuning", "draw": 1, "seed": 2, "per_category": 1}
     assert manifest["results"]["playlists"] == dict.fromkeys([category.value for category in Category], 1)
     for name, digest in manifest["results"]["files"].items():
         assert digest == file_hash(tmp_path / "out" / name)
@@ -231,15 +231,15 @@ def test_split_leaves_a_manifest(splittable: Path, tmp_path: Path, tiny_challeng
     assert set(manifest["stages"]) == {"split", "write"}
 
 
-def test_equal_options_give_equal_splits_and_folds_differ(splittable: Path, tmp_path: Path) -> None:
+def test_equal_options_give_equal_splits_and_draws_differ(splittable: Path, tmp_path: Path) -> None:
     def answers(name: str, **options: Any) -> dict[str, Any]:
         files = split(splittable, tmp_path / name, SplitOptions(**options))
         loaded: dict[str, Any] = json.loads(files.answers.read_text())
         return loaded
 
-    tuning = answers("0", fold=0)
-    assert answers("again", fold=0) == tuning
-    assert answers("1", fold=1) != tuning
+    tuning = answers("0", draw=0)
+    assert answers("again", draw=0) == tuning
+    assert answers("1", draw=1) != tuning
     assert not set(answers("final", kind="final")) & set(tuning)
 
 

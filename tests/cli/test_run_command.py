@@ -17,7 +17,7 @@ from challenge.cli.app import build_app
 from challenge.cli.run import seed_groups
 from challenge.config import RunConfig
 from challenge.config_file import load_toml
-from challenge.submission.csv_format import read_submission
+from challenge.submission.reader import read_submission
 
 QUICK = ["--sources", "neighbours,title,popularity", "--threads", "1"]
 Invoke = Callable[..., Result]

@@ -198,7 +198,7 @@ def test_challenge_playlists_come_in_the_ten_categories(
         assert (max(positions, default=-1) >= query["num_samples"]) == category.is_random
 
 
-def test_every_challenge_track_occurs_in_the_mpd_and_none_is_both_given_and_hidden(
+def test_every_challenge_track_occurs_in_the_mpd_and_none_is_both_given_and_held_out(
     queries: list[dict[str, Any]], answers: dict[str, Any], playlists: list[dict[str, Any]]
 ) -> None:
     known = {track["track_uri"]: {**track, "pos": 0} for track in _rows(playlists)}

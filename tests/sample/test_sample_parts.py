@@ -81,7 +81,7 @@ def test_draws_stay_in_their_range_and_follow_popularity(catalogue: SyntheticCat
     np.testing.assert_allclose(count / 4000, weight / weight.sum(), atol=2 / 4000)
 
 
-def test_restricted_world_draws_nothing_else(catalogue: SyntheticCatalogue) -> None:
+def test_restricted_catalogue_draws_nothing_else(catalogue: SyntheticCatalogue) -> None:
     allowed = np.zeros(catalogue.n_tracks, np.bool_)
     allowed[[10, 5000, 70_000]] = True
     small = catalogue.restricted(allowed)

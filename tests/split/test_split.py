@@ -104,12 +104,12 @@ def test_a_seed_decides_everything(split: Split, store: Store) -> None:
 
 def test_tuning_never_touches_the_final_playlists(split: Split, store: Store) -> None:
     final = set(split.query_rows.tolist())
-    folds = [split_holdout(store, seed=3, kind="tuning", fold=fold) for fold in (0, 1)]
-    for tuning in folds:
+    draws = [split_holdout(store, seed=3, kind="tuning", draw=draw) for draw in (0, 1)]
+    for tuning in draws:
         assert not final & set(tuning.query_rows.tolist())
         assert not final & set(tuning.train_rows.tolist())
         assert occurs_in_training(tuning)[tuning.holdout.track_index].all()
-    assert folds[0].query_rows.tolist() != folds[1].query_rows.tolist()
+    assert draws[0].query_rows.tolist() != draws[1].query_rows.tolist()
 
 
 def lengths_of(split: Split, category: Category) -> list[int]:

@@ -55,10 +55,10 @@ def test_comments_blank_lines_spaces_and_line_ends(tmp_path, end):
     assert check(tmp_path, end.join(content).encode()).valid
 
 
-def test_form_of_2018_is_valid_but_noted(tmp_path):
+def test_format_of_2018_is_valid_but_noted(tmp_path):
     report = check(tmp_path, replaced(1, "team_info,The Team,creative,team@example.org"))
     assert report.valid
-    assert "form of 2018" in report.notes[0]
+    assert "format of 2018" in report.notes[0]
 
 
 def test_several_gzip_members_are_one_file(tmp_path):
@@ -220,7 +220,7 @@ def test_violations_are_counted_beyond_what_is_kept(monkeypatch):
 
 
 def test_remembering_tracks_is_bounded(tmp_path, monkeypatch):
-    monkeypatch.setattr("challenge.submission.validator._MOST_REMEMBERED", 10)
+    monkeypatch.setattr("challenge.submission.validator._MAX_REMEMBERED", 10)
     asked = []
 
     def exists(ids):

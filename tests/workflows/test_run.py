@@ -21,7 +21,7 @@ from challenge.mpd.challenge_set import read_challenge_set
 from challenge.ranking.fill import FALLBACKS
 from challenge.sources.registry import SOURCES
 from challenge.split import training_queries as training_query
-from challenge.submission.csv_format import read_submission
+from challenge.submission.reader import read_submission
 from challenge.types import LIST_LENGTH, Category
 from challenge.workflows import fill as fill_module
 from challenge.workflows.fill import FillSummary, recommend

@@ -4,7 +4,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from small_submissions import playlist, tracks, uri
 
-from challenge.submission.playlist_line import parse_careful, parse_plain
+from challenge.submission.parser import parse_careful, parse_plain
 from challenge.submission.rules import Rule, Violations
 
 

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from small_submissions import HEADER, PIDS, lines, playlist, submission, tracks, write
 
 from challenge.errors import InputError, InvalidSubmissionError, MissingInputError
-from challenge.submission.csv_format import read_submission, write_submission
+from challenge.submission.reader import read_submission
 from challenge.submission.submission import Submission
 from challenge.submission.team import TeamInfo
+from challenge.submission.writer import write_submission
 
 
-def test_written_text_is_the_official_form(tmp_path):
+def test_written_text_is_the_official_formatat(tmp_path):
     write_submission(submission(), tmp_path / "s.csv")
     assert (tmp_path / "s.csv").read_text() == "\n".join(lines()) + "\n"
 
@@ -87,28 +88,3 @@ def test_nothing_is_left_when_writing_fails(tmp_path, monkeypatch):
         write_submission(submission(3), tmp_path / "s.csv.gz")
     assert [file.name for file in tmp_path.iterdir()] == ["s.csv.gz"]
     assert (tmp_path / "s.csv.gz").read_bytes() == before
-
-
-def _broken(**change: np.ndarray) -> Submission:
-    whole = submission()
-    arrays = {"pid": whole.pid, "track_ids": whole.track_ids.copy()} | change
-    return Submission(whole.team, arrays["pid"], arrays["track_ids"])
-
-
-def test_the_type_keeps_its_promises():
-    ids = submission().track_ids
-    repeated, short, odd = ids.copy(), ids.copy(), ids.copy()
-    repeated[1, 3], short[2, 0], odd[0, 9] = repeated[1, 4], b"abc", b"-" * 22
-    with pytest.raises(InvalidSubmissionError, match="pid 1000002: 499 distinct tracks; expected 500"):
-        _broken(track_ids=repeated)
-    with pytest.raises(InvalidSubmissionError, match="pid 1000007: holds an id that is not 22"):
-        _broken(track_ids=short)
-    with pytest.raises(InvalidSubmissionError, match="pid 1000000: holds an id"):
-        _broken(track_ids=odd)
-    with pytest.raises(InvalidSubmissionError, match="pid 5: has more than one list"):
-        _broken(pid=np.array([5, 5, 6], np.int32))
-    with pytest.raises(InvalidSubmissionError, match="pid -1"):
-        _broken(pid=np.array([-1, 5, 6], np.int32))
-    with pytest.raises(InvalidSubmissionError, match=r"expected \(3, 500\) and S22"):
-        _broken(track_ids=ids[:, :499])
-    assert len(submission()) == 3
