@@ -66,10 +66,11 @@ def compare(
     nothing. A star marks a difference from the best system that chance would make in less than one of twenty
     cases (paired sign-flip test).
     """
+    from challenge.run_folder import RunFolder
     from challenge.workflows.compare import compare as compare_systems
 
-    models = None if model is None else model / "model"
-    file = config if models is None else models / "config.toml"
+    models = None if model is None else RunFolder(model).model
+    file = config if models is None else models.config
     settings = load_config(file, seed=seed, device=device, epochs=epochs)
     result = compare_systems(
         mpd,

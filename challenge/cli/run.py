@@ -67,7 +67,8 @@ def run(
 
     Reads the MPD and the challenge set. Writes DIR/submission.csv.gz, DIR/manifest.json (settings, input
     hashes, seconds and memory of each stage), DIR/validation.json, DIR/model/ and, with --answers,
-    DIR/scorecard.json. A second run on the same MPD starts from its store.
+    DIR/scorecard.json, in place of those of an earlier run. A second run on the same MPD starts from its
+    store.
     """
     from challenge.workflows.run import run as run_all
 
@@ -99,18 +100,15 @@ def summary(result: RunResult) -> dict[str, object]:
         "playlists": result.fill.n_playlists,
         "sources": result.fill.sources,
         "device": result.manifest.device,
-        "stages": {name: vars(cost) for name, cost in result.manifest.stages.items()},
-        "sections": {
-            stage: {name: vars(cost) for name, cost in sections.items()}
-            for stage, sections in result.manifest.sections.items()
-        },
+        "stages": result.manifest.profile.stages,
+        "sections": result.manifest.profile.sections,
         "scorecard": result.scorecard.to_dict() if result.scorecard else None,
     }
 
 
 def _show(result: RunResult) -> None:
     show_sources(result.fill.sources)
-    show(cost_table("What it cost", result.manifest))
+    show(cost_table("What it cost", result.manifest.profile))
     if result.scorecard is not None:
         from challenge.cli.score import show_card
 

@@ -54,6 +54,9 @@ def train(
     Reads the MPD (or its store) and the challenge set, whose seeds are part of the graph. Writes DIR/model/
     (settings, ranker, embeddings, checkpoints) and DIR/manifest.json. Next: challenge fill.
     """
+    from msgspec import to_builtins
+
+    from challenge.run_folder import RunFolder
     from challenge.workflows.steps import train as train_step
 
     settings = load_config(
@@ -69,8 +72,16 @@ def train(
     )
     manifest = train_step(mpd, challenge, output, settings, cache=cache, resume=resume)
     if json:
-        show_json({"output": str(output), "device": manifest.device, **manifest.results})
+        show_json(
+            {
+                "output": str(output),
+                "device": manifest.device,
+                "dataset": to_builtins(manifest.dataset),
+                "lightgcn": to_builtins(manifest.lightgcn),
+                "ranker": to_builtins(manifest.ranker),
+            }
+        )
         return
-    show(cost_table(f"Trained into {output / 'model'}", manifest))
+    show(cost_table(f"Trained into {RunFolder(output).model.path}", manifest.profile))
     inputs = f"--mpd {quote(str(mpd))} --challenge {quote(str(challenge))}"
     show(f"Next: challenge fill {inputs} --output {quote(str(output))}")

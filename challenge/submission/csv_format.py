@@ -10,8 +10,8 @@ from typing import IO, Final, cast
 import numpy as np
 from isal import igzip
 
-from challenge.artifacts import atomic_file
 from challenge.errors import InvalidSubmissionError
+from challenge.files import atomic_file
 from challenge.submission.parser import scan
 from challenge.submission.playlist_line import PlaylistLine
 from challenge.submission.rules import Rule, Violations

@@ -27,13 +27,14 @@ from challenge.mpd.store import prepare_store
 from challenge.ranking.fill import fill
 from challenge.ranking.rank import Order, blended_order, learned_order, rank_queries
 from challenge.ranking.ranker import Ranker
+from challenge.run_folder import ModelFolder
 from challenge.sources.popularity import PopularityGenerator
 from challenge.sources.registry import SourcesConfig, SourceSet
 from challenge.split.split import SplitKind, split_holdout
 from challenge.types import LIST_LENGTH
 from challenge.workflows.fill import saved_embedder
 from challenge.workflows.inputs import load_inputs
-from challenge.workflows.train import RANKER_FILE, fit_all, fit_and_learn, new_embedder, serving_dataset
+from challenge.workflows.train import fit_all, fit_and_learn, new_embedder, serving_dataset
 
 SYSTEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "popularity": ("popularity",),
@@ -72,7 +73,7 @@ def compare(
     kind: SplitKind = "tuning",
     fold: int = 0,
     per_category: int = 1000,
-    models: Path | None = None,
+    models: ModelFolder | None = None,
     cache: Path | None = None,
 ) -> Comparison:
     """Train and score the systems on a challenge with known answers, or on a split of the MPD.
@@ -122,7 +123,7 @@ def compare_on(
     config: RunConfig,
     systems: Sequence[str],
     *,
-    models: Path | None = None,
+    models: ModelFolder | None = None,
 ) -> Comparison:
     """Score the systems on one dataset whose queries' held-out tracks are known.
 
@@ -130,7 +131,7 @@ def compare_on(
     """
     with TemporaryDirectory(prefix="challenge-") as folder:
         if models is None:
-            models = Path(folder)
+            models = ModelFolder(Path(folder))
             needed = replace(
                 config,
                 sources=_needed(config, systems),
@@ -190,9 +191,9 @@ def only(sources: SourceSet, names: Sequence[str]) -> SourceSet:
     return replace(sources, generators=tuple(kept))
 
 
-def _order(name: str, sources: SourceSet, config: RunConfig, folder: Path) -> Order:
+def _order(name: str, sources: SourceSet, config: RunConfig, folder: ModelFolder) -> Order:
     if name == "full":
-        return learned_order(sources, Ranker.load(folder / RANKER_FILE))
+        return learned_order(sources, Ranker.load(folder.ranker))
     return blended_order(sources, config.blend.weights(sources.names))
 
 

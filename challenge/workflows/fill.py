@@ -13,18 +13,17 @@ from challenge.graph import BipartiteGraph
 from challenge.ranking.fill import FilledLists, fill
 from challenge.ranking.rank import Order, blended_order, learned_order, rank_queries
 from challenge.ranking.ranker import Ranker
+from challenge.run_folder import ModelFolder, RunFolder
 from challenge.sources.embedding import EmbeddingGenerator
 from challenge.sources.lightgcn import LightGCNEmbedder
 from challenge.sources.registry import Embedder, SourceSet
 from challenge.submission.csv_format import write_submission
 from challenge.submission.submission import Submission
 from challenge.submission.team import TeamInfo
-from challenge.workflows.train import EMBEDDINGS_DIR, RANKER_FILE, fit_all, serving_dataset
+from challenge.workflows.train import fit_all, serving_dataset
 
 if TYPE_CHECKING:
     from challenge.lightgcn.embeddings import Embeddings
-
-SUBMISSION_FILE = "submission.csv.gz"
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class FillSummary:
 
 
 def recommend(
-    dataset: Dataset, config: RunConfig, folder: Path, sources: SourceSet | None = None
+    dataset: Dataset, config: RunConfig, folder: ModelFolder, sources: SourceSet | None = None
 ) -> FilledLists:
     """Answer the dataset's queries with the models in ``folder``.
 
@@ -60,9 +59,9 @@ def recommend(
 
 
 def fill_submission(
-    dataset: Dataset, config: RunConfig, folder: Path, output: Path, sources: SourceSet | None = None
+    dataset: Dataset, config: RunConfig, folder: RunFolder, sources: SourceSet | None = None
 ) -> FillSummary:
-    """Answer the challenge and write ``submission.csv.gz`` into ``output``; see :func:`recommend`.
+    """Answer the challenge and write the submission of a run; see :func:`recommend`.
 
     Raises:
         MissingInputError: a model is missing, or a playlist has too few tracks to choose from.
@@ -70,22 +69,22 @@ def fill_submission(
         ResourceError: the disk is full.
     """
     team = TeamInfo(config.team, config.email)
-    lists = recommend(dataset, config, folder, sources)
-    path = output / SUBMISSION_FILE
+    lists = recommend(dataset, config, folder.model, sources)
+    path = folder.submission
     write_submission(Submission(team, dataset.queries.pid, dataset.catalog.tracks.ids[lists.track]), path)
     return FillSummary(path, len(lists.track), lists.counts(dataset.queries.categories))
 
 
-def _order(sources: SourceSet, config: RunConfig, folder: Path) -> Order:
+def _order(sources: SourceSet, config: RunConfig, folder: ModelFolder) -> Order:
     if config.ranking == "blend":
         return blended_order(sources, config.blend.weights(sources.names))
-    path = folder / RANKER_FILE
+    path = folder.ranker
     if not path.exists():
         raise MissingInputError(f"{path}: no trained ranker", hint="run 'challenge train' with this output")
     return learned_order(sources, Ranker.load(path))
 
 
-def saved_embedder(config: RunConfig, folder: Path) -> Embedder | None:
+def saved_embedder(config: RunConfig, folder: ModelFolder) -> Embedder | None:
     """Give LightGCN's saved embeddings in place of a training; None where it is not among the sources.
 
     Raises:
@@ -93,7 +92,7 @@ def saved_embedder(config: RunConfig, folder: Path) -> Embedder | None:
     """
     if "lightgcn" not in config.sources.names:
         return None
-    path = folder / EMBEDDINGS_DIR
+    path = folder.embeddings
     if not path.exists():
         raise MissingInputError(f"{path}: LightGCN is not trained", hint="run 'challenge train' first")
 

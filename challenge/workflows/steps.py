@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from challenge.artifacts import RunManifest
 from challenge.config import RunConfig
-from challenge.config_file import load_toml, override
+from challenge.config_file import dump_toml, load_toml, override
 from challenge.errors import MissingInputError
+from challenge.manifest import Manifest
+from challenge.run_folder import RunFolder
 from challenge.workflows.fill import FillSummary, fill_submission
 from challenge.workflows.inputs import load_inputs
-from challenge.workflows.run import MANIFEST_FILE, new_manifest, record_fill, record_inputs, record_training
-from challenge.workflows.train import CONFIG_FILE, MODEL_DIR, train_models
+from challenge.workflows.record import new_manifest, record_fill, record_inputs, record_training
+from challenge.workflows.train import train_models
 
 
 def train(
@@ -22,7 +23,7 @@ def train(
     *,
     cache: Path | None = None,
     resume: bool = False,
-) -> RunManifest:
+) -> Manifest:
     """Train the models of a run into ``output``.
 
     Raises:
@@ -30,14 +31,17 @@ def train(
         ConfigError: an impossible setting.
         ResourceError: memory or disk would not do.
     """
+    folder = RunFolder(output)
+    folder.require_writable()
     manifest = new_manifest(config)
-    with manifest.stage("prepare"):
+    with manifest.profile.stage("prepare"):
         inputs = load_inputs(mpd, challenge, cache=cache)
-    record_inputs(manifest, inputs)
-    with manifest.stage("train"):
-        trained = train_models(inputs.dataset, config, output / MODEL_DIR, resume=resume)
+    record_inputs(manifest, inputs, mpd, challenge)
+    folder.begin_training(dump_toml(config), resume=resume)
+    with manifest.profile.stage("train"):
+        trained = train_models(inputs.dataset, config, folder.model, resume=resume)
     record_training(manifest, trained.summary)
-    manifest.save(output / MANIFEST_FILE)
+    manifest.save(folder.manifest)
     return manifest
 
 
@@ -56,26 +60,32 @@ def fill(
         MissingInputError: nothing was trained into ``output``, or an input is missing.
         FormatError: an input is not in the official format.
     """
-    settings = output / MODEL_DIR / CONFIG_FILE
-    if not settings.exists():
+    folder = RunFolder(output)
+    if not folder.model.config.exists():
         raise MissingInputError(
-            f"{output}: holds no trained model (model/{CONFIG_FILE} is missing)",
+            f"{output}: holds no trained model ({folder.model.config.relative_to(output)} is missing)",
             hint=f"train first: challenge train --mpd {mpd} --challenge {challenge} --output {output}",
         )
-    config = override(load_toml(settings, RunConfig), {"team": team, "email": email})
-    manifest = _earlier_manifest(output, config)
-    with manifest.stage("open"):
+    folder.require_writable()
+    config = override(load_toml(folder.model.config, RunConfig), {"team": team, "email": email})
+    manifest = _earlier_manifest(folder, config)
+    with manifest.profile.stage("open"):
         inputs = load_inputs(mpd, challenge, cache=cache)
-    record_inputs(manifest, inputs)
-    with manifest.stage("fill"):
-        filled = fill_submission(inputs.dataset, config, output / MODEL_DIR, output)
+    record_inputs(manifest, inputs, mpd, challenge)
+    folder.begin_filling()
+    with manifest.profile.stage("fill"):
+        filled = fill_submission(inputs.dataset, config, folder)
     record_fill(manifest, filled)
-    manifest.save(output / MANIFEST_FILE)
+    manifest.save(folder.manifest)
     return filled
 
 
-def _earlier_manifest(output: Path, config: RunConfig) -> RunManifest:
-    try:
-        return RunManifest.load(output / MANIFEST_FILE)
-    except MissingInputError:
+def _earlier_manifest(folder: RunFolder, config: RunConfig) -> Manifest:
+    """The manifest of the training, without what was measured of an earlier submission."""
+    if not folder.manifest.exists():
         return new_manifest(config)
+    manifest = folder.load_manifest()
+    manifest.go_on()
+    manifest.config = new_manifest(config).config
+    manifest.profile.drop("open", "fill", "validate", "score")
+    return manifest

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from challenge import progress
-from challenge.artifacts import write_text
 from challenge.config import RunConfig
 from challenge.config_file import dump_toml
 from challenge.data.dataset import Dataset
+from challenge.files import write_text
 from challenge.profile import section
 from challenge.ranking.features import feature_names
 from challenge.ranking.rank import training_rows
 from challenge.ranking.ranker import TrainingRows, train_ranker
+from challenge.run_folder import ModelFolder
 from challenge.sources.lightgcn import LightGCNEmbedder
 from challenge.sources.registry import NEED_FACTORS, Embedder, SourceSet, fit_sources
 from challenge.split.training_queries import TrainingQueries, draw_training_queries
 
 if TYPE_CHECKING:
     from challenge.lightgcn.embeddings import Embeddings
-
-MODEL_DIR: Final = "model"
-RANKER_FILE: Final = "ranker.txt"
-EMBEDDINGS_DIR: Final = "lightgcn"
-CHECKPOINT_DIR: Final = "checkpoint"
-CONFIG_FILE: Final = "config.toml"
 
 
 @dataclass(frozen=True)
@@ -66,19 +61,20 @@ class Trained:
     sources: SourceSet
 
 
-def train_models(dataset: Dataset, config: RunConfig, folder: Path, *, resume: bool = False) -> Trained:
+def train_models(
+    dataset: Dataset, config: RunConfig, folder: ModelFolder, *, resume: bool = False
+) -> Trained:
     """Train the ranker and LightGCN, and write them and the settings into ``folder``.
 
     Raises:
         ConfigError: an impossible setting, such as a device that is not there.
         ResourceError: memory or disk would not do.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / CONFIG_FILE, dump_toml(config))
-    embedder = new_embedder(config, checkpoint_dir=folder / CHECKPOINT_DIR, resume=resume)
+    write_text(folder.config, dump_toml(config))
+    embedder = new_embedder(config, checkpoint_dir=folder.checkpoints, resume=resume)
     sources, facts = fit_and_learn(dataset, config, folder, embedder)
     if embedder is not None and embedder.embeddings is not None:
-        _replace_embeddings(embedder.embeddings, folder / EMBEDDINGS_DIR)
+        _replace_embeddings(embedder.embeddings, folder.embeddings)
     reports = tuple(asdict(report) for report in embedder.reports) if embedder else ()
     return Trained(TrainingSummary(reports[-1]["device"] if reports else "none", reports, **facts), sources)
 
@@ -106,7 +102,7 @@ def new_embedder(
 
 
 def fit_and_learn(
-    dataset: Dataset, config: RunConfig, folder: Path, embedder: LightGCNEmbedder | None
+    dataset: Dataset, config: RunConfig, folder: ModelFolder, embedder: LightGCNEmbedder | None
 ) -> tuple[SourceSet, dict[str, Any]]:
     """Fit the sources that answer the dataset's queries; where ranking is learned, write a ranker too.
 
@@ -128,7 +124,7 @@ def fit_and_learn(
     parts.clear()
     with section("learn to rank"), progress.task(f"learn to rank {len(rows.label):,} candidates"):
         ranker = train_ranker(rows, feature_names(sources.names), config.ranker, seed=config.seed)
-    ranker.save(folder / RANKER_FILE)
+    ranker.save(folder.ranker)
     facts = {
         "ranker_queries": sum(len(fold.holdout) for fold in training_queries.folds),
         "ranker_rows": len(rows.label),
