@@ -31,7 +31,6 @@ from _recall import Recall, recalls
 from _removals import Removal, all_removals
 
 from challenge import progress
-from challenge.artifacts import write_text
 from challenge.config import RunConfig
 from challenge.data.dataset import Dataset
 from challenge.data.interactions import Interactions
@@ -39,6 +38,7 @@ from challenge.evaluation.ground_truth import read_ground_truth
 from challenge.evaluation.metrics import evaluate
 from challenge.evaluation.scorecard import PlaylistScores, compare_paired, in_order
 from challenge.evaluation.variants import Variants
+from challenge.files import write_text
 from challenge.ranking.fill import fill
 from challenge.ranking.ranker import RankerConfig, TrainingRows, train_ranker
 from challenge.sources.registry import SourceSet, fit_sources

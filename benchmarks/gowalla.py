@@ -27,8 +27,8 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from challenge.artifacts import write_text
 from challenge.data.interactions import Interactions
+from challenge.files import write_text
 from challenge.graph import BipartiteGraph
 from challenge.lightgcn.config import LightGCNConfig
 from challenge.lightgcn.trainer import train

@@ -26,7 +26,7 @@ import torch
 from _gpu_cases import Row, kernel_rows, least_seconds, step_bytes
 from _whole_size import whole_size_graph
 
-from challenge.artifacts import write_text
+from challenge.files import write_text
 from challenge.graph import BipartiteGraph
 from challenge.lightgcn.config import LightGCNConfig
 from challenge.lightgcn.device import choose_device, copy_bandwidth, wait_for

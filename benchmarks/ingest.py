@@ -16,10 +16,11 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from challenge.artifacts import StageCost, measure, write_text
+from challenge.files import write_text
 from challenge.mpd.build import in_order
 from challenge.mpd.slices import SliceFile, find_slices, read_slice
 from challenge.mpd.store import prepare_store
+from challenge.profile import StageCost, measure
 from challenge.threads import thread_count
 
 TARGET_RATIO = 1.6

@@ -24,7 +24,7 @@ import scipy.sparse as sp
 import torch
 from torch.nn.functional import embedding_bag
 
-from challenge.artifacts import write_text
+from challenge.files import write_text
 from challenge.graph import BipartiteGraph
 from challenge.lightgcn.device import choose_device, wait_for
 from challenge.lightgcn.kernels.reference import KernelName

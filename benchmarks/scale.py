@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from challenge.artifacts import RunManifest, StageCost, read_json, write_text
+from challenge.files import write_text
+from challenge.profile import StageCost
+from challenge.run_folder import RunFolder
 from challenge.threads import thread_count
 
 LONGEST_MINUTES, LARGEST_GB = 90, 16
@@ -26,7 +28,7 @@ LONGEST_MINUTES, LARGEST_GB = 90, 16
 
 @dataclass(frozen=True)
 class Size:
-    """A finished run: its rows of the dataset, and costs by stage; names of parts begin with a dot."""
+    """A finished run: its rows of the dataset, and costs by stage; names of sections begin with a dot."""
 
     playlists: int
     rows: int
@@ -34,13 +36,13 @@ class Size:
 
     @property
     def seconds(self) -> float:
-        """From zip to validated submission; parts are inside their stages."""
+        """From zip to validated submission; sections are inside their stages."""
         return sum(cost.seconds for name, cost in self.costs.items() if not name.startswith("·"))
 
 
 def make_run(folder: Path, playlists: int) -> None:
     """Write the sample and run on it, where that was not done before."""
-    if (folder / "run" / "validation.json").exists():
+    if RunFolder(folder / "run").validation.exists():
         return
     if not (folder / "mpd.zip").exists():
         _challenge("sample", "--playlists", str(playlists), "--output", str(folder))
@@ -54,13 +56,13 @@ def _challenge(*arguments: str) -> None:
 
 def read_run(folder: Path, playlists: int) -> Size:
     """Read what a finished run cost; the stage that scores is left out."""
-    manifest = RunManifest.load(folder / "run" / "manifest.json")
-    store = read_json(Path(manifest.results["store"]) / "manifest.json")
+    manifest = RunFolder(folder / "run").load_manifest()
+    rows = manifest.dataset.rows if manifest.dataset else 0
     costs: dict[str, StageCost] = {}
-    for name, cost, is_part in manifest.costs(least_share=0):
-        costs[f"· {name}" if is_part else name] = cost
+    for name, cost, is_section in manifest.profile.rows(min_share=0):
+        costs[f"· {name}" if is_section else name] = cost
     costs.pop("score", None)
-    return Size(playlists, int(store["counts"]["rows"]), costs)
+    return Size(playlists, rows, costs)
 
 
 def table(sizes: Sequence[Size]) -> str:

@@ -1,4 +1,4 @@
-"""What a stage and its sections cost: seconds and peak memory."""
+"""What the stages of a command and their sections cost: seconds and peak memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psutil
 
@@ -22,6 +22,40 @@ class StageCost:
 
     seconds: float = 0.0
     peak_bytes: int = 0
+
+
+@dataclass
+class Profile:
+    """Costs of the stages of a command.
+
+    Attributes:
+        stages: cost of each stage, in the order of running.
+        sections: the same for the larger sections of each stage.
+    """
+
+    stages: dict[str, StageCost] = field(default_factory=dict)
+    sections: dict[str, dict[str, StageCost]] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[StageCost]:
+        """Measure the block and record it as ``name``, also when it fails."""
+        with measure() as cost, profiled() as self.sections[name]:
+            self.stages[name] = cost
+            yield cost
+
+    def rows(self, *, min_share: float = 0.02) -> Iterator[tuple[str, StageCost, bool]]:
+        """Each stage, then its sections that take ``min_share`` of it: name, cost, whether a section."""
+        for stage, cost in self.stages.items():
+            yield stage, cost, False
+            for name, own in self.sections.get(stage, {}).items():
+                if own.seconds >= min_share * cost.seconds:
+                    yield name, own, True
+
+    def drop(self, *names: str) -> None:
+        """Forget the stages with these names."""
+        for name in names:
+            self.stages.pop(name, None)
+            self.sections.pop(name, None)
 
 
 _profile: ContextVar[dict[str, StageCost] | None] = ContextVar("profiled", default=None)

@@ -10,14 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from challenge import progress
-from challenge.artifacts import (
-    file_hash,
-    package_versions,
-    read_json,
-    replacing_directory,
-    write_json,
-    write_text,
-)
 from challenge.config import RunConfig, dump, load
 from challenge.data.archive import load_record, save_record
 from challenge.data.catalog import Catalog
@@ -25,6 +17,13 @@ from challenge.data.dataset import Dataset, Queries
 from challenge.data.interactions import Interactions
 from challenge.data.playlists import Playlists
 from challenge.errors import ConfigError, FormatError, MissingInputError
+from challenge.files import (
+    file_hash,
+    read_json,
+    replacing_directory,
+    write_json,
+    write_text,
+)
 from challenge.playlist import Playlist, Recommendation, as_queries, track_indices
 from challenge.profile import section
 from challenge.ranking.answer import describe, recommend
@@ -40,6 +39,7 @@ from challenge.sources.postings import PlaylistIndex
 from challenge.sources.registry import FittedSources, fit_sources
 from challenge.split.training_queries import TrainingQueries, draw_training_queries
 from challenge.types import LIST_LENGTH, FloatArray
+from challenge.versions import package_versions
 
 if TYPE_CHECKING:
     from challenge.lightgcn.trainer import TrainingReport

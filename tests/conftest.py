@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numba
 import pytest
 from official_files import TINY_SLICES, tiny_challenge, write_mpd_zip
 
-from challenge import threads
+from challenge import progress, threads
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +28,27 @@ def same_threads_afterwards() -> Iterator[None]:
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
+
+
+class Messages:
+    """Collects what the person watching is told."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def task(self, label: str, total: float | None, unit: str) -> AbstractContextManager[progress.Advance]:
+        return nullcontext(lambda amount=1, *, note="": None)
+
+    def message(self, text: str) -> None:
+        self.texts.append(text)
+
+
+@pytest.fixture
+def told() -> Iterator[list[str]]:
+    """Messages of progress, as they come."""
+    backend = Messages()
+    with progress.use_backend(backend):
+        yield backend.texts
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from official_files import playlist_record, tiny_challenge, track_uri, write_mpd_zip
 
+from challenge.manifest import Input, Inputs, Manifest
 from challenge.submission.submission import Submission
 from challenge.submission.team import TeamInfo
 from challenge.types import Category
@@ -66,6 +67,12 @@ class World:
     challenge: Path
     answers: Path
     submission: Path
+
+
+def manifest_of_store(store: Path | str) -> Manifest:
+    """The manifest of a run on the MPD whose store lies there."""
+    unknown = Input("unknown", "file", "md5:0")
+    return Manifest(inputs=Inputs(unknown, unknown, str(store)))
 
 
 def write_world(folder: Path) -> World:

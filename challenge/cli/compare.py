@@ -66,9 +66,10 @@ def compare(
     nothing. A star marks a difference from the best system that chance would make in less than one of twenty
     cases (paired sign-flip test).
     """
+    from challenge.run_folder import RunFolder
     from challenge.workflows.compare import compare as compare_systems
 
-    file = config if model is None else model / "recommender" / "config.toml"
+    file = config if model is None else RunFolder(model).recommender / "config.toml"
     settings = load_config(file, seed=seed, device=device, epochs=epochs)
     result = compare_systems(
         mpd,

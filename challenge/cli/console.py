@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
-    from challenge.artifacts import RunManifest
+    from challenge.profile import Profile
 
 
 def stdout_console() -> Console:
@@ -79,11 +79,11 @@ def make_table(
     return table
 
 
-def cost_table(title: str, manifest: RunManifest) -> Table:
-    """Time and peak memory of each stage of a run and of its larger parts."""
+def cost_table(title: str, profile: Profile) -> Table:
+    """Time and peak memory of each stage and of its larger sections."""
     rows = [
-        (f"  {name}" if is_part else name, seconds_text(cost.seconds), size_text(cost.peak_bytes))
-        for name, cost, is_part in manifest.costs()
+        (f"  {name}" if is_section else name, seconds_text(cost.seconds), size_text(cost.peak_bytes))
+        for name, cost, is_section in profile.rows()
     ]
     return make_table(title, ("stage", "time", "peak memory"), rows, left=1)
 

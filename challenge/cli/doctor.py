@@ -121,8 +121,8 @@ def _memory() -> Finding:
 
 def _disks(cache: Path | None) -> list[Finding]:
     """Room in the present folder and in the cache, and whether the cache may be written."""
+    from challenge.files import default_cache_dir
     from challenge.machine import disk_free
-    from challenge.mpd.store import default_cache_dir
 
     folders = {"working folder": Path.cwd(), "cache folder": cache or default_cache_dir()}
     findings = []

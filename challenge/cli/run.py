@@ -99,10 +99,10 @@ def summary(result: RunResult) -> dict[str, object]:
         "playlists": result.fill.n_playlists,
         "sources": result.fill.sources,
         "device": result.manifest.device,
-        "stages": {name: vars(cost) for name, cost in result.manifest.stages.items()},
+        "stages": {name: vars(cost) for name, cost in result.manifest.profile.stages.items()},
         "sections": {
             stage: {name: vars(cost) for name, cost in sections.items()}
-            for stage, sections in result.manifest.sections.items()
+            for stage, sections in result.manifest.profile.sections.items()
         },
         "scorecard": result.scorecard.to_dict() if result.scorecard else None,
     }
@@ -110,7 +110,7 @@ def summary(result: RunResult) -> dict[str, object]:
 
 def _show(result: RunResult) -> None:
     show_sources(result.fill.sources)
-    show(cost_table("What it cost", result.manifest))
+    show(cost_table("What it cost", result.manifest.profile))
     if result.scorecard is not None:
         from challenge.cli.score import show_card
 

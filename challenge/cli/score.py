@@ -69,9 +69,9 @@ def score(
     """Score a submission: R-precision, NDCG and clicks, by category and over all playlists.
 
     Reads FILE, the answers and the store of the MPD, which knows the tracks' artists. Writes scorecard.json
-    beside FILE where FILE lies in the folder of a run. Each score comes with its 95 % bootstrap interval and
-    the signature that names the variants of the metrics, the answers and the seed. A submission that is
-    broken or lacks playlists of the answers is refused.
+    beside FILE where FILE is the submission of a run's folder. Each score comes with its 95 % bootstrap
+    interval and the signature that names the variants of the metrics, the answers and the seed. A submission
+    that is broken or lacks playlists of the answers is refused.
     """
     from challenge.workflows.score import save_beside
     from challenge.workflows.score import score as judge

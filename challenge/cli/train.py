@@ -54,6 +54,9 @@ def train(
     Reads the MPD (or its store) and the challenge set, whose seeds are part of the graph. Writes
     DIR/recommender/, DIR/checkpoint/ and DIR/manifest.json. Next: challenge fill.
     """
+    from msgspec import to_builtins
+
+    from challenge.run_folder import RunFolder
     from challenge.workflows.train import train as train_step
 
     settings = load_config(
@@ -69,7 +72,15 @@ def train(
     )
     manifest = train_step(mpd, challenge, output, settings, cache=cache, resume=resume)
     if json:
-        show_json({"output": str(output), "device": manifest.device, **manifest.results})
+        show_json(
+            {
+                "output": str(output),
+                "device": manifest.device,
+                "dataset": to_builtins(manifest.dataset),
+                "lightgcn": to_builtins(manifest.lightgcn),
+                "ranker": to_builtins(manifest.ranker),
+            }
+        )
         return
-    show(cost_table(f"Trained into {output / 'recommender'}", manifest))
+    show(cost_table(f"Trained into {RunFolder(output).recommender}", manifest.profile))
     show(f"Next: challenge fill --output {quote(str(output))}")

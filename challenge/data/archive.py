@@ -14,9 +14,9 @@ from typing import Any, Final, TypeVar, get_args, get_type_hints
 import numpy as np
 from isal import isal_zlib
 
-from challenge.artifacts import read_json, write_json
 from challenge.data.strings import StringTable
 from challenge.errors import FormatError, MissingInputError
+from challenge.files import read_json, write_json
 
 Record = TypeVar("Record")
 

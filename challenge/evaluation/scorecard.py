@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from challenge.artifacts import read_json, write_json, write_text
 from challenge.errors import FormatError
 from challenge.evaluation.metrics import MetricValues
 from challenge.evaluation.significance import (
@@ -22,6 +21,7 @@ from challenge.evaluation.significance import (
     stratified_means,
 )
 from challenge.evaluation.variants import METRICS
+from challenge.files import read_json, write_json, write_text
 from challenge.types import Category, Int32Array
 
 OVERALL: Final = "all"

@@ -12,8 +12,8 @@ import numpy as np
 import orjson
 from torch import Tensor
 
-from challenge.artifacts import disk_full_explained, write_json
 from challenge.errors import FormatError, InputError
+from challenge.files import disk_full_explained, write_json
 from challenge.graph import BipartiteGraph
 from challenge.lightgcn.config import LightGCNConfig
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from challenge.artifacts import atomic_directory, read_json, write_json
+from challenge.files import atomic_directory, read_json, write_json
 from challenge.types import FloatArray
 
 _ARRAYS = ("rows", "columns", "messages")

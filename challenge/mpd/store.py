@@ -7,7 +7,6 @@ its name only when complete.
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Mapping
@@ -15,27 +14,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import platformdirs
-
 from challenge import progress
-from challenge.artifacts import (
-    atomic_directory,
-    disk_full_explained,
-    package_versions,
-    read_json,
-    require_disk,
-    write_json,
-)
 from challenge.data.catalog import Catalog
 from challenge.data.interactions import Interactions
 from challenge.data.playlists import Playlists
 from challenge.data.strings import StringTable
 from challenge.data.vocabulary import Vocabulary
 from challenge.errors import FormatError, MissingInputError
+from challenge.files import (
+    atomic_directory,
+    default_cache_dir,
+    disk_full_explained,
+    read_json,
+    require_disk,
+    write_json,
+)
 from challenge.mpd.build import build_columns, checksummed
 from challenge.mpd.columns import load_column, load_strings
 from challenge.mpd.slices import SliceFile, content_hash, find_slices
 from challenge.types import ALBUM_PREFIX, ARTIST_PREFIX, TRACK_PREFIX
+from challenge.versions import package_versions
 
 STORE_VERSION: Final = 1
 _MANIFEST: Final = "manifest.json"
@@ -71,12 +69,6 @@ class Store:
         return str(self.manifest["content_hash"])
 
 
-def default_cache_dir() -> Path:
-    """Where stores are kept: the folder named by ``CHALLENGE_CACHE``, else the user's cache folder."""
-    named = os.environ.get("CHALLENGE_CACHE")
-    return Path(named) if named else platformdirs.user_cache_path("challenge", appauthor=False)
-
-
 def prepare_store(
     path: Path | str, *, cache_dir: Path | str | None = None, workers: int | None = None
 ) -> Store:
@@ -84,7 +76,7 @@ def prepare_store(
 
     Args:
         path: the official zip (never unpacked), an unpacked folder, or any part of its slices; or a store.
-        cache_dir: where stores are kept; :func:`default_cache_dir` unless given.
+        cache_dir: where stores are kept; :func:`challenge.files.default_cache_dir` unless given.
         workers: processes that read; one for each core unless given. Results do not depend on it.
 
     Raises:

@@ -10,12 +10,12 @@ import numpy as np
 import orjson
 
 from challenge import progress
-from challenge.artifacts import atomic_file
 from challenge.data.catalog import Catalog
 from challenge.data.dataset import Queries
 from challenge.data.interactions import Interactions
 from challenge.data.playlists import Playlists
 from challenge.data.strings import StringTable
+from challenge.files import atomic_file
 from challenge.mpd.columns import pick
 from challenge.mpd.zip_writer import Deflated, ZipWriter
 from challenge.types import Int64Array

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from challenge.artifacts import write_text
 from challenge.errors import MissingInputError
+from challenge.files import write_text
 from challenge.ranking.forest import flatten
 from challenge.threads import thread_count
 from challenge.types import FloatArray, Int32Array, Int64Array

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from challenge import __version__
-from challenge.artifacts import read_json, write_text
-from challenge.errors import FormatError, MissingInputError
+from challenge.errors import FormatError
 from challenge.evaluation.scorecard import Scorecard
 from challenge.evaluation.variants import METRICS
+from challenge.files import write_text
+from challenge.manifest import Manifest
 from challenge.report.charts import (
     TITLES,
     BarPanel,
@@ -22,13 +26,17 @@ from challenge.report.charts import (
     training_panels,
 )
 from challenge.report.leaderboard_2018 import WINNER
+from challenge.run_folder import RunFolder
 
-REPORT_NAME: Final = "report.html"
 _TEMPLATE: Final = "page.html.j2"
-_SOURCE_KEYS: Final = ("sources", "filled_by_source", "fill")
-_TRAINING_KEYS: Final = ("training", "history")
-_STEP_NAMES: Final = ("epoch", "step")
-_CURVES: Final = ("loss", "ndcg")
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What the page says of a validation: whether all is well, playlists, violations of each broken rule."""
+
+    valid: bool
+    playlists: int = 0
+    counts: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -37,20 +45,22 @@ class RunFacts:
 
     Attributes:
         name: name of the folder.
-        manifest: contents of manifest.json.
-        validation: contents of validation.json, empty where there is none.
-        card: the scorecard, None where the run was not scored.
+        manifest: how the run came about.
+        validation: what checking the submission found, None where it was not checked.
+        card: the scorecard, None where the submission was not scored.
+        notes: what is in the folder but of another submission.
     """
 
     name: str
-    manifest: dict[str, Any]
-    validation: dict[str, Any] = field(default_factory=dict)
+    manifest: Manifest
+    validation: Verdict | None = None
     card: Scorecard | None = None
+    notes: tuple[str, ...] = field(default=())
 
     @property
     def official(self) -> bool:
         """Whether it was the official challenge set: only then does the leaderboard of 2018 compare."""
-        return (self.manifest.get("results") or {}).get("official_challenge_set") is True
+        return self.manifest.dataset is not None and self.manifest.dataset.official_challenge_set
 
 
 def render_report(run_dir: Path) -> Path:
@@ -61,32 +71,41 @@ def render_report(run_dir: Path) -> Path:
         FormatError: a file in it is not what it should be.
     """
     facts = read_run(run_dir)
-    path = run_dir / REPORT_NAME
+    path = RunFolder(run_dir).report
     write_text(path, render_page(facts))
     return path
 
 
 def read_run(run_dir: Path) -> RunFacts:
-    """Read a run's manifest, and its validation and scorecard where there are any.
+    """Read a run's manifest, and the validation and scorecard of its submission where there are any.
 
     Raises:
         MissingInputError: the folder has no manifest.
         FormatError: a file in it is not what it should be.
     """
-    path = run_dir / "manifest.json"
-    if not path.exists():
-        hint = "name the folder that 'challenge run --output' wrote"
-        raise MissingInputError(f"{run_dir}: not the folder of a run: manifest.json is missing", hint=hint)
-    manifest = read_json(path)
-    if not isinstance(manifest, dict):
-        raise FormatError(f"{path}: expected a JSON object, found {type(manifest).__name__}")
-    scored, checked = run_dir / "scorecard.json", run_dir / "validation.json"
+    folder = RunFolder(run_dir)
+    manifest = folder.load_manifest()
+    checked = folder.read_of_submission(folder.validation)
+    scored = folder.read_of_submission(folder.scorecard)
+    others = [
+        path.name
+        for path, own in ((folder.validation, checked), (folder.scorecard, scored))
+        if own is None and path.exists()
+    ]
     return RunFacts(
         run_dir.resolve().name,
         manifest,
-        read_json(checked) if checked.exists() else {},
-        Scorecard.load(scored) if scored.exists() else None,
+        None if checked is None else _verdict(folder.validation, checked),
+        None if scored is None else Scorecard.load(folder.scorecard),
+        tuple(f"{name} is not of the submission in this folder and is not shown" for name in others),
     )
+
+
+def _verdict(path: Path, content: Mapping[str, Any]) -> Verdict:
+    try:
+        return msgspec.convert(content, Verdict)
+    except msgspec.ValidationError as error:
+        raise FormatError(f"{path}: not a validation ({error})") from error
 
 
 def render_page(facts: RunFacts) -> str:
@@ -106,9 +125,8 @@ def render_page(facts: RunFacts) -> str:
         metrics=METRICS,
         titles=TITLES,
         winner=WINNER,
-        stages=_stages(facts.manifest),
-        config=flatten(facts.manifest.get("config") or {}),
-        results=_plain_results(facts.manifest),
+        costs=list(facts.manifest.profile.rows(min_share=0)),
+        listings=_listings(facts.manifest),
         charts=_charts(facts),
     )
 
@@ -118,65 +136,44 @@ def _charts(facts: RunFacts) -> dict[str, Sequence[BarPanel | LinePanel]]:
     return {
         "scores": [] if facts.card is None else score_panels(facts.card, official=facts.official),
         "sources": [source_panel(counts)] if counts else [],
-        "training": [] if curves is None else training_panels(*curves),
+        "training": training_panels(curves, "epoch"),
     }
 
 
-def _stages(manifest: Mapping[str, Any]) -> list[tuple[str, float, float, bool]]:
-    """Name, seconds and peak GB of each stage and its parts, and whether it is a part."""
-    rows = []
-    for stage, cost in (manifest.get("stages") or {}).items():
-        rows.append((stage, cost, False))
-        rows += [(name, own, True) for name, own in (manifest.get("sections") or {}).get(stage, {}).items()]
-    return [
-        (name, cost.get("seconds", 0.0), cost.get("peak_bytes", 0) / 1e9, part) for name, cost, part in rows
-    ]
+def source_counts(manifest: Manifest) -> dict[str, int]:
+    """How many tracks each source filled, over all categories."""
+    total: Counter[str] = Counter()
+    for counts in manifest.submission.sources.values() if manifest.submission else ():
+        total.update(counts)
+    return dict(total)
 
 
-def source_counts(manifest: Mapping[str, Any]) -> dict[str, float]:
-    """How many tracks each source filled, summed over whatever groups they were counted in."""
-    results = manifest.get("results") or {}
-    raw: Mapping[str, Any] = next(
-        (results[key] for key in _SOURCE_KEYS if isinstance(results.get(key), dict)), {}
-    )
-    counts: dict[str, float] = {}
-    for name, value in raw.items():
-        parts = value.items() if isinstance(value, dict) else [(name, value)]
-        for source, count in parts:
-            if isinstance(count, int | float):
-                counts[source] = counts.get(source, 0) + count
-    return counts
+def training_curves(manifest: Manifest) -> dict[str, list[tuple[float, float]]]:
+    """Loss and NDCG of LightGCN's last training as (epoch, value) pairs; a curve has two points at least."""
+    epochs = manifest.lightgcn[-1].epochs if manifest.lightgcn else ()
+    curves = {
+        name: [(float(each.epoch), value) for each in epochs if (value := getattr(each, name)) is not None]
+        for name in ("loss", "ndcg")
+    }
+    return {name: points for name, points in curves.items() if len(points) > 1}
 
 
-def training_curves(manifest: Mapping[str, Any]) -> tuple[dict[str, list[tuple[float, float]]], str] | None:
-    """Loss and NDCG as (step, value) pairs and the name of a step, from a list of records.
-
-    A record need not hold both: before the first epoch there is no loss. A curve has two points at least;
-    None where there is none.
-    """
-    results = manifest.get("results") or {}
-    raw = next((results[key] for key in _TRAINING_KEYS if key in results), None)
-    records = raw.get("epochs", raw.get("history")) if isinstance(raw, dict) else raw
-    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
-        return None
-    step_name = next((name for name in _STEP_NAMES if all(name in record for record in records)), "record")
-    steps = [float(record.get(step_name, place)) for place, record in enumerate(records, 1)]
-    found = {name: list(_points(steps, records, name)) for name in _CURVES}
-    curves = {name: points for name, points in found.items() if len(points) > 1}
-    return (curves, step_name) if curves else None
-
-
-def _points(steps: list[float], records: list[dict[str, Any]], name: str) -> Iterator[tuple[float, float]]:
-    for step, record in zip(steps, records, strict=True):
-        if type(record.get(name)) in (int, float):
-            yield step, float(record[name])
-
-
-def _plain_results(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Results without those that have a picture."""
-    results = manifest.get("results") or {}
-    drawn = {*_SOURCE_KEYS, *_TRAINING_KEYS}
-    return flatten({key: value for key, value in results.items() if key not in drawn})
+def _listings(manifest: Manifest) -> dict[str, dict[str, Any]]:
+    """What the page lists without a picture, by heading."""
+    last = manifest.lightgcn[-1] if manifest.lightgcn else None
+    training = {} if last is None else msgspec.to_builtins(last)
+    training.pop("epochs", None)
+    submission = manifest.submission
+    return {
+        "Commands": {command.date: command.line for command in manifest.commands},
+        "Submission": {} if submission is None else {submission.file: submission.sha256},
+        "Dataset": msgspec.to_builtins(manifest.dataset) or {},
+        "LightGCN": training,
+        "Ranker": flatten(msgspec.to_builtins(manifest.ranker) or {}),
+        "Configuration": flatten(manifest.config),
+        "Inputs": flatten(msgspec.to_builtins(manifest.inputs) or {}),
+        "Versions": manifest.versions | {"threads": str(manifest.threads)},
+    }
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -16,9 +16,9 @@ import numpy as np
 import orjson
 
 from challenge import progress
-from challenge.artifacts import atomic_file, write_bytes
 from challenge.data.interactions import Interactions
 from challenge.errors import ConfigError
+from challenge.files import atomic_file, write_bytes
 from challenge.mpd.zip_writer import Deflated, ZipWriter
 from challenge.sample.catalogue import build_catalogue
 from challenge.sample.challenge_set import HeldOutPlaylists, draw_category

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from challenge.artifacts import write_bytes, write_json
+from challenge.files import write_bytes, write_json
 from challenge.mpd.writer import TrackJson, challenge_set_json, write_mpd
 from challenge.split.split import Split
 

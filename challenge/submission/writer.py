@@ -8,7 +8,7 @@ from typing import IO, Final, cast
 import numpy as np
 from isal import igzip
 
-from challenge.artifacts import atomic_file
+from challenge.files import atomic_file
 from challenge.submission.submission import Submission, id_characters
 from challenge.types import ID_LENGTH, LIST_LENGTH, TRACK_PREFIX
 

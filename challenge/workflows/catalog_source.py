@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
 
 import numpy as np
 
-from challenge.artifacts import read_json
+from challenge import progress
 from challenge.data.catalog import Catalog
 from challenge.errors import FormatError, MissingInputError
 from challenge.mpd.build_dataset import extend_catalog
 from challenge.mpd.challenge_set import ChallengeSet
 from challenge.mpd.store import is_store, open_store, prepare_store
+from challenge.run_folder import RunFolder
 from challenge.types import IdArray, Int32Array
-
-MANIFEST_NAME: Final = "manifest.json"
-STORE_KEY: Final = "store"
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,20 +62,19 @@ def find_catalog(
     elif mpd is not None:
         opened = prepare_store(mpd)
     else:
-        recorded = _recorded_store(submission.parent / MANIFEST_NAME)
+        recorded = _recorded_store(RunFolder(submission.parent))
         if recorded is None or not is_store(recorded):
             return None
         opened = open_store(recorded)
     return CatalogSource(opened.catalog, opened.path, len(opened.playlists))
 
 
-def _recorded_store(manifest: Path) -> Path | None:
+def _recorded_store(folder: RunFolder) -> Path | None:
     try:
-        raw: Any = read_json(manifest)
-    except (MissingInputError, FormatError, OSError):
+        inputs = folder.load_manifest().inputs
+    except MissingInputError:
         return None
-    if not isinstance(raw, dict):
+    except FormatError as error:
+        progress.message(f"Note: the store is not known: {error.message}")
         return None
-    results = raw.get("results")
-    named = raw.get(STORE_KEY) or (results.get(STORE_KEY) if isinstance(results, dict) else None)
-    return Path(named) if isinstance(named, str) else None
+    return Path(inputs.store) if inputs is not None else None

@@ -26,11 +26,11 @@ from challenge.mpd.store import prepare_store
 from challenge.ranking.fill import fill
 from challenge.ranking.rank import rank_queries
 from challenge.recommender import Recommender, scorer_of
+from challenge.run_folder import RunFolder
 from challenge.sources.registry import FittedSources, SourcesConfig
 from challenge.split.split import SplitKind, split_holdout
 from challenge.types import LIST_LENGTH
 from challenge.workflows.inputs import load_inputs
-from challenge.workflows.train import RECOMMENDER_DIR
 
 SYSTEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "popularity": ("popularity",),
@@ -93,7 +93,7 @@ def compare(
     unknown = [name for name in systems if name not in SYSTEMS]
     if unknown or not systems:
         raise ConfigError(f"system {unknown or 'none'}: expected some of {', '.join(SYSTEMS)}")
-    recommender = None if run is None else Recommender.load(run / RECOMMENDER_DIR)
+    recommender = None if run is None else Recommender.load(RunFolder(run).recommender)
     if challenge is not None and answers is not None:
         inputs = load_inputs(mpd, challenge, cache=cache)
         dataset, truth = inputs.dataset, read_ground_truth(answers)

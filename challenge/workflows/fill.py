@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from challenge.artifacts import RunManifest
-from challenge.config import override
-from challenge.errors import MissingInputError
+from challenge.config import as_dict, override
+from challenge.manifest import Manifest
 from challenge.recommender import Recommender
+from challenge.run_folder import RunFolder
 from challenge.submission.submission import Submission
 from challenge.submission.team import TeamInfo
 from challenge.submission.writer import write_submission
-from challenge.workflows.train import MANIFEST_FILE, RECOMMENDER_DIR, new_manifest
-
-SUBMISSION_FILE: Final = "submission.csv.gz"
+from challenge.workflows.record import record_fill
 
 
 @dataclass(frozen=True)
@@ -37,41 +34,38 @@ def fill(output: Path, *, team: str | None = None, email: str | None = None) -> 
     """Fill the lists with the recommender that :func:`challenge.workflows.train.train` saved in ``output``.
 
     Raises:
-        MissingInputError: no recommender there.
-        FormatError: it is damaged, or of another version.
+        MissingInputError: no recommender there, or no manifest.
+        FormatError: either is damaged, or of another version.
         ConfigError: team or e-mail do not fit the format.
     """
-    with (manifest := _earlier_manifest(output)).stage("open"):
-        recommender = Recommender.load(output / RECOMMENDER_DIR)
+    folder = RunFolder(output)
+    folder.require_writable()
+    recommender, manifest = Recommender.load(folder.recommender), folder.load_manifest()
     recommender.config = override(recommender.config, {"team": team, "email": email})
-    filled = write_lists(recommender, output, manifest)
-    manifest.save(output / MANIFEST_FILE)
+    manifest.go_on()
+    manifest.config = as_dict(recommender.config)
+    manifest.profile.drop("fill", "validate", "score")
+    folder.begin_filling()
+    filled = write_lists(recommender, folder, manifest)
+    manifest.save(folder.manifest)
     return filled
 
 
-def _earlier_manifest(output: Path) -> RunManifest:
-    try:
-        return RunManifest.load(output / MANIFEST_FILE)
-    except MissingInputError:
-        from challenge.config import RunConfig
-
-        return new_manifest(RunConfig())
-
-
-def write_lists(recommender: Recommender, output: Path, manifest: RunManifest) -> FillSummary:
-    """Continue the challenge's playlists and write ``submission.csv.gz``, as a stage of a run.
+def write_lists(recommender: Recommender, folder: RunFolder, manifest: Manifest) -> FillSummary:
+    """Continue the challenge's playlists and write the submission, as a stage of a run.
 
     Raises:
         MissingInputError: a playlist has too few tracks to choose from.
         ResourceError: the disk is full.
     """
-    config, path = recommender.config, output / SUBMISSION_FILE
-    with manifest.stage("fill"):
+    config = recommender.config
+    with manifest.profile.stage("fill"):
         queries = recommender.queries()
         lists = recommender.fill(queries)
         team, vocabulary = TeamInfo(config.team, config.email), recommender.dataset.catalog.tracks
-        write_submission(Submission.for_challenge(team, queries.queries, lists.track, vocabulary), path)
-    summary = FillSummary(path, len(lists.track), lists.counts(queries.queries.categories))
-    manifest.results["submission"] = path.name
-    manifest.results["sources"] = summary.sources
-    return summary
+        submission = Submission.for_challenge(team, queries.queries, lists.track, vocabulary)
+        write_submission(submission, folder.submission)
+    folder.keep_only_of_submission()
+    filled = lists.counts(queries.queries.categories)
+    record_fill(manifest, folder.submission, filled)
+    return FillSummary(folder.submission, len(submission), filled)

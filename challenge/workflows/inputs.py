@@ -7,9 +7,10 @@ from pathlib import Path
 
 from challenge import progress
 from challenge.data.dataset import Dataset
+from challenge.manifest import Input
 from challenge.mpd.build_dataset import SeedReport, build_dataset, seed_report
 from challenge.mpd.challenge_set import ChallengeSet, read_challenge_set
-from challenge.mpd.store import Store, prepare_store
+from challenge.mpd.store import Store, is_store, prepare_store
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,3 +47,19 @@ def load_inputs(mpd: Path, challenge: Path, *, cache: Path | None = None) -> Run
             "their artists and albums still count"
         )
     return RunInputs(store, challenge_set, build_dataset(store, challenge_set), seeds)
+
+
+def mpd_input(path: Path, store: Store) -> Input:
+    """Describe an MPD that was given as ``path``."""
+    return Input(str(path), _kind(path), f"sha256:{store.content_hash}")
+
+
+def challenge_input(path: Path, challenge_set: ChallengeSet) -> Input:
+    """Describe a challenge set that was given as ``path``."""
+    return Input(str(path), _kind(path), f"md5:{challenge_set.md5}")
+
+
+def _kind(path: Path) -> str:
+    if path.is_dir():
+        return "store" if is_store(path) else "folder"
+    return path.suffix.removeprefix(".") or "file"

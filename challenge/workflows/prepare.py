@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from challenge.artifacts import measure
-from challenge.mpd.store import default_cache_dir, is_store, prepare_store
+from challenge.files import default_cache_dir
+from challenge.mpd.store import is_store, prepare_store
+from challenge.profile import measure
 
 
 @dataclass(frozen=True)

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from challenge.artifacts import RunManifest, write_json
 from challenge.config import RunConfig
 from challenge.errors import InvalidSubmissionError
 from challenge.evaluation.ground_truth import read_ground_truth
 from challenge.evaluation.scorecard import Scorecard
+from challenge.manifest import Manifest
+from challenge.run_folder import RunFolder
 from challenge.workflows.fill import FillSummary, write_lists
 from challenge.workflows.inputs import RunInputs, load_inputs
+from challenge.workflows.record import new_manifest, record_inputs
 from challenge.workflows.score import score
-from challenge.workflows.train import (
-    MANIFEST_FILE,
-    fit_recommender,
-    new_manifest,
-    record_inputs,
-    require_possible,
-)
+from challenge.workflows.train import fit_recommender, require_possible
 from challenge.workflows.validate import validate
-
-VALIDATION_FILE: Final = "validation.json"
-SCORECARD_FILE: Final = "scorecard.json"
 
 
 @dataclass(frozen=True)
@@ -39,7 +31,7 @@ class RunResult:
     """
 
     output: Path
-    manifest: RunManifest
+    manifest: Manifest
     fill: FillSummary
     scorecard: Scorecard | None = None
 
@@ -56,8 +48,8 @@ def run(
 ) -> RunResult:
     """Prepare, train, fill and validate; score too where ``answers`` are given.
 
-    Writes submission.csv.gz, manifest.json and validation.json into ``output``, and what can be asked again
-    into its folder ``recommender``.
+    What is written into ``output`` is listed in :class:`challenge.run_folder.RunFolder`. What an earlier run
+    left there is removed before the training begins.
 
     Raises:
         InputError: a file of the user's is missing or not in the official format.
@@ -65,39 +57,40 @@ def run(
         ResourceError: memory or disk would not do.
         InvalidSubmissionError: the submission made breaks a rule, which would be a bug.
     """
-    require_possible(config)
+    folder = RunFolder(output)
+    require_possible(folder, config)
     manifest = new_manifest(config)
     if answers is not None:
         read_ground_truth(answers)  # whatever is wrong with them had better show before the training
-    with manifest.stage("prepare"):
+    with manifest.profile.stage("prepare"):
         inputs = load_inputs(mpd, challenge, cache=cache)
-    record_inputs(manifest, inputs)
-    recommender = fit_recommender(inputs, output, config, manifest, resume=resume)
-    filled = write_lists(recommender, output, manifest)
+    record_inputs(manifest, inputs, mpd, challenge)
+    recommender = fit_recommender(inputs, folder, config, manifest, resume=resume)
+    filled = write_lists(recommender, folder, manifest)
     del recommender
-    manifest.save(output / MANIFEST_FILE)
-    with manifest.stage("validate"):
-        check_submission(filled.submission, challenge, inputs, output)
+    manifest.save(folder.manifest)
+    with manifest.profile.stage("validate"):
+        check_submission(folder, challenge, inputs)
     scorecard = None
     if answers is not None:
-        with manifest.stage("score"):
+        with manifest.profile.stage("score"):
             scorecard, _ = score(filled.submission, answers, store=inputs.store.path, challenge=challenge)
-        scorecard.save(output / SCORECARD_FILE)
-    manifest.save(output / MANIFEST_FILE)
+        folder.write_of_submission(folder.scorecard, scorecard.to_dict())
+    manifest.save(folder.manifest)
     return RunResult(output, manifest, filled, scorecard)
 
 
-def check_submission(submission: Path, challenge: Path, inputs: RunInputs, output: Path) -> None:
-    """Validate a submission of ours and save the report.
+def check_submission(folder: RunFolder, challenge: Path, inputs: RunInputs) -> None:
+    """Validate the submission of a run and save the report.
 
     Raises:
         InvalidSubmissionError: it breaks a rule.
     """
-    report = validate(submission, challenge, store=inputs.store.path)
-    write_json(output / VALIDATION_FILE, report.to_dict())
+    report = validate(folder.submission, challenge, store=inputs.store.path)
+    folder.write_of_submission(folder.validation, report.to_dict())
     if not report.valid:
         rules = ", ".join(f"{rule.value} ({count:,})" for rule, count in report.counts.items())
         raise InvalidSubmissionError(
-            f"{submission}: breaks {rules}",
-            hint=f"this is a bug of ours: please report it with {output / VALIDATION_FILE}",
+            f"{folder.submission}: breaks {rules}",
+            hint=f"this is a bug of ours: please report it with {folder.validation}",
         )

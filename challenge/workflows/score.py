@@ -13,10 +13,10 @@ from challenge.evaluation.scorecard import PlaylistScores, Scorecard
 from challenge.evaluation.significance import RESAMPLES
 from challenge.evaluation.variants import Variants
 from challenge.mpd.challenge_set import read_challenge_set
+from challenge.run_folder import RunFolder
 from challenge.submission.reader import read_submission
-from challenge.workflows.catalog_source import MANIFEST_NAME, CatalogSource, find_catalog
+from challenge.workflows.catalog_source import CatalogSource, find_catalog
 
-SCORECARD_NAME: Final = "scorecard.json"
 NO_ARTISTS: Final = (
     "no store of the MPD at hand, so the artists of tracks are unknown: R-precision counts tracks only, "
     "and is lower than in the leaderboard's variant; name --store or --mpd"
@@ -68,16 +68,16 @@ def score(
 
 
 def save_beside(submission: Path, card: Scorecard) -> Path | None:
-    """Write ``scorecard.json`` beside a submission that lies in the folder of a run; return its path."""
-    path = submission.parent / SCORECARD_NAME
-    if not (submission.parent / MANIFEST_NAME).exists():
+    """Write the scorecard of a run where ``submission`` is that run's own; return its path."""
+    folder = RunFolder(submission.parent)
+    if submission.name != folder.submission.name or not folder.manifest.exists():
         return None
     try:
-        card.save(path)
+        folder.write_of_submission(folder.scorecard, card.to_dict())
     except PermissionError:
-        progress.message(f"Note: {path} cannot be written, so the scorecard is not kept")
+        progress.message(f"Note: {folder.scorecard} cannot be written, so the scorecard is not kept")
         return None
-    return path
+    return folder.scorecard
 
 
 def _catalog(

@@ -7,12 +7,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from challenge.artifacts import RunManifest, file_hash
-from challenge.mpd.challenge_set import ChallengeSet, read_challenge_set
-from challenge.mpd.store import Store, prepare_store
+import msgspec
+
+from challenge.files import file_hash, require_writable, write_json
+from challenge.manifest import Command, Input
+from challenge.mpd.challenge_set import read_challenge_set
+from challenge.mpd.store import prepare_store
+from challenge.profile import Profile
 from challenge.split.files import write_split
 from challenge.split.split import Split, SplitKind, split_holdout
 from challenge.types import Category
+from challenge.versions import package_versions
+from challenge.workflows.inputs import challenge_input, mpd_input
 
 MANIFEST_NAME: Final = "manifest.json"
 
@@ -57,6 +63,32 @@ class SplitFiles:
     holdouts: int
 
 
+class SplitManifest(msgspec.Struct, kw_only=True):
+    """How a split came about.
+
+    Attributes:
+        kind: tells it from other manifests.
+        command: what was run.
+        options: what was held out; the seed is one of them.
+        versions: of Python and packages.
+        mpd: what was split.
+        challenge_set: whose playlist lengths were followed; None for those of the MPD.
+        files: SHA-256 of each file written, by name.
+        playlists: how many were held out, by category.
+        profile: what each stage cost.
+    """
+
+    kind: str = "split"
+    command: Command
+    options: SplitOptions
+    versions: dict[str, str]
+    mpd: Input
+    challenge_set: Input | None
+    files: dict[str, str]
+    playlists: dict[str, int]
+    profile: Profile
+
+
 def split(
     mpd: Path,
     output: Path,
@@ -77,29 +109,34 @@ def split(
         cache: where stores are kept.
 
     Raises:
+        InputError: ``output`` cannot be written.
         MissingInputError: a file is not there, or no playlist can be held out.
         FormatError: an input is not in the official format.
         ConfigError: an option is out of range.
         ResourceError: the disk is full.
     """
-    options = options or SplitOptions()
+    options, command, profile = options or SplitOptions(), Command.begin(), Profile()
+    require_writable(output)
     followed = None if challenge is None else read_challenge_set(challenge)
     store = prepare_store(mpd, cache_dir=cache)
-    manifest = RunManifest(config=asdict(options), seed=options.seed, inputs=_inputs(store, followed))
-    with manifest.stage("split"):
+    with profile.stage("split"):
         held_out = split_holdout(store, challenge_set=followed, **asdict(options))
-    with manifest.stage("write"):
+    with profile.stage("write"):
         paths = write_split(held_out, output)
     files = _files(held_out, options, paths)
-    hashes = {path.name: file_hash(path) for path in paths.values()}
-    manifest.results = {"store": str(store.path), "files": hashes, "playlists": files.playlists}
-    manifest.save(output / MANIFEST_NAME)
+    command.stop()
+    manifest = SplitManifest(
+        command=command,
+        options=options,
+        versions=package_versions(),
+        mpd=mpd_input(mpd, store),
+        challenge_set=None if challenge is None or followed is None else challenge_input(challenge, followed),
+        files={path.name: file_hash(path) for path in paths.values()},
+        playlists={category.value: count for category, count in files.playlists.items()},
+        profile=profile,
+    )
+    write_json(output / MANIFEST_NAME, msgspec.to_builtins(manifest), sort_keys=False)
     return files
-
-
-def _inputs(store: Store, challenge_set: ChallengeSet | None) -> dict[str, str]:
-    followed = {} if challenge_set is None else {"challenge_set": challenge_set.md5}
-    return {"mpd": store.content_hash, **followed}
 
 
 def _files(held_out: Split, options: SplitOptions, paths: dict[str, Path]) -> SplitFiles:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import Final
 
-from challenge.artifacts import RunManifest
-from challenge.config import RunConfig, as_dict
-from challenge.recommender import Recommender, TrainingSummary
+from challenge.config import RunConfig, dump
+from challenge.files import write_text
+from challenge.manifest import Manifest
+from challenge.recommender import Recommender
+from challenge.run_folder import RunFolder
 from challenge.workflows.inputs import RunInputs, load_inputs
-
-MANIFEST_FILE: Final = "manifest.json"
-RECOMMENDER_DIR: Final = "recommender"
-CHECKPOINT_DIR: Final = "checkpoint"
+from challenge.workflows.record import new_manifest, record_inputs, record_training
 
 
 def train(
@@ -24,7 +21,7 @@ def train(
     *,
     cache: Path | None = None,
     resume: bool = False,
-) -> RunManifest:
+) -> Manifest:
     """Fit a recommender to the MPD and the challenge's seeds, and save it in ``output``.
 
     Raises:
@@ -32,22 +29,25 @@ def train(
         ConfigError: an impossible setting.
         ResourceError: memory or disk would not do.
     """
-    require_possible(config)
+    folder = RunFolder(output)
+    require_possible(folder, config)
     manifest = new_manifest(config)
-    with manifest.stage("prepare"):
+    with manifest.profile.stage("prepare"):
         inputs = load_inputs(mpd, challenge, cache=cache)
-    record_inputs(manifest, inputs)
-    fit_recommender(inputs, output, config, manifest, resume=resume)
-    manifest.save(output / MANIFEST_FILE)
+    record_inputs(manifest, inputs, mpd, challenge)
+    fit_recommender(inputs, folder, config, manifest, resume=resume)
+    manifest.save(folder.manifest)
     return manifest
 
 
-def require_possible(config: RunConfig) -> None:
-    """Refuse settings that this machine cannot serve, before anything is read.
+def require_possible(folder: RunFolder, config: RunConfig) -> None:
+    """Refuse what can be known to fail before anything is read.
 
     Raises:
+        InputError: the folder cannot be written.
         ConfigError: no such device here.
     """
+    folder.require_writable()
     if config.device not in ("auto", "cpu"):
         from challenge.lightgcn.device import choose_device
 
@@ -55,41 +55,17 @@ def require_possible(config: RunConfig) -> None:
 
 
 def fit_recommender(
-    inputs: RunInputs, output: Path, config: RunConfig, manifest: RunManifest, *, resume: bool
+    inputs: RunInputs, folder: RunFolder, config: RunConfig, manifest: Manifest, *, resume: bool
 ) -> Recommender:
-    """Fit and save as a stage of a run."""
-    with manifest.stage("train"):
+    """Fit and save as stages of a run; what an earlier run left in the folder is removed first."""
+    settings = dump(config)
+    folder.begin_training(settings, resume=resume)
+    write_text(folder.checkpoint_settings, settings)
+    with manifest.profile.stage("train"):
         recommender = Recommender.fit(
-            inputs.dataset, config, checkpoint_dir=output / CHECKPOINT_DIR, resume=resume
+            inputs.dataset, config, checkpoint_dir=folder.checkpoints, resume=resume
         )
     record_training(manifest, recommender.summary)
-    with manifest.stage("save"):
-        recommender.save(output / RECOMMENDER_DIR)
+    with manifest.profile.stage("save"):
+        recommender.save(folder.recommender)
     return recommender
-
-
-def new_manifest(config: RunConfig) -> RunManifest:
-    """Start the manifest of a run with these settings."""
-    return RunManifest(config=as_dict(config), seed=config.seed)
-
-
-def record_inputs(manifest: RunManifest, inputs: RunInputs) -> None:
-    """Note the inputs by their content."""
-    manifest.inputs = {"mpd": inputs.store.content_hash, "challenge_set_md5": inputs.challenge_set.md5}
-    manifest.results["store"] = str(inputs.store.path)
-    manifest.results["playlists"] = len(inputs.dataset.playlists)
-    manifest.results["tracks"] = inputs.dataset.n_tracks
-    manifest.results["official_challenge_set"] = inputs.challenge_set.is_official
-    manifest.results["seeds"] = asdict(inputs.seeds)
-
-
-def record_training(manifest: RunManifest, summary: TrainingSummary) -> None:
-    """Note what fitting did."""
-    manifest.device = summary.device
-    manifest.results["lightgcn"] = [asdict(report) for report in summary.lightgcn]
-    manifest.results["training"] = list(summary.lightgcn[-1].epochs) if summary.lightgcn else []
-    manifest.results["ranker"] = {
-        "queries": summary.ranker_queries,
-        "rows": summary.ranker_rows,
-        "importance": summary.importance,
-    }

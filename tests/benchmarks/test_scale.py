@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 from scale import read_run, table, verdict
 
-from challenge.artifacts import RunManifest, StageCost
+from challenge.manifest import DatasetFacts, Manifest
+from challenge.profile import Profile, StageCost
+from challenge.run_folder import RunFolder
 
 
 def finished_run(folder: Path, rows: int, factor: float) -> Path:
-    """A run of two stages, one with a part, whose costs are ``factor`` times those of another."""
-    store = folder / "cache" / "mpd"
-    store.mkdir(parents=True)
-    (store / "manifest.json").write_text(json.dumps({"counts": {"rows": rows}}))
-    manifest = RunManifest(results={"store": str(store)})
-    manifest.stages = {
+    """A run of two stages, one with a section, whose costs are ``factor`` times those of another."""
+    stages = {
         "prepare": StageCost(60 * factor, int(1e9 * factor)),
         "train": StageCost(240 * factor, int(2e9 * factor)),
         "score": StageCost(999, int(9e10)),
     }
-    manifest.sections = {"train": {"factors": StageCost(90 * factor, int(1.5e9 * factor))}}
-    manifest.save(folder / "run" / "manifest.json")
+    sections = {"train": {"factors": StageCost(90 * factor, int(1.5e9 * factor))}}
+    facts = DatasetFacts(10, rows, 5, False, 0, 0, 0, 0)
+    Manifest(dataset=facts, profile=Profile(stages, sections)).save(RunFolder(folder / "run").manifest)
     return folder
 
 
 def test_costs_and_their_growth(tmp_path: Path) -> None:
     small = read_run(finished_run(tmp_path / "a", 1_000_000, 1), 10_000)
     large = read_run(finished_run(tmp_path / "b", 9_000_000, 4), 100_000)
-    assert small.seconds == pytest.approx(300), "parts are inside their stages, and scoring is not counted"
+    assert small.seconds == pytest.approx(300), "sections are inside their stages, and scoring is not counted"
     lines = table([small, large]).splitlines()
     assert lines[0] == "| | 10,000 playlists, 1.0 M rows | 100,000 playlists, 9.0 M rows | × 10 |"
     assert lines[2] == "| prepare | 60.0 s, 1.0 GB | 240.0 s, 4.0 GB | 4.0 |"

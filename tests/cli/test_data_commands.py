@@ -14,10 +14,10 @@ import pytest
 from official_files import TINY_SLICES, playlist_record, write_mpd_folder, write_mpd_zip
 from typer.testing import CliRunner
 
-from challenge.artifacts import file_hash
 from challenge.cli import describe as describe_command
 from challenge.cli.app import build_app
 from challenge.errors import ConfigError, MissingInputError
+from challenge.files import file_hash
 from challenge.mpd import challenge_set as challenge_set_module
 from challenge.mpd.describe import OFFICIAL_TOTALS, Fact
 from challenge.mpd.store import open_store
@@ -223,12 +223,23 @@ def test_split_leaves_a_manifest(splittable: Path, tmp_path: Path, tiny_challeng
     options = SplitOptions(seed=2, draw=1, per_category=1)
     split(splittable, tmp_path / "out", options, challenge=tiny_challenge_set)
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
-    assert manifest["config"] == {"kind": "tuning", "draw": 1, "seed": 2, "per_category": 1}
-    assert manifest["results"]["playlists"] == dict.fromkeys([category.value for category in Category], 1)
-    for name, digest in manifest["results"]["files"].items():
+    assert manifest["kind"] == "split"
+    assert manifest["options"] == {"kind": "tuning", "draw": 1, "seed": 2, "per_category": 1}
+    assert manifest["playlists"] == dict.fromkeys([category.value for category in Category], 1)
+    for name, digest in manifest["files"].items():
         assert digest == file_hash(tmp_path / "out" / name)
-    assert manifest["inputs"]["challenge_set"] == hashlib.md5(tiny_challenge_set.read_bytes()).hexdigest()
-    assert set(manifest["stages"]) == {"split", "write"}
+    md5 = hashlib.md5(tiny_challenge_set.read_bytes()).hexdigest()
+    expected = {"path": str(tiny_challenge_set), "kind": "json", "hash": f"md5:{md5}"}
+    assert manifest["challenge_set"] == expected
+    assert (manifest["mpd"]["path"], manifest["mpd"]["kind"]) == (str(splittable), "zip")
+    assert set(manifest["profile"]["stages"]) == {"split", "write"}
+
+
+def test_split_refuses_an_output_that_is_a_file_before_it_reads(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("")
+    result = run("split", "--mpd", tmp_path / "none.zip", "--output", tmp_path / "out")
+    assert result.exit_code == 3
+    assert "out: is a file; expected a folder to write to" in " ".join(result.stderr.split())
 
 
 def test_equal_options_give_equal_splits_and_draws_differ(splittable: Path, tmp_path: Path) -> None:

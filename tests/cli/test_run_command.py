@@ -10,13 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from challenge.config_file import load_toml
 from tiny_runs import TINY_TOML, TinySample, make_tiny_sample
 from typer.testing import CliRunner, Result
 
 from challenge.cli.app import build_app
 from challenge.cli.run import seed_groups
 from challenge.config import RunConfig
-from challenge.config_file import load_toml
 from challenge.submission.reader import read_submission
 
 QUICK = ["--sources", "neighbours,title,popularity", "--threads", "1"]

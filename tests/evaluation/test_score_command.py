@@ -4,12 +4,13 @@ import json
 import math
 
 import pytest
-from small_submissions import World, playlist, write, write_world
+from small_submissions import World, manifest_of_store, playlist, write, write_world
 from typer.testing import CliRunner
 
 from challenge.cli.app import build_app
 from challenge.evaluation.scorecard import Scorecard
 from challenge.mpd.store import prepare_store
+from challenge.run_folder import RunFolder
 from challenge.workflows import score as stage
 
 NDCG = 1 / (1 + 1 / math.log2(3))
@@ -59,13 +60,14 @@ def test_command_shows_a_table_with_intervals_and_signature(toy):
 
 def test_command_in_json_with_the_store_of_the_run(toy):
     store = prepare_store(toy.mpd).path
-    (toy.submission.parent / "manifest.json").write_text(json.dumps({"store": str(store)}))
+    folder = RunFolder(toy.submission.parent)
+    manifest_of_store(store).save(folder.manifest)
     result = run("score", toy.submission, "--answers", toy.answers, "--json")
     value = json.loads(result.stdout)
     assert value["r_precision"] == pytest.approx(0.625)
     assert value["categories"]["first_5"]["playlists"] == 1
-    saved = Scorecard.load(toy.submission.parent / "scorecard.json")
-    assert saved.to_dict() == value
+    assert Scorecard.load(folder.scorecard).to_dict() == value
+    assert folder.read_of_submission(folder.scorecard) is not None, "it says of which submission it is"
 
 
 def test_without_artists_it_warns_and_counts_tracks_only(toy):
@@ -96,13 +98,22 @@ def test_incomplete_submission_is_refused(toy):
     assert "8 of the 10 playlists in the answers have no list: 1002, 1003" in result.stderr
 
 
+def test_another_file_in_the_folder_of_a_run_leaves_its_scorecard_alone(toy):
+    folder = RunFolder(toy.submission.parent)
+    manifest_of_store(prepare_store(toy.mpd).path).save(folder.manifest)
+    folder.scorecard.write_text("of the run")
+    other = toy.submission.rename(toy.submission.with_name("other.csv.gz"))
+    assert run("score", other, "--answers", toy.answers).exit_code == 0
+    assert folder.scorecard.read_text() == "of the run"
+
+
 def test_a_run_folder_that_cannot_be_written_is_no_failure(toy, monkeypatch):
     (toy.submission.parent / "manifest.json").write_text("{}")
 
     def refuse(*_):
         raise PermissionError
 
-    monkeypatch.setattr(Scorecard, "save", refuse)
+    monkeypatch.setattr(RunFolder, "write_of_submission", refuse)
     result = run("score", toy.submission, "--answers", toy.answers, "--mpd", toy.mpd)
     assert result.exit_code == 0
     assert "the scorecard is not kept" in result.stderr

@@ -20,7 +20,7 @@ from official_files import (
 
 from challenge.errors import FormatError, MissingInputError, ResourceError
 from challenge.mpd.build import in_order
-from challenge.mpd.store import Store, default_cache_dir, open_store, prepare_store
+from challenge.mpd.store import Store, open_store, prepare_store
 
 Slices = dict[str, list[dict[str, Any]]]
 
@@ -300,10 +300,3 @@ def kill_self(_: int) -> int:
 def test_a_killed_worker_is_explained() -> None:
     with pytest.raises(ResourceError, match="worker process was killed"):
         list(in_order(kill_self, [1, 2], workers=2))
-
-
-def test_cache_folder_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CHALLENGE_CACHE", "/somewhere/else")
-    assert default_cache_dir() == Path("/somewhere/else")
-    monkeypatch.delenv("CHALLENGE_CACHE")
-    assert default_cache_dir().name == "challenge"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from challenge.evaluation.scorecard import Score, Scorecard
 from challenge.evaluation.significance import Estimate
+from challenge.manifest import DatasetFacts, Epoch, Manifest, SubmissionFacts, TrainingFacts
 from challenge.report.charts import Scale, nice_ticks, score_panels, source_panel, training_panels
 from challenge.report.page import RunFacts, render_page
 from challenge.types import Category
@@ -30,9 +31,21 @@ def card(*names: str) -> Scorecard:
     return Scorecard("signed", scores[names[0]], scores)
 
 
-def drawn(scores: Scorecard | None = None, **results: object) -> dict[str, ElementTree.Element]:
+def drawn(
+    scores: Scorecard | None = None,
+    *,
+    official: bool = False,
+    sources: dict[str, int] | None = None,
+    training: list[dict[str, float]] | None = None,
+) -> dict[str, ElementTree.Element]:
     """The page's pictures by the key of their panel; each is well-formed XML."""
-    page = render_page(RunFacts("run", {"seed": 0, "results": results}, card=scores))
+    epochs = tuple(Epoch(**{"epoch": i} | each) for i, each in enumerate(training or []))
+    manifest = Manifest(
+        dataset=DatasetFacts(1, 1, 1, official, 1, 0, 0, 0),
+        lightgcn=(TrainingFacts(epochs=epochs),),
+        submission=SubmissionFacts("s", "h", {"title_only": sources or {}}),
+    )
+    page = render_page(RunFacts("run", manifest, card=scores))
     found = [ElementTree.fromstring(text) for text in re.findall(r"<svg.*?</svg>", page, re.DOTALL)]
     return {picture.attrib["aria-labelledby"].removesuffix("-title"): picture for picture in found}
 
@@ -57,7 +70,7 @@ def test_bars_are_as_long_as_their_values() -> None:
 
 
 def test_whiskers_and_diamonds_stand_on_the_scale_of_the_bars() -> None:
-    shown = drawn(card("title_only", "own"), official_challenge_set=True)["scores-r_precision"]
+    shown = drawn(card("title_only", "own"), official=True)["scores-r_precision"]
     bar = of_class(shown, "bar")[0]
     start, unit = float(bar.attrib["x"]), float(bar.attrib["width"]) / 0.1
     low, _, high = numbers(of_class(shown, "whisker")[0].get("d"))
@@ -93,7 +106,10 @@ def test_curves_go_through_their_points() -> None:
 
 
 def test_names_are_escaped() -> None:
-    page = render_page(RunFacts("run", {"seed": 0, "results": {"sources": {HOSTILE: 5}}}, card=card(HOSTILE)))
+    manifest = Manifest(
+        submission=SubmissionFacts("s", "h", {HOSTILE: {HOSTILE: 5}}), config={HOSTILE: HOSTILE}
+    )
+    page = render_page(RunFacts("run", manifest, card=card(HOSTILE)))
     assert "<script" not in page
     pictures = drawn(card(HOSTILE), sources={HOSTILE: 5})
     assert len(pictures) == 4
@@ -104,7 +120,7 @@ def test_names_are_escaped() -> None:
 
 
 def test_pictures_say_in_words_what_they_show() -> None:
-    shown = drawn(card("title_only"), official_challenge_set=True, training=[{"loss": 2}, {"loss": 1}])
+    shown = drawn(card("title_only"), official=True, training=[{"loss": 2}, {"loss": 1}])
     for key, picture in shown.items():
         title, described = picture[0], picture[1]
         assert picture.get("role") == "img"
@@ -113,7 +129,7 @@ def test_pictures_say_in_words_what_they_show() -> None:
     assert shown["scores-clicks"][0].text == "Clicks (lower is better)"
     words = "title only: 0.1000, 95 %: 0.0500 to 0.1500, best of 2018: 0.0978"
     assert shown["scores-r_precision"][1].text == words
-    assert shown["training-loss"][1].text == "From 2 at record 1 to 1 at record 2"
+    assert shown["training-loss"][1].text == "From 2 at epoch 0 to 1 at epoch 1"
 
 
 @pytest.mark.parametrize(

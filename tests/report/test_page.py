@@ -7,12 +7,23 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from challenge.artifacts import RunManifest, StageCost
 from challenge.cli.app import build_app
 from challenge.errors import FormatError, MissingInputError
 from challenge.evaluation.metrics import MetricValues
 from challenge.evaluation.scorecard import PlaylistScores, Scorecard, make_scorecard
+from challenge.manifest import (
+    Command,
+    DatasetFacts,
+    Epoch,
+    Input,
+    Inputs,
+    Manifest,
+    SubmissionFacts,
+    TrainingFacts,
+)
+from challenge.profile import Profile, StageCost
 from challenge.report.page import flatten, render_report, source_counts, training_curves
+from challenge.run_folder import RunFolder
 
 
 def card() -> Scorecard:
@@ -24,31 +35,44 @@ def card() -> Scorecard:
     )
 
 
-def manifest() -> RunManifest:
-    return RunManifest(
+def manifest() -> Manifest:
+    epochs = (Epoch(0, ndcg=0.1), Epoch(1, 0.7, 0.2), Epoch(2, 0.5))
+    counts = {"title_only": {"title": 300, "popularity": 100}, "first_5": {"popularity": 50}}
+    return Manifest(
+        commands=[Command("challenge run --mpd mpd.zip", "2026-02-03T04:05:06+00:00", 11.8)],
         config={"model": {"embedding_size": 64}},
         seed=7,
-        inputs={"mpd": "0123abcd"},
-        stages={"prepare": StageCost(1.5, 2_000_000_000), "train": StageCost(10.25, 3_500_000_000)},
-        results={
-            "sources": {"title_only": {"title": 300, "popularity": 100}, "first_5": {"popularity": 50}},
-            "training": [{"epoch": 1, "loss": 0.7, "best": True}, {"epoch": 2, "loss": 0.5, "best": False}],
-            "playlists": 40,
-        },
+        inputs=Inputs(Input("mpd.zip", "zip", "sha256:0123abcd"), Input("c.json", "json", "md5:1"), "/store"),
+        profile=Profile(
+            {"prepare": StageCost(1.5, 2_000_000_000), "train": StageCost(10.25, 3_500_000_000)},
+            {"train": {"factors": StageCost(9, 1_000_000_000)}},
+        ),
+        lightgcn=(TrainingFacts(epochs=epochs),),
+        submission=SubmissionFacts("submission.csv.gz", "ab", counts),
     )
 
 
 @pytest.fixture
 def run_dir(tmp_path):
-    folder = tmp_path / "my <run>"
-    folder.mkdir()
-    manifest().save(folder / "manifest.json")
-    return folder
+    folder = RunFolder(tmp_path / "my <run>")
+    manifest().save(folder.manifest)
+    folder.submission.write_text("lists")
+    return folder.path
+
+
+def keep_scorecard(run_dir):
+    folder = RunFolder(run_dir)
+    folder.write_of_submission(folder.scorecard, card().to_dict())
+
+
+def keep_validation(run_dir, **content):
+    folder = RunFolder(run_dir)
+    folder.write_of_submission(folder.validation, content)
 
 
 def test_page_of_a_scored_run(run_dir):
-    card().save(run_dir / "scorecard.json")
-    (run_dir / "validation.json").write_text(json.dumps({"valid": True, "playlists": 1000, "counts": {}}))
+    keep_scorecard(run_dir)
+    keep_validation(run_dir, valid=True, playlists=1000, counts={})
     path = render_report(run_dir)
     page = path.read_text()
     assert path == run_dir / "report.html"
@@ -59,26 +83,29 @@ def test_page_of_a_scored_run(run_dir):
     assert "r:x|seed:0" in page
     assert "Note: a note." in page
     assert "1,000 playlists of 500 tracks" in page
-    assert page.count("<svg") == 5
+    assert page.count("<svg") == 6
     assert "model.embedding_size" in page
+    assert "<code>challenge run --mpd mpd.zip</code>" in page
+    assert "<code>sha256:0123abcd</code>" in page
+    assert "Note: " not in page.replace("Note: a note.", "")
     assert re.search(r"<td>all</td><td class=\"number\">11\.8</td><td class=\"number\">3\.50</td>", page)
 
 
 def test_page_needs_no_other_file(run_dir):
-    card().save(run_dir / "scorecard.json")
+    keep_scorecard(run_dir)
     page = render_report(run_dir).read_text()
     assert not re.search(r"<script|<link|<img|@import|url\((?!#)", page)
     assert not re.search(r'(src|href)="(?!#)', page)
 
 
 def test_page_is_the_same_for_the_same_run(run_dir):
-    card().save(run_dir / "scorecard.json")
+    keep_scorecard(run_dir)
     assert render_report(run_dir).read_bytes() == render_report(run_dir).read_bytes()
 
 
 def test_page_of_a_run_without_scores_and_with_violations(run_dir):
-    RunManifest().save(run_dir / "manifest.json")
-    (run_dir / "validation.json").write_text(json.dumps({"valid": False, "counts": {"repeated-track": 1200}}))
+    Manifest().save(run_dir / "manifest.json")
+    keep_validation(run_dir, valid=False, counts={"repeated-track": 1200})
     page = render_report(run_dir).read_text()
     assert "repeated-track (1,200)" in page
     assert "<svg" not in page
@@ -86,13 +113,14 @@ def test_page_of_a_run_without_scores_and_with_violations(run_dir):
 
 
 def test_2018_is_shown_only_beside_the_official_challenge_set(run_dir):
-    card().save(run_dir / "scorecard.json")
+    folder = RunFolder(run_dir)
+    folder.write_of_submission(folder.scorecard, card().to_dict())
     sample = render_report(run_dir).read_text()
     assert "Not the official challenge set" in sample
     assert not re.search(r"winner|113 teams|class=\"best\"|best of 2018", sample)
     official = manifest()
-    official.results["official_challenge_set"] = True
-    official.save(run_dir / "manifest.json")
+    official.dataset = DatasetFacts(1, 1, 1, True, 1, 0, 0, 0)
+    official.save(folder.manifest)
     page = render_report(run_dir).read_text()
     assert page.count("2018's winner: ") == 3
     assert "113 teams" in page
@@ -108,27 +136,33 @@ def test_folder_that_is_no_run(tmp_path):
         render_report(tmp_path)
 
 
+def test_scores_and_checks_of_another_submission_are_not_shown(run_dir):
+    keep_scorecard(run_dir)
+    keep_validation(run_dir, valid=True, playlists=1000, counts={})
+    (run_dir / "submission.csv.gz").write_text("other lists")
+    page = render_report(run_dir).read_text()
+    assert "Signature" not in page
+    assert "The submission is valid" not in page
+    for name in ("scorecard.json", "validation.json"):
+        assert f"Note: {name} is not of the submission in this folder and is not shown." in page
+
+
+def test_a_validation_that_is_none_is_refused(run_dir):
+    keep_validation(run_dir, valid="yes")
+    with pytest.raises(FormatError, match=r"validation\.json: not a validation .*valid"):
+        render_report(run_dir)
+
+
 def test_counts_of_sources_are_summed_over_categories():
-    raw = {"results": manifest().results}
-    assert source_counts(raw) == {"title": 300, "popularity": 150}
-    assert source_counts({"results": {"sources": {"title": 3, "popularity": 4}}}) == {
-        "title": 3,
-        "popularity": 4,
-    }
-    assert source_counts({}) == {}
+    assert source_counts(manifest()) == {"title": 300, "popularity": 150}
+    assert source_counts(Manifest()) == {}
 
 
-def test_training_curves_are_loss_and_ndcg_where_a_record_has_them():
-    assert training_curves({"results": manifest().results}) == ({"loss": [(1, 0.7), (2, 0.5)]}, "epoch")
-    nested = {"results": {"training": {"epochs": [{"loss": 3, "seconds": 1}, {"loss": 2, "seconds": 1}]}}}
-    assert training_curves(nested) == ({"loss": [(1, 3.0), (2, 2.0)]}, "record")
-    records = [{"epoch": 0, "ndcg": 0.3}, {"epoch": 1, "ndcg": 0.4, "loss": 8}, {"epoch": 2, "loss": 7}]
-    assert training_curves({"results": {"training": records}}) == (
-        {"loss": [(1, 8), (2, 7)], "ndcg": [(0, 0.3), (1, 0.4)]},
-        "epoch",
-    )
-    for nothing in ({}, {"results": {"training": [{"loss": 1}]}}, {"results": {"training": 5}}):
-        assert training_curves(nothing) is None
+def test_training_curves_are_loss_and_ndcg_where_an_epoch_has_them():
+    assert training_curves(manifest()) == {"loss": [(1, 0.7), (2, 0.5)], "ndcg": [(0, 0.1), (1, 0.2)]}
+    once = Manifest(lightgcn=(TrainingFacts(epochs=(Epoch(0, ndcg=0.1), Epoch(1, 0.7))),))
+    assert training_curves(once) == {}, "a point is no curve"
+    assert training_curves(Manifest()) == {}
 
 
 def test_nested_settings_get_dotted_names():

@@ -172,7 +172,7 @@ def test_few_training_queries_join_the_challenge(dataset: Dataset, monkeypatch: 
     (fold,) = drawn.folds
     queries, own = fold.dataset.queries, len(dataset.queries)
     assert (fold.first, len(fold.holdout), len(queries)) == (own, 60, own + 60)
-    assert drawn.answering is fold.dataset
+    assert drawn.serving is fold.dataset
     first = queries.take(range(own))
     assert first.pid.tolist() == dataset.queries.pid.tolist()
     assert first.titles == dataset.queries.titles
@@ -206,5 +206,5 @@ def test_many_training_queries_are_divided_into_folds(dataset: Dataset) -> None:
     drawn = draw_training_queries(dataset, 60)
     assert not drawn.joint
     assert len(drawn.folds) == training_query.FOLDS
-    assert drawn.answering is dataset
+    assert drawn.serving is dataset
     assert all(fold.first == 0 for fold in drawn.folds)

@@ -6,11 +6,13 @@ import subprocess
 import sys
 
 import pytest
-from small_submissions import World, write_world
+from small_submissions import World, manifest_of_store, write_world
 from typer.testing import CliRunner
 
 from challenge.cli.app import build_app
+from challenge.manifest import Manifest
 from challenge.mpd.store import prepare_store
+from challenge.run_folder import RunFolder
 from challenge.submission.rules import Rule
 from challenge.workflows.validate import validate
 
@@ -54,18 +56,26 @@ def test_a_track_that_nobody_knows_is_reported_with_the_size_of_the_part(toy):
 
 
 def test_store_named_in_the_manifest_beside_the_file_is_used(toy):
-    manifest = toy.submission.parent / "manifest.json"
-    for content in ({"store": None}, {"results": {"store": "/nowhere/at/all"}}, [], {"store": 3}):
-        manifest.write_text(json.dumps(content))
-        assert not validate(toy.submission, toy.challenge).tracks_checked
-    manifest.write_text("no JSON")
-    assert not validate(toy.submission, toy.challenge).tracks_checked
-    for content in (
-        {"store": str(prepare_store(toy.mpd).path)},
-        {"results": {"store": str(prepare_store(toy.mpd).path)}},
+    folder = RunFolder(toy.submission.parent)
+    Manifest().save(folder.manifest)
+    assert not validate(toy.submission, toy.challenge).tracks_checked, "it names none"
+    manifest_of_store("/nowhere/at/all").save(folder.manifest)
+    assert not validate(toy.submission, toy.challenge).tracks_checked, "it is no longer there"
+    manifest_of_store(prepare_store(toy.mpd).path).save(folder.manifest)
+    assert validate(toy.submission, toy.challenge).tracks_checked
+
+
+def test_a_manifest_that_cannot_be_read_is_no_failure_but_said(toy):
+    for content, error in (
+        ("no JSON", "not JSON"),
+        ("{}", "earlier version"),
+        ("[]", "expected a JSON object"),
     ):
-        manifest.write_text(json.dumps(content))
-        assert validate(toy.submission, toy.challenge).tracks_checked
+        (toy.submission.parent / "manifest.json").write_text(content)
+        result = run("validate", toy.submission, "--challenge", toy.challenge)
+        assert result.exit_code == 0
+        assert "Note: the store is not known" in result.stderr
+        assert error in " ".join(result.stderr.split())
 
 
 def test_command_says_valid(toy):

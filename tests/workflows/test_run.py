@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,15 +11,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from challenge.config_file import load_toml
+from challenge.workflows.steps import fill, train
 from tiny_runs import PER_CATEGORY, TINY, TinySample, make_tiny_sample, one_thread, with_sources
 
-from challenge.artifacts import RunManifest
 from challenge.config import BlendConfig, RunConfig
-from challenge.config_file import load_toml
-from challenge.errors import ConfigError, InvalidSubmissionError, MissingInputError
+from challenge.errors import ConfigError, InputError, InvalidSubmissionError, MissingInputError
 from challenge.evaluation.scorecard import Scorecard
+from challenge.manifest import Input, Manifest
 from challenge.mpd.challenge_set import read_challenge_set
 from challenge.ranking.fill import FALLBACKS
+from challenge.report.page import render_report
+from challenge.run_folder import ModelFolder, RunFolder
 from challenge.sources.registry import SOURCES
 from challenge.split import training_queries as training_query
 from challenge.submission.reader import read_submission
@@ -28,7 +32,6 @@ from challenge.workflows.fill import FillSummary, recommend
 from challenge.workflows.inputs import load_inputs
 from challenge.workflows.run import RunResult, check_submission, run
 from challenge.workflows.score import score
-from challenge.workflows.steps import fill, train
 from challenge.workflows.train import train_models
 from challenge.workflows.validate import validate
 
@@ -91,25 +94,36 @@ def test_submission_is_valid_and_complete(sample: TinySample, finished: Finished
 
 
 def test_manifest_tells_how_it_came_about(sample: TinySample, finished: Finished) -> None:
-    manifest = RunManifest.load(finished.result.output / "manifest.json")
+    manifest = Manifest.load(finished.result.output / "manifest.json")
     assert manifest.seed == 0
     assert manifest.device == "cpu"
-    assert list(finished.result.manifest.stages) == ["prepare", "train", "fill", "validate", "score"]
-    assert manifest.stages == finished.result.manifest.stages
-    assert manifest.inputs.keys() == {"mpd", "challenge_set_md5"}
+    assert list(manifest.profile.stages) == ["prepare", "train", "fill", "validate", "score"]
+    assert manifest.profile == finished.result.manifest.profile
+    assert manifest.commands == finished.result.manifest.commands
+    assert manifest.inputs is not None
+    assert (manifest.inputs.mpd.path, manifest.inputs.mpd.kind) == (str(sample.mpd), "zip")
+    md5 = hashlib.md5(sample.challenge.read_bytes()).hexdigest()
+    assert manifest.inputs.challenge_set == Input(str(sample.challenge), "json", f"md5:{md5}")
+    assert Path(manifest.inputs.store).parent == sample.cache
     assert manifest.config["team"] == "Tiny team"
-    assert manifest.config["lightgcn"]["embedding_size"] == 8
-    results = manifest.results
-    assert results["playlists"] == 300
-    assert results["submission"] == "submission.csv.gz"
-    assert results["official_challenge_set"] is False
-    assert results["seeds"]["unknown_seeds"] == 0
-    assert [entry["epoch"] for entry in results["training"]] == [0, 1]
-    assert len(results["lightgcn"]) == training_query.FOLDS + 1
-    assert 40 <= results["ranker"]["queries"] <= 60
-    assert results["ranker"]["rows"] > 1000
-    assert sum(results["ranker"]["importance"].values()) == pytest.approx(1)
-    assert Path(results["store"]).parent == sample.cache
+    assert manifest.config["lightgcn"]["embedding_size"] == 8  # type: ignore[index]
+    assert manifest.dataset is not None
+    assert (manifest.dataset.playlists, manifest.dataset.unknown_seeds) == (300, 0)
+    assert manifest.dataset.rows > manifest.dataset.tracks > 500
+    assert manifest.dataset.official_challenge_set is False
+    assert manifest.submission is not None
+    assert manifest.submission.file == "submission.csv.gz"
+    assert manifest.submission.sha256 == hashlib.sha256(finished.submission).hexdigest()
+    assert manifest.submission.sources == finished.result.fill.sources
+    assert len(manifest.lightgcn) == training_query.FOLDS + 1
+    assert [(entry.epoch, entry.loss is None) for entry in manifest.lightgcn[-1].epochs] == [
+        (0, True),
+        (1, False),
+    ]
+    assert manifest.ranker is not None
+    assert 40 <= manifest.ranker.queries <= 60
+    assert manifest.ranker.rows > 1000
+    assert sum(manifest.ranker.importance.values()) == pytest.approx(1)
 
 
 def test_settings_are_saved_and_read_back(finished: Finished) -> None:
@@ -148,14 +162,15 @@ def test_nothing_else_is_left(finished: Finished) -> None:
 
 def test_train_then_fill_is_run(sample: TinySample, finished: Finished, tmp_path: Path) -> None:
     manifest = train(sample.mpd, sample.challenge, tmp_path, TINY, cache=sample.cache)
-    assert list(manifest.stages) == ["prepare", "train"]
+    assert list(manifest.profile.stages) == ["prepare", "train"]
     assert not (tmp_path / "submission.csv.gz").exists()
     summary = fill(sample.mpd, sample.challenge, tmp_path, cache=sample.cache)
     assert summary.submission.read_bytes() == finished.submission
     assert summary.sources == finished.result.fill.sources
-    both = RunManifest.load(tmp_path / "manifest.json")
-    assert both.stages.keys() == {"prepare", "train", "open", "fill"}
-    assert both.results["ranker"] == manifest.results["ranker"]
+    both = Manifest.load(tmp_path / "manifest.json")
+    assert list(both.profile.stages) == ["prepare", "train", "open", "fill"]
+    assert both.ranker == manifest.ranker
+    assert len(both.commands) == 2
     # Filling again needs no training, and may name another team.
     (tmp_path / "manifest.json").unlink()
     named = fill(
@@ -184,7 +199,63 @@ def test_a_finished_run_resumes_to_the_same_bytes(
     output = finished.result.output
     again = run(sample.mpd, sample.challenge, output, TINY, cache=sample.cache, resume=True)
     assert again.fill.submission.read_bytes() == finished.submission
-    assert all(report["steps"] == 0 for report in again.manifest.results["lightgcn"])
+    assert all(report.steps == 0 for report in again.manifest.lightgcn)
+
+
+def files(folder: RunFolder) -> set[str]:
+    return {path.name for path in (*folder.path.iterdir(), *folder.model.path.iterdir())}
+
+
+def test_a_run_into_a_used_folder_leaves_nothing_of_the_one_before(
+    sample: TinySample, tmp_path: Path, told: list[str]
+) -> None:
+    """Its ranker, scorecard and page would pass for those of the new submission."""
+    folder = RunFolder(tmp_path)
+    learned = with_sources("title", "popularity")
+    first = run(sample.mpd, sample.challenge, tmp_path, learned, cache=sample.cache, answers=sample.answers)
+    render_report(tmp_path)
+    assert {"ranker.txt", "scorecard.json", "report.html"} <= files(folder)
+    blend = with_sources("neighbours", "popularity", ranking="blend")
+    run(sample.mpd, sample.challenge, tmp_path, blend, cache=sample.cache)
+    expected = {"model", "config.toml", "manifest.json", "submission.csv.gz", "validation.json"}
+    assert files(folder) == expected
+    assert [text for text in told if "replaces" in text] == [
+        f"{tmp_path}: replaces the run of {first.manifest.date}"
+    ]
+
+
+def test_filling_anew_leaves_no_verdict_on_the_submission_before(sample: TinySample, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    blend = with_sources("title", "popularity", ranking="blend")
+    run(sample.mpd, sample.challenge, tmp_path, blend, cache=sample.cache, answers=sample.answers)
+    render_report(tmp_path)
+    fill(sample.mpd, sample.challenge, tmp_path, cache=sample.cache, team="Other")
+    assert files(folder) == {"model", "config.toml", "manifest.json", "submission.csv.gz"}
+    assert list(folder.load_manifest().profile.stages) == ["prepare", "train", "open", "fill"]
+
+
+def test_training_anew_leaves_no_submission(sample: TinySample, tmp_path: Path) -> None:
+    blend = with_sources("title", "popularity", ranking="blend")
+    run(sample.mpd, sample.challenge, tmp_path, blend, cache=sample.cache, answers=sample.answers)
+    train(sample.mpd, sample.challenge, tmp_path, blend, cache=sample.cache)
+    assert files(RunFolder(tmp_path)) == {"model", "config.toml", "manifest.json"}
+
+
+@pytest.mark.parametrize("command", [run, train])
+def test_an_output_that_is_a_file_is_refused_before_anything_is_read(tmp_path: Path, command: Any) -> None:
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(InputError, match="out: is a file; expected a folder"):
+        command(tmp_path / "none.zip", tmp_path / "none.json", tmp_path / "out", TINY)
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_an_input_that_is_missing_costs_the_run_before_nothing(sample: TinySample, tmp_path: Path) -> None:
+    blend = with_sources("title", "popularity", ranking="blend")
+    run(sample.mpd, sample.challenge, tmp_path, blend, cache=sample.cache, answers=sample.answers)
+    before = files(RunFolder(tmp_path))
+    with pytest.raises(MissingInputError):
+        run(tmp_path / "none.zip", sample.challenge, tmp_path, blend, cache=sample.cache)
+    assert files(RunFolder(tmp_path)) == before
 
 
 # -- choices of sources and ranking ---------------------------------------------------------------
@@ -197,7 +268,7 @@ def test_few_training_queries_need_one_fit_of_the_sources(
     monkeypatch.setattr(training_query, "JOINT_SHARE", 1.0)
     config = with_sources("neighbours", "lightgcn", "factors")
     result = run(sample.mpd, sample.challenge, tmp_path, config, cache=sample.cache, answers=sample.answers)
-    assert len(result.manifest.results["lightgcn"]) == 1
+    assert len(result.manifest.lightgcn) == 1
     assert result.scorecard is not None
     assert result.scorecard.overall.ndcg.mean > 0.2
     before = result.fill.submission.read_bytes()
@@ -216,10 +287,9 @@ def test_a_ranking_learned_from_one_source_that_knows_no_title(sample: TinySampl
     summary = run_tiny(sample, tmp_path, with_sources("cooccurrence"))
     assert "cooccurrence" in summary.sources["first_5"]
     assert set(summary.sources["title_only"]) <= set(FALLBACKS)
-    manifest = RunManifest.load(tmp_path / "manifest.json")
+    manifest = Manifest.load(tmp_path / "manifest.json")
     assert manifest.device == "none"
-    assert manifest.results["training"] == []
-    assert manifest.results["lightgcn"] == []
+    assert manifest.lightgcn == ()
 
 
 def test_blending_needs_no_ranker(sample: TinySample, tmp_path: Path) -> None:
@@ -294,9 +364,10 @@ def test_no_seed_is_known_and_some_playlists_have_no_title(
 
     challenge = sample.changed(tmp_path / "unknown.json", change)
     summary = run_tiny(sample, tmp_path / "run", config, challenge)
-    report = RunManifest.load(tmp_path / "run" / "manifest.json").results["seeds"]
-    assert report["seeds"] == report["unknown_seeds"] > 0
-    assert report["playlists_without_known_seed"] == 45
+    facts = Manifest.load(tmp_path / "run" / "manifest.json").dataset
+    assert facts is not None
+    assert facts.seeds == facts.unknown_seeds > 0
+    assert facts.playlists_without_known_seed == 45
     assert set(summary.sources["first_5"]) <= {"popularity", "popularity fallback"}
 
 
@@ -322,9 +393,10 @@ def test_part_of_the_mpd(sample: TinySample, tmp_path: Path) -> None:
     """A third of the slices in a folder: some seeds are unknown, and everything else goes on."""
     mpd = sample.slices(tmp_path / "mpd", 100, range(1, 2))
     run_tiny(sample, tmp_path / "run", with_sources("neighbours", "title", "popularity"), mpd=mpd)
-    manifest = RunManifest.load(tmp_path / "run" / "manifest.json")
-    assert manifest.results["playlists"] == 100
-    assert 0 < manifest.results["seeds"]["unknown_seeds"] < manifest.results["seeds"]["seeds"]
+    manifest = Manifest.load(tmp_path / "run" / "manifest.json")
+    assert manifest.dataset is not None
+    assert manifest.dataset.playlists == 100
+    assert 0 < manifest.dataset.unknown_seeds < manifest.dataset.seeds
 
 
 def test_too_small_a_part_says_so(sample: TinySample, tmp_path: Path) -> None:
@@ -348,22 +420,23 @@ def test_filling_needs_a_training(sample: TinySample, tmp_path: Path) -> None:
     assert f"challenge train --mpd {sample.mpd}" in str(caught.value.hint)
     dataset = load_inputs(sample.mpd, sample.challenge, cache=sample.cache).dataset
     with pytest.raises(MissingInputError, match=r"ranker\.txt: no trained ranker"):
-        recommend(dataset, with_sources("popularity"), tmp_path)
+        recommend(dataset, with_sources("popularity"), ModelFolder(tmp_path))
     with pytest.raises(MissingInputError, match="LightGCN is not trained"):
-        recommend(dataset, with_sources("lightgcn"), tmp_path)
+        recommend(dataset, with_sources("lightgcn"), ModelFolder(tmp_path))
 
 
 def test_embeddings_of_other_inputs_are_refused(sample: TinySample, tmp_path: Path) -> None:
     config = with_sources("lightgcn", ranking="blend")
     dataset = load_inputs(sample.mpd, sample.challenge, cache=sample.cache).dataset
-    trained = train_models(dataset, replace(config, lightgcn=replace(config.lightgcn, epochs=0)), tmp_path)
+    models = ModelFolder(tmp_path)
+    trained = train_models(dataset, replace(config, lightgcn=replace(config.lightgcn, epochs=0)), models)
     assert [entry["epoch"] for entry in trained.summary.epochs] == [0]
-    assert recommend(dataset, config, tmp_path).track.shape == (50, LIST_LENGTH)
+    assert recommend(dataset, config, models).track.shape == (50, LIST_LENGTH)
     fewer = replace(dataset, queries=dataset.queries.take(range(49)))
     with pytest.raises(
         MissingInputError, match=r"LightGCN was trained on 350 playlists .* here are 349"
     ) as caught:
-        recommend(fewer, config, tmp_path)
+        recommend(fewer, config, models)
     assert "challenge train" in str(caught.value.hint)
 
 
@@ -386,4 +459,4 @@ def test_a_submission_that_breaks_a_rule_is_not_called_valid(
     assert json.loads((tmp_path / "validation.json").read_text())["valid"] is False
     inputs = load_inputs(sample.mpd, sample.challenge, cache=sample.cache)
     with pytest.raises(InvalidSubmissionError):
-        check_submission(tmp_path / "submission.csv.gz", sample.challenge, inputs, tmp_path)
+        check_submission(RunFolder(tmp_path), sample.challenge, inputs)

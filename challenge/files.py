@@ -1,42 +1,27 @@
-"""What a run leaves behind: files that are whole or absent, and a manifest of how they came about."""
+"""Files and folders that are whole or absent, whatever happens while they are written."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
 import os
-import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, Any
 
 import orjson
+import platformdirs
 
-from challenge.errors import FormatError, MissingInputError, ResourceError
-from challenge.profile import StageCost, measure, profiled
+from challenge.errors import FormatError, InputError, MissingInputError, ResourceError
 
-__all__ = [
-    "RunManifest",
-    "StageCost",
-    "atomic_directory",
-    "atomic_file",
-    "disk_full_explained",
-    "file_hash",
-    "measure",
-    "package_versions",
-    "read_json",
-    "require_disk",
-    "write_bytes",
-    "write_json",
-    "write_text",
-]
 
-RECORDED_PACKAGES = ("challenge", "numpy", "scipy", "numba", "torch", "lightgbm", "isal")
+def default_cache_dir() -> Path:
+    """Where prepared data is kept: the folder named by ``CHALLENGE_CACHE``, else the user's cache folder."""
+    named = os.environ.get("CHALLENGE_CACHE")
+    return Path(named) if named else platformdirs.user_cache_path("challenge", appauthor=False)
 
 
 @contextmanager
@@ -75,6 +60,22 @@ def require_disk(folder: Path, needed: int) -> None:
     """
     if shutil.disk_usage(folder).free < needed:
         raise ResourceError(_disk_message(folder, needed), hint=_disk_hint(folder))
+
+
+def require_writable(folder: Path) -> None:
+    """Refuse a folder to write to that is something else, or that this user may not write; makes nothing.
+
+    Raises:
+        InputError: ``folder`` or a folder above it is a file, or may not be written.
+    """
+    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise InputError(f"{existing}: is a file; expected a folder to write to", hint="name another folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(
+            f"{folder}: cannot be written, {existing} does not permit it",
+            hint="name another folder, or change its permissions",
+        )
 
 
 @contextmanager
@@ -194,77 +195,3 @@ def file_hash(path: Path) -> str:
     """SHA-256 of a file in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def package_versions() -> dict[str, str]:
-    """Versions of Python and of the packages that results depend on, without importing them."""
-    found = {"python": platform.python_version()}
-    for name in RECORDED_PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-@dataclass
-class RunManifest:
-    """How a result came about: everything needed to make it again, and what it cost.
-
-    Attributes:
-        config: the effective configuration.
-        seed: the seed of all randomness.
-        inputs: content hash of each input, by name.
-        versions: of Python and packages.
-        device: what computed, such as "cpu" or "cuda (NVIDIA H100)".
-        stages: cost of each stage, in the order of running.
-        sections: the same for the larger parts of each stage.
-        results: facts of the outcome worth keeping, such as counts and scores.
-    """
-
-    config: dict[str, Any] = field(default_factory=dict)
-    seed: int = 0
-    inputs: dict[str, str] = field(default_factory=dict)
-    versions: dict[str, str] = field(default_factory=package_versions)
-    device: str = "cpu"
-    stages: dict[str, StageCost] = field(default_factory=dict)
-    sections: dict[str, dict[str, StageCost]] = field(default_factory=dict)
-    results: dict[str, Any] = field(default_factory=dict)
-
-    def costs(self, *, least_share: float = 0.02) -> Iterator[tuple[str, StageCost, bool]]:
-        """Each stage, then its parts that take a ``least_share`` of it: name, cost, whether it is a part."""
-        for stage, cost in self.stages.items():
-            yield stage, cost, False
-            for name, own in self.sections.get(stage, {}).items():
-                if own.seconds >= least_share * cost.seconds:
-                    yield name, own, True
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[StageCost]:
-        """Measure the block and record it as ``name``, also when it fails."""
-        with measure() as cost, profiled() as self.sections[name]:
-            self.stages[name] = cost
-            yield cost
-
-    def save(self, path: Path) -> None:
-        """Write as JSON, atomically, everything in its own order."""
-        write_json(path, asdict(self), sort_keys=False)
-
-    @classmethod
-    def load(cls, path: Path) -> RunManifest:
-        """Read what :meth:`save` wrote; unknown fields of a later version are dropped.
-
-        Raises:
-            MissingInputError: nothing there.
-            FormatError: not a manifest.
-        """
-        raw = read_json(path)
-        if not isinstance(raw, dict):
-            raise FormatError(f"{path}: expected a JSON object, found {type(raw).__name__}")
-        known = {key: value for key, value in raw.items() if key in cls.__dataclass_fields__}
-        known["stages"] = {name: StageCost(**cost) for name, cost in known.get("stages", {}).items()}
-        known["sections"] = {
-            stage: {name: StageCost(**cost) for name, cost in sections.items()}
-            for stage, sections in known.get("sections", {}).items()
-        }
-        return cls(**known)

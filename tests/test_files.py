@@ -1,26 +1,22 @@
 import errno
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from challenge import artifacts, profile
-from challenge.artifacts import (
-    RunManifest,
-    StageCost,
+from challenge.errors import FormatError, InputError, MissingInputError, ResourceError
+from challenge.files import (
     atomic_directory,
     atomic_file,
+    default_cache_dir,
     file_hash,
-    measure,
     read_json,
     require_disk,
+    require_writable,
     write_json,
     write_text,
 )
-from challenge.errors import FormatError, MissingInputError, ResourceError
 
 
 def _interrupted_write(path: Path) -> None:
@@ -97,63 +93,20 @@ def test_file_hash_is_sha256(tmp_path: Path) -> None:
     assert file_hash(tmp_path / "abc") == expected
 
 
-def test_manifest_survives_the_file(tmp_path: Path) -> None:
-    manifest = RunManifest({"dim": 64}, 7, {"mpd": "ab"}, device="cpu", results={"rows": 3})
-    manifest.stages["train"] = StageCost(1.5, 1000)
-    manifest.save(tmp_path / "manifest.json")
-    assert RunManifest.load(tmp_path / "manifest.json") == manifest
-    assert manifest.versions["numpy"] == np.__version__
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    require_writable(tmp_path / "not" / "there")
+    assert list(tmp_path.iterdir()) == [], "nothing is made"
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(InputError, match=r"file: is a file; expected a folder"):
+            require_writable(path)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+    with pytest.raises(InputError, match=r"run: cannot be written, .* does not permit it"):
+        require_writable(tmp_path / "run")
 
 
-def test_manifest_of_a_later_version_is_read(tmp_path: Path) -> None:
-    write_json(tmp_path / "m.json", {"seed": 3, "later": 1})
-    assert RunManifest.load(tmp_path / "m.json").seed == 3
-    write_json(tmp_path / "m.json", [1])
-    with pytest.raises(FormatError, match="found list"):
-        RunManifest.load(tmp_path / "m.json")
-
-
-def test_measure_sees_time_and_memory() -> None:
-    manifest = RunManifest()
-    with measure() as idle:
-        pass
-    with manifest.stage("fill"):
-        block = np.ones(100_000_000, np.uint8)
-        time.sleep(0.15)
-    assert manifest.stages["fill"].seconds >= 0.15
-    assert manifest.stages["fill"].peak_bytes >= idle.peak_bytes + 0.8 * block.nbytes
-
-
-def fixed_costs(monkeypatch: pytest.MonkeyPatch, *costs: StageCost) -> None:
-    """Let measurements give these costs, in the order in which they end."""
-    left = iter(costs)
-
-    @contextmanager
-    def measured() -> Iterator[StageCost]:
-        yield (found := StageCost())
-        found.seconds, found.peak_bytes = vars(next(left)).values()
-
-    monkeypatch.setattr(profile, "measure", measured)
-    monkeypatch.setattr(artifacts, "measure", measured)
-
-
-def test_parts_of_a_stage_add_up_and_are_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fixed_costs(monkeypatch, StageCost(1, 50), StageCost(0.1, 9), StageCost(2, 40), StageCost(10, 60))
-    manifest = RunManifest()
-    with manifest.stage("train"):
-        for name in ("factors", "small", "factors"):
-            with profile.section(name):
-                pass
-    assert manifest.sections == {"train": {"factors": StageCost(3, 50), "small": StageCost(0.1, 9)}}
-    shown = [(name, seconds.seconds, is_part) for name, seconds, is_part in manifest.costs()]
-    assert shown == [("train", 10, False), ("factors", 3, True)], "what takes a hundredth is left out"
-    manifest.save(tmp_path / "manifest.json")
-    assert RunManifest.load(tmp_path / "manifest.json") == manifest
-
-
-def test_a_part_outside_of_any_stage_is_not_measured() -> None:
-    with profile.section("alone"):
-        pass
-    with profile.profiled() as costs:
-        pass
-    assert costs == {}
+def test_cache_folder_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHALLENGE_CACHE", "/somewhere/else")
+    assert default_cache_dir() == Path("/somewhere/else")
+    monkeypatch.delenv("CHALLENGE_CACHE")
+    assert default_cache_dir().name == "challenge"

@@ -1,0 +1,240 @@
+"""The manifest of a run: everything needed to make its submission again, and what it cost.
+
+The file is JSON. A later version of the package may add fields, which are ignored here; ``manifest_version``
+goes up when a field changes its meaning or goes away.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from challenge.errors import FormatError
+from challenge.files import read_json, write_json
+from challenge.profile import Profile
+from challenge.threads import thread_count
+from challenge.versions import package_versions
+
+MANIFEST_VERSION: Final = 1
+
+
+class Command(msgspec.Struct):
+    """One command that worked on a run.
+
+    Attributes:
+        line: the command line.
+        date: when it began, UTC in ISO 8601.
+        seconds: from then until it last wrote the manifest.
+    """
+
+    line: str
+    date: str
+    seconds: float = 0.0
+
+    @classmethod
+    def begin(cls) -> Command:
+        """The command that this process was started with, beginning now."""
+        line = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        return cls(line, datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def stop(self) -> None:
+        """Take the time that has passed; may be called again later."""
+        self.seconds = (datetime.now(UTC) - datetime.fromisoformat(self.date)).total_seconds()
+
+
+class Input(msgspec.Struct, frozen=True):
+    """An input of a run.
+
+    Attributes:
+        path: as it was given.
+        kind: ``zip``, ``folder`` or ``store`` of an MPD; the suffix of another file.
+        hash: of the content, with the name of the algorithm before it, as in ``md5:…``.
+    """
+
+    path: str
+    kind: str
+    hash: str
+
+
+class Inputs(msgspec.Struct, frozen=True):
+    """What a run read.
+
+    Attributes:
+        mpd: the MPD; its hash is over the names, sizes and checksums of the slices.
+        challenge_set: the playlists to continue; its hash is of the JSON, also where that is packed.
+        store: folder of the MPD's store, in which tracks are looked up later.
+    """
+
+    mpd: Input
+    challenge_set: Input
+    store: str
+
+
+class DatasetFacts(msgspec.Struct, frozen=True):
+    """How large the dataset was, and how far the MPD knew the seeds.
+
+    Attributes:
+        playlists, rows: training playlists and their tracks, repeats included.
+        tracks: different tracks, those that only seeds name included.
+        official_challenge_set: whether it is the challenge set of 2018.
+        seeds: all seeds, repeats included.
+        unknown_seeds: those whose track is in no training playlist.
+        unknown_tracks: the different tracks among them.
+        playlists_without_known_seed: playlists that have seeds, none of them known.
+    """
+
+    playlists: int
+    rows: int
+    tracks: int
+    official_challenge_set: bool
+    seeds: int
+    unknown_seeds: int
+    unknown_tracks: int
+    playlists_without_known_seed: int
+
+
+class Epoch(msgspec.Struct, frozen=True):
+    """One epoch of a training; 0 stands for the parameters before it. None is what was not measured."""
+
+    epoch: int
+    loss: float | None = None
+    ndcg: float | None = None
+    seconds: float | None = None
+
+
+class TrainingFacts(msgspec.Struct, frozen=True):
+    """One training of LightGCN, as its :class:`challenge.lightgcn.trainer.TrainingReport` has it."""
+
+    device: str = ""
+    device_reason: str = ""
+    kernel: str = ""
+    epochs: tuple[Epoch, ...] = ()
+    best_epoch: int = 0
+    stopped: str = ""
+    steps: int = 0
+    seconds: float = 0.0
+    seconds_per_step: float = 0.0
+    edges_per_second: float = 0.0
+    bandwidth_share: float = 0.0
+    memory_estimate: int = 0
+
+
+class RankerFacts(msgspec.Struct, frozen=True):
+    """What the ranker learned from.
+
+    Attributes:
+        queries: training queries.
+        rows: candidates among them.
+        importance: share of the ranker's gain by feature, greatest first.
+    """
+
+    queries: int = 0
+    rows: int = 0
+    importance: dict[str, float] = msgspec.field(default_factory=dict)
+
+
+class SubmissionFacts(msgspec.Struct, frozen=True):
+    """The submission of a run.
+
+    Attributes:
+        file: its name in the folder of the run.
+        sha256: of the file as it was written.
+        sources: places filled by each source, by category.
+    """
+
+    file: str
+    sha256: str
+    sources: dict[str, dict[str, int]]
+
+
+class Manifest(msgspec.Struct, kw_only=True):
+    """How a run came about.
+
+    Attributes:
+        kind: tells it from other manifests.
+        manifest_version: version of these fields.
+        commands: what was run, the last one last.
+        config: the effective settings, by the tables of their file.
+        seed: of all randomness.
+        device: where LightGCN was trained; ``none`` where it was not.
+        threads: how many were used.
+        versions: of Python and packages.
+        inputs: what was read; None before that.
+        dataset: facts of it; None before it was read.
+        lightgcn: its trainings, the last one on all data.
+        ranker: None where none was trained.
+        submission: None before it was written.
+        profile: what each stage cost.
+    """
+
+    kind: str = "run"
+    manifest_version: int = MANIFEST_VERSION
+    commands: list[Command] = msgspec.field(default_factory=lambda: [Command.begin()])
+    config: dict[str, object] = msgspec.field(default_factory=dict)
+    seed: int = 0
+    device: str = "none"
+    threads: int = msgspec.field(default_factory=thread_count)
+    versions: dict[str, str] = msgspec.field(default_factory=package_versions)
+    inputs: Inputs | None = None
+    dataset: DatasetFacts | None = None
+    lightgcn: tuple[TrainingFacts, ...] = ()
+    ranker: RankerFacts | None = None
+    submission: SubmissionFacts | None = None
+    profile: Profile = msgspec.field(default_factory=Profile)
+
+    @property
+    def date(self) -> str:
+        """When the last command began, UTC in ISO 8601."""
+        return self.commands[-1].date if self.commands else ""
+
+    def go_on(self) -> None:
+        """Note that this process works on the run that another one began."""
+        self.commands.append(Command.begin())
+        self.threads, self.versions = thread_count(), package_versions()
+
+    def save(self, path: Path) -> None:
+        """Write as JSON, atomically, everything in its own order."""
+        if self.commands:
+            self.commands[-1].stop()
+        write_json(path, msgspec.to_builtins(self), sort_keys=False)
+
+    @classmethod
+    def load(cls, path: Path) -> Manifest:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            MissingInputError: nothing there.
+            FormatError: damaged, not of a run, or of an earlier version of the package.
+        """
+        raw = read_json(path)
+        if not isinstance(raw, dict):
+            raise FormatError(f"{path}: expected a JSON object, found {type(raw).__name__}")
+        _require_version(path, raw)
+        try:
+            return msgspec.convert(raw, cls)
+        except msgspec.ValidationError as error:
+            later = raw["manifest_version"] > MANIFEST_VERSION
+            why = "written by a later version of this package" if later else "damaged"
+            raise FormatError(f"{path}: {why} ({error})", hint=_AGAIN) from error
+
+
+_AGAIN: Final = "make the run again, or read it with the version of this package that made it"
+
+
+def _require_version(path: Path, raw: Mapping[str, Any]) -> None:
+    found = raw.get("manifest_version")
+    if raw.get("kind", "run") != "run":
+        raise FormatError(f"{path}: expected the manifest of a run, found that of a {raw['kind']}")
+    if not isinstance(found, int) or found < MANIFEST_VERSION:
+        version = "none" if found is None else repr(found)
+        raise FormatError(
+            f"{path}: written by an earlier version of this package: manifest_version is {version}, "
+            f"expected {MANIFEST_VERSION}",
+            hint=_AGAIN,
+        )

@@ -1,0 +1,175 @@
+"""The folder of a run: the name of every file in it, and which of them belong together.
+
+A scorecard and a validation are of one submission, and say so by the hash of its file. What is of another
+submission than the one in the folder is not shown, and a new training or filling removes it when it begins.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from challenge import progress
+from challenge.errors import FormatError, MissingInputError
+from challenge.files import file_hash, read_json, require_writable, write_json
+from challenge.manifest import Manifest
+
+SUBMISSION_HASH: Final = "submission_sha256"
+"""Key under which a scorecard and a validation name their submission."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of a run, which need not be there yet."""
+
+    path: Path
+
+    @property
+    def submission(self) -> Path:
+        """The submission, gzipped CSV."""
+        return self.path / "submission.csv.gz"
+
+    @property
+    def manifest(self) -> Path:
+        """How the run came about; see :class:`challenge.manifest.Manifest`."""
+        return self.path / "manifest.json"
+
+    @property
+    def validation(self) -> Path:
+        """Report of the check against the rules, JSON with the hash of the submission."""
+        return self.path / "validation.json"
+
+    @property
+    def scorecard(self) -> Path:
+        """Scores, JSON with the hash of the submission."""
+        return self.path / "scorecard.json"
+
+    @property
+    def report(self) -> Path:
+        """The HTML page."""
+        return self.path / "report.html"
+
+    @property
+    def recommender(self) -> Path:
+        """Folder of what was learned; see :class:`challenge.recommender.Recommender`."""
+        return self.path / "recommender"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints of LightGCN's trainings."""
+        return self.path / "checkpoint"
+
+    @property
+    def checkpoint_settings(self) -> Path:
+        """The settings of the training whose checkpoints are there, TOML."""
+        return self.checkpoints / "config.toml"
+
+    def require_writable(self) -> None:
+        """Refuse a path that is a file or may not be written, before anything is read for it; makes nothing.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        require_writable(self.path)
+
+    def load_manifest(self) -> Manifest:
+        """Read the manifest.
+
+        Raises:
+            MissingInputError: this is not the folder of a run.
+            FormatError: the manifest is damaged or of an earlier version.
+        """
+        if not self.manifest.exists():
+            hint = "name the folder that 'challenge run --output' wrote"
+            raise MissingInputError(
+                f"{self.path}: not the folder of a run: {self.manifest.name} is missing", hint=hint
+            )
+        return Manifest.load(self.manifest)
+
+    def submission_hash(self) -> str | None:
+        """SHA-256 of the submission here, or, where its file was taken away, of the one in the manifest.
+
+        Raises:
+            FormatError: the manifest is needed, and damaged or of an earlier version.
+        """
+        if self.submission.exists():
+            return file_hash(self.submission)
+        written = self.load_manifest().submission if self.manifest.exists() else None
+        return written.sha256 if written is not None else None
+
+    def write_of_submission(self, path: Path, content: Mapping[str, Any]) -> None:
+        """Write a scorecard or a validation of the submission here, with its hash."""
+        write_json(path, {SUBMISSION_HASH: file_hash(self.submission), **content})
+
+    def read_of_submission(self, path: Path) -> dict[str, Any] | None:
+        """Read a scorecard or a validation; None where there is none, or it is of another submission.
+
+        Raises:
+            FormatError: not a JSON object.
+        """
+        if not path.exists():
+            return None
+        content = read_json(path)
+        if not isinstance(content, dict):
+            raise FormatError(f"{path}: expected a JSON object, found {type(content).__name__}")
+        found = content.get(SUBMISSION_HASH)
+        return content if found is not None and found == self.submission_hash() else None
+
+    def begin_training(self, settings: str, *, resume: bool = False) -> None:
+        """Remove what an earlier run left, and tell which run that was.
+
+        Going on with the same settings replaces nothing. Going on with others keeps the checkpoints only,
+        which have a check of their own.
+
+        Args:
+            settings: the settings as they will be written beside the checkpoints.
+            resume: whether to go on from checkpoints.
+        """
+        before = self.checkpoint_settings
+        if resume and before.exists() and before.read_text("utf-8") == settings:
+            return
+        stale = [self.submission, self.scorecard, self.validation, self.report, self.manifest]
+        stale += [self.recommender] + ([] if resume else [self.checkpoints])
+        self._replace(stale)
+
+    def begin_filling(self) -> None:
+        """Remove what is of the earlier submission, which stays until it is written over."""
+        self._replace([self.scorecard, self.validation, self.report], kept=self.submission)
+
+    def keep_only_of_submission(self) -> None:
+        """Remove a scorecard and a validation that are not of the submission here, and with them the page."""
+        stale = [path for path in (self.scorecard, self.validation) if self._is_stale(path)]
+        if stale:
+            _remove([*stale, self.report])
+
+    def _is_stale(self, path: Path) -> bool:
+        try:
+            return path.exists() and self.read_of_submission(path) is None
+        except FormatError:
+            return True
+
+    def _replace(self, stale: Iterable[Path], *, kept: Path | None = None) -> None:
+        found = [path for path in stale if path.exists()]
+        if found or (kept is not None and kept.exists()):
+            progress.message(f"{self.path}: replaces the run of {self._date()}")
+        _remove(found)
+
+    def _date(self) -> str:
+        """When the run here began; where no manifest tells, when its oldest file was written."""
+        try:
+            return Manifest.load(self.manifest).date
+        except (FormatError, MissingInputError):
+            files = [path.stat().st_mtime for path in self.path.rglob("*") if path.is_file()]
+            return datetime.fromtimestamp(min(files, default=0), UTC).isoformat(timespec="seconds")
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

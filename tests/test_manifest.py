@@ -1,0 +1,117 @@
+"""The manifest of a run as a file: what is read back, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from challenge.errors import FormatError, MissingInputError
+from challenge.manifest import (
+    Command,
+    DatasetFacts,
+    Epoch,
+    Input,
+    Inputs,
+    Manifest,
+    RankerFacts,
+    SubmissionFacts,
+    TrainingFacts,
+)
+from challenge.profile import Profile, StageCost
+
+
+def full_manifest() -> Manifest:
+    return Manifest(
+        config={"lightgcn": {"embedding_size": 64}, "names": ["a", "b"]},
+        seed=7,
+        device="cpu",
+        inputs=Inputs(
+            Input("mpd.zip", "zip", "sha256:ab"), Input("challenge.json", "json", "md5:cd"), "/cache/x"
+        ),
+        dataset=DatasetFacts(10, 300, 90, False, 50, 5, 4, 1),
+        lightgcn=(TrainingFacts("cpu", epochs=(Epoch(0, ndcg=0.1), Epoch(1, 0.7, 0.2, 3.5)), best_epoch=1),),
+        ranker=RankerFacts(60, 4000, {"popularity": 0.75, "score": 0.25}),
+        submission=SubmissionFacts("submission.csv.gz", "ef", {"first_5": {"title": 3}}),
+        profile=Profile({"train": StageCost(1.5, 1000)}, {"train": {"factors": StageCost(1, 10)}}),
+    )
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    full_manifest().save(tmp_path / "manifest.json")
+    return tmp_path / "manifest.json"
+
+
+def changed(path: Path, **changes: Any) -> Path:
+    content = json.loads(path.read_text()) | changes
+    path.write_text(json.dumps({key: value for key, value in content.items() if value is not ...}))
+    return path
+
+
+def test_it_survives_the_file(tmp_path: Path) -> None:
+    manifest = full_manifest()
+    manifest.save(tmp_path / "manifest.json")
+    assert Manifest.load(tmp_path / "manifest.json") == manifest
+    assert manifest.versions["numpy"] == np.__version__
+
+
+def test_it_tells_when_and_by_which_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/bin/challenge", "train", "--mpd", "my mpd.zip"])
+    before = datetime.now(UTC).replace(microsecond=0)
+    manifest = Manifest()
+    monkeypatch.setattr(sys, "argv", ["/bin/challenge", "fill"])
+    manifest.go_on()
+    manifest.save(tmp_path / "m.json")
+    read = Manifest.load(tmp_path / "m.json")
+    assert [command.line for command in read.commands] == [
+        "challenge train --mpd 'my mpd.zip'",
+        "challenge fill",
+    ]
+    assert before <= datetime.fromisoformat(read.date) <= datetime.now(UTC)
+    assert read.date.endswith("+00:00")
+
+
+def test_seconds_run_from_the_beginning_of_the_command() -> None:
+    command = Command("challenge run", "2020-01-01T00:00:00+00:00")
+    command.stop()
+    assert command.seconds == pytest.approx(
+        (datetime.now(UTC) - datetime(2020, 1, 1, tzinfo=UTC)).total_seconds(), abs=60
+    )
+
+
+def test_fields_of_a_later_version_are_ignored(saved: Path) -> None:
+    dataset = json.loads(saved.read_text())["dataset"] | {"albums": 3}
+    read = Manifest.load(changed(saved, later={"a": 1}, manifest_version=2, dataset=dataset))
+    assert (read.seed, read.dataset) == (7, full_manifest().dataset)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"manifest_version": ...}, "written by an earlier version .* manifest_version is none, expected 1"),
+        ({"manifest_version": 0}, "written by an earlier version .* manifest_version is 0, expected 1"),
+        ({"manifest_version": 2, "seed": "x"}, "written by a later version .*seed"),
+        ({"seed": "seven"}, r"damaged \(Expected `int`, got `str` - at `\$\.seed`\)"),
+        ({"dataset": {}}, "damaged .*playlists"),
+        ({"kind": "split"}, "expected the manifest of a run, found that of a split"),
+    ],
+)
+def test_what_cannot_be_read_says_why(saved: Path, changes: dict[str, Any], error: str) -> None:
+    with pytest.raises(FormatError, match=error) as caught:
+        Manifest.load(changed(saved, **changes))
+    assert caught.value.message.startswith(str(saved))
+
+
+def test_what_is_no_manifest_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MissingInputError, match="no such file"):
+        Manifest.load(tmp_path / "m.json")
+    for text, error in (("[]", "expected a JSON object, found list"), ("{", "not JSON")):
+        (tmp_path / "m.json").write_text(text)
+        with pytest.raises(FormatError, match=error):
+            Manifest.load(tmp_path / "m.json")
