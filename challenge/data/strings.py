@@ -10,6 +10,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
+from challenge.data.ragged import indptr_from_lengths
 from challenge.types import Int64Array
 
 
@@ -28,10 +29,12 @@ class StringTable(Sequence[str]):
     @classmethod
     def from_strings(cls, strings: Iterable[str]) -> StringTable:
         """Encode ``strings``; lone surrogates, which broken JSON escapes leave behind, become "?"."""
-        encoded = [text.encode("utf-8", "replace") for text in strings]
-        offsets = np.zeros(len(encoded) + 1, np.int64)
-        np.cumsum([len(text) for text in encoded], out=offsets[1:])
-        return cls(np.frombuffer(b"".join(encoded), np.uint8), offsets)
+        listed = list(strings)
+        blob = np.frombuffer("".join(listed).encode("utf-8", "replace"), np.uint8)
+        characters = indptr_from_lengths([len(text) for text in listed])
+        # Every byte begins a character but those of the form 10xxxxxx.
+        begins = np.flatnonzero((blob & 0xC0) != 0x80)
+        return cls(blob, np.append(begins, len(blob))[characters])
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
