@@ -8,23 +8,14 @@ import numpy as np
 
 from challenge.data.columns import ColumnWriter, StringWriter, pick, save_column
 from challenge.data.ragged import indptr_from_lengths
-from challenge.data.reader import SliceColumns, number
+from challenge.data.reader import PLAYLIST_COLUMNS, SliceColumns, number
 from challenge.data.records import REPAIR_HINT
 from challenge.data.strings import StringTable
 from challenge.errors import FormatError
 from challenge.types import ID_LENGTH, Int32Array
 
-_PLAYLIST_COLUMNS = {
-    "pid": np.int32,
-    "num_followers": np.int32,
-    "num_edits": np.int32,
-    "modified_at": np.int64,
-    "collaborative": np.bool_,
-    "has_description": np.bool_,
-}
 _OTHER_COLUMNS = {
     "title_index": np.int32,
-    "lengths": np.int32,
     "track_index": np.int32,
     "position": np.int32,
     "track_artist": np.int32,
@@ -41,7 +32,7 @@ class Merger:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        columns = _PLAYLIST_COLUMNS | _OTHER_COLUMNS
+        columns = PLAYLIST_COLUMNS | _OTHER_COLUMNS
         self._columns = {name: ColumnWriter(folder / f"{name}.npy", dtype) for name, dtype in columns.items()}
         self._track_names = StringWriter(folder, "track_names")
         self._artist_names = StringWriter(folder, "artist_names")
@@ -54,11 +45,10 @@ class Merger:
 
     def add(self, part: SliceColumns, name: str) -> None:
         """Append one slice; slices must come in order."""
-        self._slices.append((name, len(part.pid)))
-        for column in _PLAYLIST_COLUMNS:
-            self._columns[column].append(getattr(part, column))
+        self._slices.append((name, len(part.playlists)))
+        for column in PLAYLIST_COLUMNS:
+            self._columns[column].append(part.playlists[column])
         self._columns["title_index"].append(self._number_titles(part.titles))
-        self._columns["lengths"].append(part.lengths)
         self._columns["track_index"].append(self._number_tracks(part)[part.track_code])
         self._columns["position"].append(part.position)
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
-import msgspec
 import numpy as np
 
-from challenge.data.records import decode_slice, filled_positions, first_fault
+from challenge.data.columns import pick
+from challenge.data.records import (
+    PlaylistRecord,
+    decode_slice,
+    filled_positions,
+    refuse_slice,
+)
 from challenge.data.strings import StringTable
 from challenge.types import (
     ALBUM_PREFIX,
@@ -21,6 +26,25 @@ from challenge.types import (
     Int64Array,
 )
 
+PLAYLIST_COLUMNS: Final = {
+    "pid": np.int32,
+    "num_followers": np.int32,
+    "num_edits": np.int32,
+    "modified_at": np.int64,
+    "collaborative": np.bool_,
+    "has_description": np.bool_,
+    "lengths": np.int32,
+}
+"""What is kept of a playlist beside its title and tracks; times are Unix seconds."""
+
+_PREFIXES: Final = {"track": TRACK_PREFIX, "artist": ARTIST_PREFIX, "album": ALBUM_PREFIX}
+_URIS: Final = np.dtype(
+    [
+        field
+        for kind, prefix in _PREFIXES.items()
+        for field in ((f"{kind}_prefix", f"S{len(prefix)}"), (kind, f"S{ID_LENGTH}"))
+    ]
+)
 Key = TypeVar("Key")
 
 
@@ -29,24 +53,16 @@ class SliceColumns:
     """What one slice adds; n playlists, r rows, u distinct tracks, in order of first occurrence.
 
     Attributes:
-        pid, num_followers, num_edits, lengths: int32, shape (n,).
-        modified_at: Unix seconds, int64, shape (n,).
-        collaborative, has_description: bool, shape (n,).
+        playlists: a field for each of :data:`PLAYLIST_COLUMNS`, shape (n,).
         titles: n titles as written; None where empty or missing.
         track_code: index into ``tracks`` of each row, int32, shape (r,).
-        position: of each row in its playlist, int32, shape (r,).
+        position: place of each row in its playlist, int32, shape (r,).
         tracks, artists, albums: ids of each distinct track, S22, shape (u,).
         duration_ms: of each distinct track, int32, shape (u,).
         track_names, artist_names, album_names: of each distinct track, u names.
     """
 
-    pid: Int32Array
-    num_followers: Int32Array
-    num_edits: Int32Array
-    lengths: Int32Array
-    modified_at: Int64Array
-    collaborative: np.ndarray
-    has_description: np.ndarray
+    playlists: np.ndarray
     titles: list[str | None]
     track_code: Int32Array
     position: Int32Array
@@ -65,60 +81,113 @@ def read_columns(data: bytes, name: str) -> SliceColumns:
     Raises:
         FormatError: not JSON, or not in the official format; names the playlist and the field.
     """
-    playlists = decode_slice(data, name)
-    rows = [track for playlist in playlists for track in playlist.tracks]
-    uris = [t.track_uri for t in rows]
-    # The URIs of every row are checked, though only the ids of distinct tracks are kept.
-    tracks = _ids(uris, TRACK_PREFIX)
-    artists = _ids([t.artist_uri for t in rows], ARTIST_PREFIX)
-    albums = _ids([t.album_uri for t in rows], ALBUM_PREFIX)
-    if tracks is None or artists is None or albums is None:
-        raise first_fault(msgspec.to_builtins(playlists), name)
-    lengths = np.array([len(p.tracks) for p in playlists], np.int32)
-    code, first = number(uris, {})
-    distinct = [rows[i] for i in first.tolist()]
-    return SliceColumns(
-        pid=np.array([p.pid for p in playlists], np.int32),
-        num_followers=np.array([p.num_followers for p in playlists], np.int32),
-        num_edits=np.array([p.num_edits for p in playlists], np.int32),
-        lengths=lengths,
-        modified_at=np.array([p.modified_at for p in playlists], np.int64),
-        collaborative=np.array([p.collaborative in (True, "true") for p in playlists], np.bool_),
-        has_description=np.array([bool(p.description) for p in playlists], np.bool_),
-        titles=[p.name or None for p in playlists],
-        track_code=code,
-        position=filled_positions(np.array([t.pos for t in rows], np.int32), lengths),
-        tracks=tracks[first],
-        artists=artists[first],
-        albums=albums[first],
-        duration_ms=np.array([t.duration_ms for t in distinct], np.int32),
-        track_names=StringTable.from_strings(t.track_name for t in distinct),
-        artist_names=StringTable.from_strings(t.artist_name for t in distinct),
-        album_names=StringTable.from_strings(t.album_name for t in distinct),
+    rows = _Rows()
+    for playlist in decode_slice(data, name):
+        rows.add(playlist)
+    columns = rows.columns()
+    if columns is None:
+        refuse_slice(data, name)
+    return columns
+
+
+class _Rows:
+    """Gathers playlists as text and plain numbers; of their records nothing is kept."""
+
+    def __init__(self) -> None:
+        self._playlists: list[tuple[int, ...]] = []
+        self._titles: list[str | None] = []
+        self._uris: list[str] = []
+        self._positions: list[int] = []
+        self._durations: list[int] = []
+        self._track_names = _Names()
+        self._artist_names = _Names()
+        self._album_names = _Names()
+
+    def add(self, playlist: PlaylistRecord) -> None:
+        """Append one playlist."""
+        tracks = playlist.tracks
+        self._playlists.append(_values(playlist))
+        self._titles.append(playlist.name or None)
+        self._uris.append("".join([f"{t.track_uri}{t.artist_uri}{t.album_uri}" for t in tracks]))
+        self._positions += [track.pos for track in tracks]
+        self._durations += [track.duration_ms for track in tracks]
+        self._track_names.add([track.track_name for track in tracks])
+        self._artist_names.add([track.artist_name for track in tracks])
+        self._album_names.add([track.album_name for track in tracks])
+
+    def columns(self) -> SliceColumns | None:
+        """Return all that was added; None if a URI is not well formed."""
+        ids = _ids("".join(self._uris))
+        if ids is None:
+            return None
+        playlists = np.array(self._playlists, list(PLAYLIST_COLUMNS.items()))
+        code, first = number(ids["track"].tolist(), {})
+        return SliceColumns(
+            playlists=playlists,
+            titles=self._titles,
+            track_code=code,
+            position=filled_positions(np.array(self._positions, np.int32), playlists["lengths"]),
+            tracks=ids["track"][first],
+            artists=ids["artist"][first],
+            albums=ids["album"][first],
+            duration_ms=np.array(self._durations, np.int32)[first],
+            track_names=pick(self._track_names.table(), first),
+            artist_names=pick(self._artist_names.table(), first),
+            album_names=pick(self._album_names.table(), first),
+        )
+
+
+class _Names:
+    """Names end to end: kept as many strings they would take several times the time and memory."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._lengths: list[int] = []
+
+    def add(self, names: list[str]) -> None:
+        self._texts.append("".join(names))
+        self._lengths += map(len, names)
+
+    def table(self) -> StringTable:
+        return StringTable.from_joined("".join(self._texts), self._lengths)
+
+
+def _values(playlist: PlaylistRecord) -> tuple[int, ...]:
+    """Values of a playlist in the order of ``PLAYLIST_COLUMNS``."""
+    return (
+        playlist.pid,
+        playlist.num_followers,
+        playlist.num_edits,
+        playlist.modified_at,
+        playlist.collaborative in (True, "true"),
+        bool(playlist.description),
+        len(playlist.tracks),
     )
 
 
-def _ids(uris: list[str], prefix: str) -> IdArray | None:
-    """Cut the ids out of URIs, S22, shape (n,); None unless all are ``prefix`` and 22 letters or digits.
+def _ids(uris: str) -> np.ndarray | None:
+    """Cut the ids out of the URIs of track, artist and album of r rows, end to end and each of its length.
 
-    The URIs, which have the right length, are checked at once as a table of fixed-width text.
+    Returns:
+        Fields ``track``, ``artist`` and ``album``, S22, shape (r,); None unless all URIs are well formed.
     """
-    layout = np.dtype([("prefix", f"S{len(prefix)}"), ("id", f"S{ID_LENGTH}")])
-    text = "".join(uris).encode("utf-8", "replace")
-    if len(text) != len(uris) * layout.itemsize:  # not ASCII
+    if not uris.isascii():
         return None
-    table = np.frombuffer(text, layout)
-    ids = np.ascontiguousarray(table["id"])
-    well_formed = (table["prefix"] == prefix.encode()).all() and (b"0" + ids.tobytes()).isalnum()
-    return ids if well_formed else None
+    table = np.frombuffer(uris.encode(), _URIS)
+    ids = np.empty(len(table), [(kind, f"S{ID_LENGTH}") for kind in _PREFIXES])
+    for kind, prefix in _PREFIXES.items():
+        if not (table[f"{kind}_prefix"] == prefix.encode()).all():
+            return None
+        ids[kind] = table[kind]
+    return ids if (b"0" + ids.tobytes()).isalnum() else None
 
 
 def number(keys: Iterable[Key], numbers: dict[Key, int]) -> tuple[Int32Array, Int64Array]:
     """Number ``keys`` by first occurrence, going on from ``numbers``, to which new ones are added.
 
     Returns:
-        The number of each key, int32, shape (n,); and which keys were new, as indices into ``keys`` in
-        order of their new numbers, int64, shape (number of new ones,).
+        The number of each key, int32, shape (n,); and where new ones stand for the first time, in order of
+        their numbers, int64.
     """
     known = len(numbers)
     numbered = np.array([numbers.setdefault(key, len(numbers)) for key in keys], np.int32)

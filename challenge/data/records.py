@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Final, NoReturn
 
 import msgspec
@@ -11,7 +12,15 @@ import numpy as np
 
 from challenge.data.ragged import ragged_indices
 from challenge.errors import FormatError
-from challenge.types import ALBUM_PREFIX, ARTIST_PREFIX, ID_PATTERN, TRACK_PREFIX, Int32Array, Int64Array
+from challenge.types import (
+    ALBUM_PREFIX,
+    ARTIST_PREFIX,
+    ID_LENGTH,
+    ID_PATTERN,
+    TRACK_PREFIX,
+    Int32Array,
+    Int64Array,
+)
 
 REPAIR_HINT: Final = "take this file from the original again, or remove what is wrong from it"
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -19,23 +28,24 @@ UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _PREFIXES: Final = {"track_uri": TRACK_PREFIX, "artist_uri": ARTIST_PREFIX, "album_uri": ALBUM_PREFIX}
 _URIS: Final = {key: re.compile(prefix + ID_PATTERN) for key, prefix in _PREFIXES.items()}
-_PLACE: Final = re.compile(r"(.*) - at `\$\.playlists\[(\d+)\]\.?(.*)`")
 _MOST_DIGITS: Final = 20
 
 Int32 = Annotated[int, msgspec.Meta(ge=-1, lt=2**31)]
 Pid = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
-TrackUri = Annotated[str, msgspec.Meta(min_length=36, max_length=36)]
-ArtistUri = Annotated[str, msgspec.Meta(min_length=37, max_length=37)]
-AlbumUri = Annotated[str, msgspec.Meta(min_length=36, max_length=36)]
-"""URIs of the right length; what they consist of is looked at for all rows at once."""
+
+
+def _length_of_uris(prefix: str) -> msgspec.Meta:
+    """The length that URIs have; what they consist of is looked at for all rows at once."""
+    length = len(prefix) + ID_LENGTH
+    return msgspec.Meta(min_length=length, max_length=length)
 
 
 class TrackRecord(msgspec.Struct, gc=False):
     """A track as the official files have it; names, duration and position may be missing."""
 
-    track_uri: TrackUri
-    artist_uri: ArtistUri
-    album_uri: AlbumUri
+    track_uri: Annotated[str, _length_of_uris(TRACK_PREFIX)]
+    artist_uri: Annotated[str, _length_of_uris(ARTIST_PREFIX)]
+    album_uri: Annotated[str, _length_of_uris(ALBUM_PREFIX)]
     pos: Int32 = -1
     duration_ms: Int32 = 0
     track_name: str = ""
@@ -56,26 +66,55 @@ class PlaylistRecord(msgspec.Struct, gc=False):
     description: str | None = None
 
 
-class SliceRecord(msgspec.Struct):
-    """A slice; what else the file says is not read."""
-
-    playlists: list[PlaylistRecord]
+class _SliceRecord(msgspec.Struct):
+    playlists: list[msgspec.Raw]
 
 
-def decode_slice(data: bytes, name: str) -> list[PlaylistRecord]:
-    """Decode one slice; its URIs are not looked at yet.
+def decode_slice(data: bytes, name: str) -> Iterator[PlaylistRecord]:
+    """Decode a slice one playlist at a time; its URIs are checked for their length only.
+
+    A playlist's records fit into the processor's cache and are gone before the next ones come; with all of a
+    slice's at once, making columns of them takes twice as long.
 
     Raises:
         FormatError: not JSON, or not in the official format; names the playlist and the field.
     """
+    decode = msgspec.json.Decoder(PlaylistRecord).decode
+    decoded = 0
     try:
-        return msgspec.json.decode(data, type=SliceRecord).playlists
+        for playlist in msgspec.json.decode(data, type=_SliceRecord).playlists:
+            yield decode(playlist)
+            decoded += 1
     except UNREADABLE:
-        raw = decode_json(data, name)
-    try:
-        return msgspec.convert(raw, SliceRecord).playlists
-    except msgspec.ValidationError as error:
-        raise _slice_fault(raw, name, str(error)) from None
+        yield from _decode_leniently(data, name, decoded)
+
+
+def _decode_leniently(data: bytes, name: str, begin: int) -> Iterator[PlaylistRecord]:
+    """Decode what msgspec declined, from one playlist on: either a fault can be named or it was not one."""
+    raw = decode_json(data, name)
+    playlists = raw.get("playlists") if isinstance(raw, dict) else None
+    if not isinstance(playlists, list):
+        found = "an object without it" if isinstance(raw, dict) else type(raw).__name__
+        message = f'{name}: expected an object with a list "playlists", found {found}'
+        raise FormatError(message, hint=REPAIR_HINT)
+    for number, playlist in enumerate(playlists[begin:], begin):
+        fault = playlist_fault(playlist) or _field_fault(playlist)
+        if fault is not None:
+            pid = playlist.get("pid") if isinstance(playlist, dict) else None
+            where = f"playlist {pid}" if type(pid) is int else f"playlists[{number}]"
+            raise FormatError(f"{name}, {where}: {fault}", hint=REPAIR_HINT)
+        yield msgspec.convert(playlist, PlaylistRecord)
+
+
+def refuse_slice(data: bytes, name: str) -> NoReturn:
+    """Say what is wrong with a slice that was decoded, but has a URI that is none.
+
+    Raises:
+        FormatError: names the playlist and the field.
+    """
+    for _ in _decode_leniently(data, name, 0):
+        pass
+    raise FormatError(f"{name}: not in the official format", hint=REPAIR_HINT)
 
 
 def decode_json(data: bytes, name: str) -> Any:
@@ -107,53 +146,12 @@ def _whole_number(digits: str) -> int | float:
     return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
 
 
-def _slice_fault(raw: Any, name: str, message: str) -> FormatError:
-    playlists = raw.get("playlists") if isinstance(raw, dict) else None
-    if isinstance(playlists, list):
-        return first_fault(playlists, name, message)
-    found = "an object without it" if isinstance(raw, dict) else type(raw).__name__
-    return FormatError(f'{name}: expected an object with a list "playlists", found {found}', hint=REPAIR_HINT)
-
-
-def first_fault(playlists: list[Any], name: str, message: str = "") -> FormatError:
-    """Name the first playlist that is not as it should be, and its field.
-
-    Args:
-        playlists: as :func:`decode_json` gives them.
-        name: of the file.
-        message: what msgspec said, for faults that :func:`playlist_fault` does not know.
-    """
-    for number, playlist in enumerate(playlists):
-        fault = playlist_fault(playlist)
-        if fault is not None:
-            return FormatError(f"{name}, {_playlist_name(playlist, number)}: {fault}", hint=REPAIR_HINT)
-    place = _PLACE.fullmatch(message)
-    if place is None:
-        return FormatError(f"{name}: not in the official format: {message}", hint=REPAIR_HINT)
-    expected, number, field = place[1], int(place[2]), place[3]
-    where = _playlist_name(playlists[number], number)
-    what = f"{field} is {_value_at(playlists[number], field)!r:.80}"
-    return FormatError(f"{name}, {where}: not in the official format: {what}; {expected}", hint=REPAIR_HINT)
-
-
-def _playlist_name(playlist: Any, number: int) -> str:
-    pid = playlist.get("pid") if isinstance(playlist, dict) else None
-    return f"playlist {pid}" if isinstance(pid, int) else f"playlists[{number}]"
-
-
-def _value_at(value: Any, path: str) -> Any:
-    """Follow a path such as ``tracks[3].pos``."""
-    for step in re.findall(r"\w+", path):
-        value = value[int(step)] if isinstance(value, list) else value[step]
-    return value
-
-
 def playlist_fault(playlist: Any) -> str | None:
     """Say what is wrong with one playlist of a slice or challenge set, decoded from JSON; None if nothing."""
     if not isinstance(playlist, dict):
         return f"expected an object, found {type(playlist).__name__}"
     if type(playlist.get("pid")) is not int:
-        return f"pid is {playlist.get('pid')!r}; expected a whole number"
+        return f"pid is {playlist.get('pid')!r:.80}; expected a whole number"
     if not isinstance(playlist.get("tracks"), list):
         found = "missing" if "tracks" not in playlist else type(playlist["tracks"]).__name__
         return f"tracks is {found}; expected a list"
@@ -167,9 +165,27 @@ def _track_fault(track: Any) -> str | None:
     for key, pattern in _URIS.items():
         value = track.get(key)
         if not isinstance(value, str) or not pattern.fullmatch(value):
-            found = repr(value) if key in track else "missing"
+            found = f"{value!r:.80}" if key in track else "missing"
             return f".{key} is {found}; expected {_PREFIXES[key]!r} followed by 22 letters or digits"
     return None
+
+
+def _field_fault(playlist: Any) -> str | None:
+    """Say which field msgspec refuses, what it is and what was expected; None if nothing."""
+    try:
+        msgspec.convert(playlist, PlaylistRecord)
+    except msgspec.ValidationError as error:
+        expected, _, path = str(error).partition(" - at ")
+        field = path.strip("`").removeprefix("$.")
+        return f"not in the official format: {field} is {_value_at(playlist, field)!r:.80}; {expected}"
+    return None
+
+
+def _value_at(value: Any, path: str) -> Any:
+    """Follow a path such as ``tracks[3].pos``."""
+    for step in re.findall(r"\w+", path):
+        value = value[int(step)] if isinstance(value, list) else value[step]
+    return value
 
 
 def filled_positions(position: Int32Array, lengths: Int32Array | Int64Array) -> Int32Array:

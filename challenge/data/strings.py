@@ -29,12 +29,18 @@ class StringTable(Sequence[str]):
     @classmethod
     def from_strings(cls, strings: Iterable[str]) -> StringTable:
         """Encode ``strings``; lone surrogates, which broken JSON escapes leave behind, become "?"."""
-        listed = list(strings)
-        blob = np.frombuffer("".join(listed).encode("utf-8", "replace"), np.uint8)
-        characters = indptr_from_lengths([len(text) for text in listed])
-        # Every byte begins a character but those of the form 10xxxxxx.
-        begins = np.flatnonzero((blob & 0xC0) != 0x80)
-        return cls(blob, np.append(begins, len(blob))[characters])
+        encoded = [text.encode("utf-8", "replace") for text in strings]
+        offsets = np.zeros(len(encoded) + 1, np.int64)
+        np.cumsum([len(text) for text in encoded], out=offsets[1:])
+        return cls(np.frombuffer(b"".join(encoded), np.uint8), offsets)
+
+    @classmethod
+    def from_joined(cls, text: str, lengths: Sequence[int]) -> StringTable:
+        """Cut ``text`` into strings of the given ``lengths``, in characters, and encode them alike."""
+        blob = np.frombuffer(text.encode("utf-8", "replace"), np.uint8)
+        # In UTF-8 every byte begins a character but those of the form 10xxxxxx.
+        begins = np.append(np.flatnonzero((blob & 0xC0) != 0x80), len(blob))
+        return cls(blob, begins[indptr_from_lengths(lengths)])
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
