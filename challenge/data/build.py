@@ -146,7 +146,7 @@ def _end_with_parent() -> None:
 
 
 def _keep_freed_memory() -> None:
-    """Let glibc reuse a slice's memory for the next slice: fresh pages cost more than the parsing of them."""
+    """Let glibc reuse a slice's memory for the next slice: fresh pages take a third of the inflating."""
     if sys.platform != "linux":
         return
     libc = ctypes.CDLL(None)
