@@ -4,13 +4,12 @@ Run: python benchmarks/ingest.py MPD.zip [--workers N] [--repeat N] [--markdown 
 
 Both are measured in turn in one run, with the same number of worker processes; the least of each counts.
 Inflating is measured twice over: with the zlib that Python's zipfile uses, and with the much faster
-decompressor that the ingest itself uses. Compiled code is cached before anything is timed.
+decompressor that the ingest itself uses.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import zlib
 from collections.abc import Callable
@@ -23,7 +22,8 @@ from challenge.mpd.store import prepare_store
 from challenge.profile import StageCost, measure
 from challenge.threads import thread_count
 
-TARGET_RATIO = 1.6
+TARGET_RATE = 185e6
+"""Bytes of JSON that each worker should read in a second: the whole MPD in a minute and a half by two."""
 
 
 def inflate_fast(file: SliceFile) -> int:
@@ -87,8 +87,6 @@ def main() -> None:
     arguments = parser.parse_args()
     slices = find_slices(arguments.mpd)
     workers = min(arguments.workers, len(slices))
-    with tempfile.TemporaryDirectory() as folder:
-        prepare_store(_smallest(slices, Path(folder)), cache_dir=folder, workers=1)
     runs: dict[str, list[StageCost]] = {"inflate (zlib)": [], "inflate (isal)": [], "ingest": []}
     for _ in range(arguments.repeat):
         runs["inflate (zlib)"].append(time_inflating(inflate_zlib, slices, workers))
@@ -99,17 +97,9 @@ def main() -> None:
     text = table(costs, json_bytes)
     head = f"{len(slices)} slices, {json_bytes / 1e9:.2f} GB of JSON, {workers} workers"
     head += f", best of {arguments.repeat}"
-    print(f"{head}\n\n{text}\n\nTarget: at most {TARGET_RATIO} x")
+    print(f"{head}\n\n{text}\n\nTarget: at least {workers * TARGET_RATE / 1e6:,.0f} MB/s")
     if arguments.markdown:
         write_text(arguments.markdown, f"{head}\n\n{text}\n")
-
-
-def _smallest(slices: list[SliceFile], folder: Path) -> Path:
-    """One small slice, which makes the compiler's cache before anything is timed."""
-    track = {f"{kind}_uri": f"spotify:{kind}:{'0' * 22}" for kind in ("track", "artist", "album")}
-    path = folder / slices[0].name
-    path.write_text(json.dumps({"playlists": [{"pid": 0, "tracks": [track]}]}))
-    return path
 
 
 if __name__ == "__main__":

@@ -33,6 +33,14 @@ class StringTable(Sequence[str]):
         offsets = indptr_from_lengths([len(text) for text in encoded])
         return cls(np.frombuffer(b"".join(encoded), np.uint8), offsets)
 
+    @classmethod
+    def from_joined(cls, text: str, lengths: Sequence[int]) -> StringTable:
+        """Cut ``text`` into strings of the given ``lengths``, in characters, and encode them alike."""
+        blob = np.frombuffer(text.encode("utf-8", "replace"), np.uint8)
+        # In UTF-8 every byte begins a character but those of the form 10xxxxxx.
+        begins = np.append(np.flatnonzero((blob & 0xC0) != 0x80), len(blob))
+        return cls(blob, begins[indptr_from_lengths(lengths)])
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
 

@@ -9,18 +9,21 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
 
+from challenge.data.ragged import indptr_from_lengths
 from challenge.data.strings import StringTable
 from challenge.data.vocabulary import ids_of
 from challenge.errors import FormatError, MissingInputError
-from challenge.mpd.slice_columns import (
+from challenge.mpd.records import (
     REPAIR_HINT,
+    UNREADABLE,
     Int32,
+    Pid,
     TrackRecord,
     decode_json,
     filled_positions,
@@ -90,7 +93,7 @@ class ChallengeSet:
 
 
 class _PlaylistRecord(msgspec.Struct):
-    pid: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
+    pid: Pid
     tracks: list[TrackRecord]
     name: str | None = None
     num_holdouts: Int32 | None = None
@@ -152,7 +155,7 @@ def _gunzip(source: Path) -> bytes:
 def _decode(data: bytes, source: Path) -> list[_PlaylistRecord]:
     try:
         playlists = msgspec.json.decode(data, type=_FileRecord).playlists
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         playlists = _decode_leniently(data, source)
     for playlist in playlists:
         fault = playlist_fault(msgspec.to_builtins(playlist)) or _count_fault(playlist)
@@ -233,7 +236,7 @@ def _as_arrays(
         num_tracks=(holdouts + counts).astype(np.int32),
         titles=tuple(playlist.name for playlist in playlists),
         categories=categories,
-        indptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        indptr=indptr_from_lengths(counts),
         track_ids=ids_of((t.track_uri for t in seeds), TRACK_PREFIX),
         artist_ids=ids_of((t.artist_uri for t in seeds), ARTIST_PREFIX),
         album_ids=ids_of((t.album_uri for t in seeds), ALBUM_PREFIX),

@@ -9,8 +9,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy
 
+from challenge.data.ragged import indptr_from_lengths, ragged_indices
 from challenge.data.strings import StringTable
-from challenge.types import Int64Array
 
 _HEADER_BYTES = 128
 
@@ -86,10 +86,7 @@ def pick(strings: StringTable, indices: np.ndarray) -> StringTable:
     """Return the strings at ``indices`` (int, shape (n,)), in that order."""
     begin = strings.offsets[indices]
     lengths = strings.offsets[np.asarray(indices) + 1] - begin
-    offsets: Int64Array = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    source = np.arange(offsets[-1]) + np.repeat(begin - offsets[:-1], lengths)
-    return StringTable(strings.blob[source], offsets)
+    return StringTable(strings.blob[ragged_indices(begin, lengths)], indptr_from_lengths(lengths))
 
 
 def save_column(folder: Path, name: str, values: np.ndarray) -> None:

@@ -6,24 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
+from challenge.data.ragged import indptr_from_lengths
 from challenge.data.strings import StringTable
 from challenge.errors import FormatError
 from challenge.mpd.columns import ColumnWriter, StringWriter, pick, save_column
-from challenge.mpd.id_table import IdTable
-from challenge.mpd.slice_columns import REPAIR_HINT, SliceColumns, counted_positions
-from challenge.types import Int32Array
+from challenge.mpd.reader import PLAYLIST_COLUMNS, SliceColumns, number
+from challenge.mpd.records import REPAIR_HINT
+from challenge.types import ID_LENGTH, Int32Array
 
-_PLAYLIST_COLUMNS = {
-    "pid": np.int32,
-    "num_followers": np.int32,
-    "num_edits": np.int32,
-    "modified_at": np.int64,
-    "collaborative": np.bool_,
-    "has_description": np.bool_,
-}
 _OTHER_COLUMNS = {
     "title_index": np.int32,
-    "lengths": np.int32,
     "track_index": np.int32,
     "position": np.int32,
     "track_artist": np.int32,
@@ -40,51 +32,45 @@ class Merger:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        columns = _PLAYLIST_COLUMNS | _OTHER_COLUMNS
+        columns = PLAYLIST_COLUMNS | _OTHER_COLUMNS
         self._columns = {name: ColumnWriter(folder / f"{name}.npy", dtype) for name, dtype in columns.items()}
         self._track_names = StringWriter(folder, "track_names")
         self._artist_names = StringWriter(folder, "artist_names")
         self._album_names = StringWriter(folder, "album_names")
-        self._tracks, self._artists, self._albums = IdTable(), IdTable(), IdTable()
+        self._tracks: dict[bytes, int] = {}
+        self._artists: dict[bytes, int] = {}
+        self._albums: dict[bytes, int] = {}
         self._titles: dict[str, int] = {}
         self._slices: list[tuple[str, int]] = []
 
     def add(self, part: SliceColumns, name: str) -> None:
         """Append one slice; slices must come in order."""
-        self._slices.append((name, len(part.pid)))
-        for column in _PLAYLIST_COLUMNS:
-            self._columns[column].append(getattr(part, column))
+        self._slices.append((name, len(part.playlists)))
+        for column in PLAYLIST_COLUMNS:
+            self._columns[column].append(part.playlists[column])
         self._columns["title_index"].append(self._number_titles(part.titles))
-        self._columns["lengths"].append(part.lengths)
         self._columns["track_index"].append(self._number_tracks(part)[part.track_code])
-        position = counted_positions(part.lengths) if part.position is None else part.position
-        self._columns["position"].append(position)
+        self._columns["position"].append(part.position)
 
     def _number_titles(self, titles: list[str | None]) -> Int32Array:
-        number = self._titles
+        numbers = self._titles
         return np.array(
-            [-1 if title is None else number.setdefault(title, len(number)) for title in titles], np.int32
+            [-1 if title is None else numbers.setdefault(title, len(numbers)) for title in titles], np.int32
         )
 
     def _number_tracks(self, part: SliceColumns) -> Int32Array:
         """Index of each of the slice's distinct tracks, int32; new tracks get their facts recorded."""
-        indices, new = self._tracks.add_ids(part.tracks)
+        indices, new = number(part.tracks.tolist(), self._tracks)
         # What a track's first occurrence says of it holds; its artist and album are new only with new tracks.
-        artists, new_artists = self._number_new(self._artists, part.artists, part.artist_code[new])
-        albums, new_albums = self._number_new(self._albums, part.albums, part.album_code[new])
+        artists, new_artists = number(part.artists[new].tolist(), self._artists)
+        albums, new_albums = number(part.albums[new].tolist(), self._albums)
         self._columns["track_artist"].append(artists)
         self._columns["track_album"].append(albums)
         self._columns["track_duration_ms"].append(part.duration_ms[new])
         self._track_names.append(pick(part.track_names, new))
-        self._artist_names.append(pick(part.artist_names, new_artists))
-        self._album_names.append(pick(part.album_names, new_albums))
+        self._artist_names.append(pick(part.artist_names, new[new_artists]))
+        self._album_names.append(pick(part.album_names, new[new_albums]))
         return indices
-
-    @staticmethod
-    def _number_new(table: IdTable, ids: np.ndarray, codes: Int32Array) -> tuple[Int32Array, Int32Array]:
-        """Number the ids that ``codes`` point to; also return the codes of those that were new."""
-        indices, new = table.add_ids(ids[codes])
-        return indices, codes[new]
 
     def finish(self) -> dict[str, int]:
         """Complete all columns and return their counts.
@@ -95,9 +81,9 @@ class Merger:
         self.close(complete=True)
         lengths = np.load(self._folder / "lengths.npy")
         (self._folder / "lengths.npy").unlink()
-        save_column(self._folder, "indptr", np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]))
-        for name, table in (("tracks", self._tracks), ("artists", self._artists), ("albums", self._albums)):
-            save_column(self._folder, name, table.ids)
+        save_column(self._folder, "indptr", indptr_from_lengths(lengths))
+        for name, ids in (("tracks", self._tracks), ("artists", self._artists), ("albums", self._albums)):
+            save_column(self._folder, name, np.fromiter(ids, f"S{ID_LENGTH}", len(ids)))
         titles = StringTable.from_strings(self._titles)
         save_column(self._folder, "titles.blob", titles.blob)
         save_column(self._folder, "titles.offsets", titles.offsets)

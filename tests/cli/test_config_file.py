@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-
 from challenge.config_file import dump_toml, from_mapping, load_toml, override
+
 from challenge.errors import ConfigError, MissingInputError
 
 
