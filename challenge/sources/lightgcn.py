@@ -12,7 +12,7 @@ from challenge.sources.registry import answerable
 
 if TYPE_CHECKING:
     from challenge.lightgcn.embeddings import Embeddings
-    from challenge.lightgcn.trainer import TrainingReport
+    from challenge.lightgcn.report import TrainingReport
 
 
 class LightGCNEmbedder:
@@ -28,11 +28,12 @@ class LightGCNEmbedder:
         config: LightGCNConfig,
         *,
         num_candidates: int,
+        seed: int = 0,
         device: str = "auto",
         checkpoint_dir: Path | None = None,
         resume: bool = False,
     ) -> None:
-        self._config, self._depth, self._device = config, num_candidates, device
+        self._config, self._depth, self._seed, self._device = config, num_candidates, seed, device
         self._checkpoint_dir, self._resume = checkpoint_dir, resume
         self.reports: list[TrainingReport] = []
         self.embeddings: Embeddings | None = None
@@ -42,11 +43,12 @@ class LightGCNEmbedder:
         from challenge.lightgcn.trainer import train
         from challenge.lightgcn.validation import hold_out
 
-        validation = hold_out(graph, seed=self._config.seed)
+        validation = hold_out(graph, seed=self._seed)
         folder = None if self._checkpoint_dir is None else self._checkpoint_dir / f"part-{len(self.reports)}"
         result = train(
             graph,
             self._config,
+            seed=self._seed,
             validation=validation,
             device=self._device,
             checkpoint_dir=folder,

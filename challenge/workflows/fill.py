@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from challenge.config import RunConfig
 from challenge.data.dataset import Dataset
@@ -20,9 +19,6 @@ from challenge.submission.csv_format import write_submission
 from challenge.submission.submission import Submission
 from challenge.submission.team import TeamInfo
 from challenge.workflows.train import EMBEDDINGS_DIR, RANKER_FILE, fit_all, serving_dataset
-
-if TYPE_CHECKING:
-    from challenge.lightgcn.embeddings import Embeddings
 
 SUBMISSION_FILE = "submission.csv.gz"
 
@@ -89,7 +85,7 @@ def saved_embedder(config: RunConfig, folder: Path) -> Embedder | None:
     """Give LightGCN's saved embeddings in place of a training; None where it is not among the sources.
 
     Raises:
-        MissingInputError: none are saved in ``folder``.
+        MissingInputError: none are saved in ``folder``, or those of another graph.
     """
     if "lightgcn" not in config.sources.names:
         return None
@@ -100,22 +96,10 @@ def saved_embedder(config: RunConfig, folder: Path) -> Embedder | None:
     def embed(graph: BipartiteGraph) -> EmbeddingGenerator:
         from challenge.lightgcn.embeddings import Embeddings
 
-        return _generator(graph, config, Embeddings.load(path))
+        embeddings = Embeddings.load(path, graph_fingerprint=graph.fingerprint)
+        embedder = LightGCNEmbedder(
+            config.lightgcn, num_candidates=config.sources.lightgcn_candidates, device=config.device
+        )
+        return embedder.generator(graph, embeddings)
 
     return embed
-
-
-def _generator(graph: BipartiteGraph, config: RunConfig, embeddings: Embeddings) -> EmbeddingGenerator:
-    if embeddings.rows.shape[0] != graph.n_rows or embeddings.columns.shape[0] != graph.n_columns:
-        raise MissingInputError(
-            f"LightGCN was trained on {embeddings.rows.shape[0]:,} playlists and "
-            f"{embeddings.columns.shape[0]:,} tracks and title words; here are {graph.n_rows:,} and "
-            f"{graph.n_columns:,}",
-            hint="run 'challenge train' again with these inputs",
-        )
-    embedder = LightGCNEmbedder(
-        replace(config.lightgcn, seed=config.seed),
-        num_candidates=config.sources.lightgcn_candidates,
-        device=config.device,
-    )
-    return embedder.generator(graph, embeddings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -97,8 +97,9 @@ def new_embedder(
 
     choose_device(config.device)  # tells of a device that is not there before the other sources are made
     return LightGCNEmbedder(
-        replace(config.lightgcn, seed=config.seed),
+        config.lightgcn,
         num_candidates=config.sources.lightgcn_candidates,
+        seed=config.seed,
         device=config.device,
         checkpoint_dir=checkpoint_dir,
         resume=resume,
