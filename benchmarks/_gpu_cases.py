@@ -12,11 +12,11 @@ import torch
 
 from challenge.graph import BipartiteGraph
 from challenge.lightgcn.device import wait_for
-from challenge.lightgcn.kernels.reference import Kernel, new_kernel
-from challenge.lightgcn.model import Trainer
+from challenge.lightgcn.kernels.base import Kernel, new_kernel
 from challenge.lightgcn.propagation import STORAGE
+from challenge.lightgcn.trainer import Trainer
 
-TILES = ((256, 1), (512, 1), (1024, 1), (1024, 2), (2048, 4))
+TUNINGS = ((256, 1), (512, 1), (1024, 1), (1024, 2), (2048, 4))
 """Sums of a Triton program and the warps that share them; :class:`Tuning` holds what is used by default."""
 
 
@@ -29,10 +29,10 @@ class Row(NamedTuple):
     note: str = ""
 
 
-def least_seconds(work: Callable[[], object], device: torch.device, rounds: int) -> float:
-    """Least time of ``work`` over some rounds, after one that is not counted."""
+def min_seconds(work: Callable[[], object], device: torch.device, repeats: int) -> float:
+    """Smallest time of ``work`` over some repeats, after one that is not counted."""
     best = float("inf")
-    for count in range(rounds + 1):
+    for count in range(repeats + 1):
         wait_for(device)
         start = time.perf_counter()
         work()
@@ -43,7 +43,7 @@ def least_seconds(work: Callable[[], object], device: torch.device, rounds: int)
 
 
 def kernel_rows(
-    graph: BipartiteGraph, size: int, device: torch.device, bandwidth: float, rounds: int
+    graph: BipartiteGraph, size: int, device: torch.device, bandwidth: float, repeats: int
 ) -> Iterator[Row]:
     """Time one layer, both directions, by every kernel in both formats."""
     for storage, dtype in STORAGE.items():
@@ -51,7 +51,7 @@ def kernel_rows(
         for name, make in _candidates(graph, size, device, dtype):
             label = f"layer, {name}, {storage}"
             try:
-                seconds = least_seconds(make(), device, rounds)
+                seconds = min_seconds(make(), device, repeats)
             except (RuntimeError, NotImplementedError, ImportError) as error:
                 yield Row(label, note=f"fails: {str(error).splitlines()[0][:80]}")
                 continue
@@ -79,7 +79,7 @@ def _candidates(
     elif find_spec("triton") is not None:
         from challenge.lightgcn.kernels.triton import TritonKernel, Tuning
 
-        for numbers, warps in TILES:
+        for numbers, warps in TUNINGS:
             tuning = Tuning(numbers=numbers, warps=warps)
             yield (
                 f"Triton {numbers}/{warps}",
@@ -112,8 +112,8 @@ def _csr_layer(
 ) -> Callable[[], object]:
     def csr(indptr: np.ndarray, indices: np.ndarray, width: int) -> torch.Tensor:
         values = torch.ones(len(indices), dtype=dtype, device=device)
-        places = (torch.from_numpy(array.astype(np.int32)).to(device) for array in (indptr, indices))
-        return torch.sparse_csr_tensor(*places, values, size=(len(indptr) - 1, width))
+        pattern = (torch.from_numpy(array.astype(np.int32)).to(device) for array in (indptr, indices))
+        return torch.sparse_csr_tensor(*pattern, values, size=(len(indptr) - 1, width))
 
     to_rows = csr(graph.row_indptr, graph.row_indices, graph.n_columns)
     to_columns = csr(graph.column_indptr, graph.column_indices, graph.n_rows)
@@ -128,12 +128,16 @@ def step_bytes(trainer: Trainer) -> dict[str, int]:
     next layer stored, on half the nodes a pass. Adam: parameter, gradient and two moments read, all but the
     gradient written. Logits: written and read once, their gradient written once and read twice.
     """
-    graph, config = trainer.graph, trainer.config
-    width, size, passes = STORAGE[config.storage].itemsize, config.embedding_size, trainer.passes_per_step
+    graph, config = trainer.model.graph, trainer.model.config
+    width, size, passes = (
+        STORAGE[config.storage].itemsize,
+        config.embedding_size,
+        trainer.model.passes_per_step,
+    )
     rows = trainer.sampler.batch_size
     return {
         "edges": passes * graph.n_edges * (size * width + 4),
         "nodes": passes * (graph.n_rows + graph.n_columns) // 2 * size * (8 + width),
-        "Adam": sum(parameter.numel() for parameter in trainer.parameters.values()) * 28,
+        "Adam": sum(parameter.numel() for parameter in trainer.model.parameters.values()) * 28,
         "logits": rows * config.negatives * 4 * 5,
     }

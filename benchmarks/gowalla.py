@@ -69,15 +69,15 @@ def split_pairs(matrix: sp.csr_matrix, share: float, seed: int) -> tuple[sp.csr_
     """Part a random ``share`` of the pairs from the rest, but none whose item would be left without any."""
     rng = np.random.default_rng(seed)
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    gone = rng.random(matrix.nnz) < share
-    left = np.bincount(matrix.indices[~gone], minlength=matrix.shape[1])
-    gone &= left[matrix.indices] > 0
+    removed = rng.random(matrix.nnz) < share
+    left = np.bincount(matrix.indices[~removed], minlength=matrix.shape[1])
+    removed &= left[matrix.indices] > 0
 
     def part(keep: np.ndarray) -> sp.csr_matrix:
         ones = np.ones(np.count_nonzero(keep), np.int8)
         return sp.csr_matrix((ones, (rows[keep], matrix.indices[keep])), shape=matrix.shape)
 
-    return part(~gone), part(gone)
+    return part(~removed), part(removed)
 
 
 def as_validation(pairs: sp.csr_matrix, n_rows: int, seed: int) -> Validation:
@@ -89,7 +89,7 @@ def as_validation(pairs: sp.csr_matrix, n_rows: int, seed: int) -> Validation:
     return Validation(chosen, relevant, length=LENGTH)
 
 
-def judge(
+def evaluate(
     rows: np.ndarray, columns: np.ndarray, seen: sp.csr_matrix, wanted: sp.csr_matrix
 ) -> tuple[float, float]:
     """Mean Recall@20 and NDCG@20 over users with wanted items; all items ranked but those seen."""
@@ -131,7 +131,7 @@ def train_ours(pairs: sp.csr_matrix) -> Trained:
     figures = {entry["epoch"]: round(entry["ndcg"], 4) for entry in trial.report.epochs if "ndcg" in entry}
     print("validation NDCG@20 by epoch:", figures)
     watched = sp.csr_matrix(held[validation.rows])
-    on_validation = judge(
+    on_validation = evaluate(
         trial.embeddings.rows[validation.rows], trial.embeddings.columns, fewer[validation.rows], watched
     )
     final = train(BipartiteGraph.from_matrix(pairs), replace(OURS, epochs=epochs)).embeddings
@@ -151,10 +151,10 @@ def seconds_per_recipe_epoch(pairs: sp.csr_matrix, batches: int, size: int = 204
     for _ in range(batches):
         begin = time.perf_counter()
         user = rng.choice(active, size)
-        place = (rng.random(size) * np.diff(pairs.indptr)[user]).astype(np.int64)
+        offset = (rng.random(size) * np.diff(pairs.indptr)[user]).astype(np.int64)
         chosen = [
             user,
-            users + pairs.indices[pairs.indptr[user] + place],
+            users + pairs.indices[pairs.indptr[user] + offset],
             users + rng.integers(0, items, size),
         ]
         u, i, j = (torch.from_numpy(np.asarray(index, np.int64)) for index in chosen)
@@ -181,10 +181,10 @@ def _symmetric(pairs: sp.csr_matrix) -> torch.Tensor:
 
 
 def report(options: argparse.Namespace) -> str:
-    """Train, judge and time; a Markdown table."""
+    """Train, evaluate and time; a Markdown table."""
     pairs = sp.csr_matrix(sp.load_npz(options.folder / "train.npz"))
     ours = train_ours(pairs)
-    test = judge(ours.rows, ours.columns, pairs, sp.csr_matrix(sp.load_npz(options.folder / "test.npz")))
+    test = evaluate(ours.rows, ours.columns, pairs, sp.csr_matrix(sp.load_npz(options.folder / "test.npz")))
     epoch = seconds_per_recipe_epoch(pairs, options.recipe_batches)
     return table(ours, test, epoch, max(RECIPE) * epoch / ours.seconds)
 

@@ -1,6 +1,6 @@
 """A GPU on the whole MPD's size: kernels, a step, training to the end, filling, agreement with a CPU.
 
-Run: python benchmarks/gpu.py [--scale 1.0] [--device auto|cuda|cpu] [--storage fp32|bf16] [--rounds N]
+Run: python benchmarks/gpu.py [--scale 1.0] [--device auto|cuda|cpu] [--storage fp32|bf16] [--repeats N]
      [--threads N] [--only bandwidth,kernels,step,agreement,training,filling] [--markdown FILE]
 
 The graph is synthetic, of the Million Playlist Dataset's size and shape times ``--scale``. "Arithmetic" is
@@ -23,33 +23,32 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from _gpu_cases import Row, kernel_rows, least_seconds, step_bytes
+from _gpu_cases import Row, kernel_rows, min_seconds, step_bytes
 from _whole_size import whole_size_graph
 
 from challenge.files import write_text
 from challenge.graph import BipartiteGraph
+from challenge.lightgcn.batches import prepared_batches
 from challenge.lightgcn.config import LightGCNConfig
 from challenge.lightgcn.device import choose_device, copy_bandwidth, wait_for
 from challenge.lightgcn.embeddings import Embeddings
-from challenge.lightgcn.model import Trainer
-from challenge.lightgcn.trainer import train
+from challenge.lightgcn.model import LightGCN
+from challenge.lightgcn.trainer import Trainer, train
 from challenge.lightgcn.validation import hold_out
 from challenge.sources.base import QueryBatch
 from challenge.sources.embedding import EmbeddingGenerator
 from challenge.sources.search.cpu import item_search
 from challenge.threads import thread_count, use_threads
 
-QUERIES, TILE, LENGTH, SMALL_SCALE = 10_000, 64, 500, 0.01
+QUERIES, QUERY_BATCH, LENGTH, SMALL_SCALE = 10_000, 64, 500, 0.01
 CPU = torch.device("cpu")
 
 
 class Bench:
     """Sections of the table, in order; what several need is made once."""
 
-    def __init__(
-        self, scale: float, device: torch.device, config: LightGCNConfig, num_iterations: int
-    ) -> None:
-        self._scale, self._device, self._config, self._rounds = scale, device, config, num_iterations
+    def __init__(self, scale: float, device: torch.device, config: LightGCNConfig, repeats: int) -> None:
+        self._scale, self._device, self._config, self._repeats = scale, device, config, repeats
         self._embeddings: Embeddings | None = None
 
     @cached_property
@@ -71,24 +70,25 @@ class Bench:
     def kernels(self) -> Iterator[Row]:
         """One layer by each kernel."""
         size = self._config.embedding_size
-        yield from kernel_rows(self._graph, size, self._device, self._bandwidth, self._rounds)
+        yield from kernel_rows(self._graph, size, self._device, self._bandwidth, self._repeats)
 
     def step(self) -> Iterator[Row]:
         """Training steps against the bytes that they must move."""
         core = self._graph.with_columns(self._graph.columns_of_degree(self._config.min_degree))
         for storage in ("fp32", "bf16"):
-            trainer = Trainer(core, replace(self._config, storage=storage), self._device)
+            model = LightGCN(core, replace(self._config, storage=storage), self._device)
+            trainer = Trainer(model)
             seconds = self._seconds_a_step(trainer)
             needed = step_bytes(trainer)
             note = ", ".join(f"{name} {value / 1e9:.2f} GB" for name, value in needed.items())
             arithmetic = sum(needed.values()) / self._bandwidth
-            kernel = trainer.kernel.split(" (", maxsplit=1)[0]
+            kernel = model.kernel.split(" (", maxsplit=1)[0]
             yield Row(f"training step, {kernel}, {storage}", seconds, arithmetic, note)
             trainer.release()
             yield Row(f"of it, drawing a batch (host, one thread), {storage}", self._draw_seconds(trainer))
 
     def _seconds_a_step(self, trainer: Trainer, warm_up: int = 3) -> float:
-        steps = 6 * self._rounds  # more than are drawn ahead
+        steps = 6 * self._repeats  # more than are drawn ahead
         for step in range(warm_up + steps):
             if step == warm_up:
                 wait_for(self._device)
@@ -100,7 +100,7 @@ class Bench:
     def _draw_seconds(self, trainer: Trainer) -> float:
         on_host = self._device.type == "cpu"
         draw = trainer.sampler.batch if on_host else trainer.sampler.row_draws
-        return least_seconds(lambda: draw(0), CPU, 2)
+        return min_seconds(lambda: draw(0), CPU, 2)
 
     def training(self) -> Iterator[Row]:
         """Training by the default settings until validation gains no more, and all that goes with it."""
@@ -133,14 +133,15 @@ class Bench:
         where = str(self._device)
         source = EmbeddingGenerator("lightgcn", LENGTH, queries, tracks, known, logits=True, device=where)
         batches = [
-            batch_of(graph, start, min(start + TILE, n_queries)) for start in range(0, n_queries, TILE)
+            batch_of(graph, start, min(start + QUERY_BATCH, n_queries))
+            for start in range(0, n_queries, QUERY_BATCH)
         ]
 
         def fill() -> None:
             for batch in batches:
                 source.answer(batch)
 
-        seconds = least_seconds(fill, self._device, 1)
+        seconds = min_seconds(fill, self._device, 1)
         length = min(LENGTH, len(tracks))
         note = f"{n_queries:,} × {len(tracks):,} tracks, size {tracks.shape[1]}, best {length}"
         yield Row("filling", seconds, note=note)
@@ -174,16 +175,20 @@ class Bench:
         lists = [item_search(tracks, str(device)).best(queries, LENGTH) for device in (CPU, self._device)]
         equal = float(np.mean(lists[0].item == lists[1].item))
         off = float(np.abs(lists[0].score - lists[1].score).max())
-        yield Row("agreement: lists", note=f"{equal:.2%} of the places equal, scores at most {off:.1g} apart")
+        yield Row("agreement: lists", note=f"{equal:.2%} of the ranks equal, scores at most {off:.1g} apart")
 
     def _same_step(self, graph: BipartiteGraph) -> Iterator[Row]:
-        trainers = [Trainer(graph, self._config, device) for device in (CPU, self._device)]
-        trainers[1].restore({name: value.clone() for name, value in trainers[0].tensors().items()})
-        batches = [trainer.batch(0) for trainer in trainers]
+        models = [LightGCN(graph, self._config, device) for device in (CPU, self._device)]
+        for name, parameter in models[1].parameters.items():
+            parameter.copy_(models[0].parameters[name])
+        trainers = [Trainer(model) for model in models]
+        batches = [
+            prepared_batches(trainer.sampler, trainer.model.device, 4096).get(0).batch for trainer in trainers
+        ]
         same = all(value.equal(getattr(batches[1], name).cpu()) for name, value in vars(batches[0]).items())
         yield Row("agreement: batches", note="equal" if same else "NOT EQUAL")
         losses = [trainer.step(0, learning_rate=0.0).item() for trainer in trainers]
-        gradients = [trainer.parameters["columns"].grad.cpu().double() for trainer in trainers]
+        gradients = [model.parameters["columns"].grad.cpu().double() for model in models]
         error = ((gradients[0] - gradients[1]).norm() / gradients[0].norm()).item()
         note = f"losses {losses[0]:.6f} and {losses[1]:.6f}, gradients {error:.1g} apart (relative norm)"
         yield Row("agreement: a step", note=note)
@@ -236,7 +241,7 @@ def main() -> None:
     parser.add_argument(
         "--storage", choices=("fp32", "bf16"), default="bf16", help="of the training to the end"
     )
-    parser.add_argument("--num_iterations", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--only", default=",".join(SECTIONS), help="sections, by commas")
     parser.add_argument("--markdown", type=Path, help="write the table here too")
@@ -245,7 +250,7 @@ def main() -> None:
     torch.set_num_threads(thread_count())
     warnings.filterwarnings("ignore", message="Sparse")
     device, _ = choose_device(options.device)
-    bench = Bench(options.scale, device, LightGCNConfig(storage=options.storage), options.num_iterations)
+    bench = Bench(options.scale, device, LightGCNConfig(storage=options.storage), options.repeats)
     rows: list[Row] = []
     for section in options.only.split(","):
         for row in SECTIONS[section](bench):

@@ -1,11 +1,11 @@
 """How fast LightGCN's propagation is, against bare kernels and torch-geometric.
 
 Run: python benchmarks/propagation.py [--playlists N] [--tracks N] [--edges N] [--size D] [--threads N]
-     [--device cpu|cuda] [--rounds N] [--without-geometric] [--markdown FILE]
+     [--device cpu|cuda] [--repeats N] [--without-geometric] [--markdown FILE]
 
 A layer goes both ways over a synthetic graph with popularity by a power law, by default a tenth of the
-Million Playlist Dataset. All is measured in one run on the same arrays, in turn and round after round; the
-least of several times counts. Ours is a third of a whole three-layer propagation with normalisation and
+Million Playlist Dataset. All is measured in one run on the same arrays, in turn and repeat after repeat; the
+smallest of several times counts. Ours is a third of a whole three-layer propagation with normalisation and
 readout; "bare" is the gather and sum alone. torch-geometric's ``LGConv`` gets ``edge_index``, as its
 documentation shows, and no readout.
 """
@@ -27,7 +27,7 @@ from torch.nn.functional import embedding_bag
 from challenge.files import write_text
 from challenge.graph import BipartiteGraph
 from challenge.lightgcn.device import choose_device, wait_for
-from challenge.lightgcn.kernels.reference import KernelName
+from challenge.lightgcn.kernels.base import KernelName
 from challenge.lightgcn.propagation import Propagation
 from challenge.threads import thread_count, use_threads
 
@@ -44,20 +44,20 @@ def power_law_graph(playlists: int, tracks: int, edges: int, seed: int = 0) -> B
     return BipartiteGraph.from_matrix(matrix)
 
 
-def least_seconds(
-    cases: dict[str, Callable[[], object]], device: torch.device, rounds: int
+def min_seconds(
+    cases: dict[str, Callable[[], object]], device: torch.device, repeats: int
 ) -> dict[str, float]:
-    """Least time of each case over some rounds, after one that is not counted."""
-    least = dict.fromkeys(cases, float("inf"))
-    for count in range(rounds + 1):
+    """Smallest time of each case over some repeats, after one that is not counted."""
+    best = dict.fromkeys(cases, float("inf"))
+    for count in range(repeats + 1):
         for name, work in cases.items():
             wait_for(device)
             start = time.perf_counter()
             work()
             wait_for(device)
             if count > 0:
-                least[name] = min(least[name], time.perf_counter() - start)
-    return least
+                best[name] = min(best[name], time.perf_counter() - start)
+    return best
 
 
 def our_layers(
@@ -151,7 +151,7 @@ def measure(options: argparse.Namespace, device: torch.device) -> str:
             cases[name] = our_layers(graph, size, device, storage=storage, kernel=kernel)
     if not options.without_geometric:
         cases["torch-geometric LGConv, edge_index"] = geometric_layer(graph, size, device)
-    seconds = least_seconds(cases, device, options.rounds)
+    seconds = min_seconds(cases, device, options.repeats)
     seconds = {name: value / (LAYERS if "our" in name else 1) for name, value in seconds.items()}
     return table(graph, size, seconds, device)
 
@@ -184,7 +184,7 @@ def main() -> None:
     parser.add_argument("--edges", type=int, default=6_600_000)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--threads", type=int)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--device", default="auto")
     parser.add_argument(
         "--without-geometric", action="store_true", help="it needs 4 KB an edge pair at size 64"

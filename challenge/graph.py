@@ -13,9 +13,11 @@ singular vectors.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
@@ -74,6 +76,18 @@ class BipartiteGraph:
     def n_edges(self) -> int:
         """Number of distinct edges, E."""
         return len(self.row_indices)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of nodes, edges and weights in hexadecimal; the smoothing is a setting and not in it.
+
+        Arrays made of a graph belong to any graph of the same fingerprint, whatever its tracks are called.
+        """
+        facts = [self.n_playlists, self.n_tracks, self.n_rows, self.n_columns, self.n_edges]
+        digest = hashlib.sha256(repr((facts, self.tokens)).encode())
+        for array in (self.row_indptr, self.row_indices, self.column_weight):
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
 
     @classmethod
     def from_matrix(

@@ -42,7 +42,7 @@ from challenge.types import LIST_LENGTH, FloatArray
 from challenge.versions import package_versions
 
 if TYPE_CHECKING:
-    from challenge.lightgcn.trainer import TrainingReport
+    from challenge.lightgcn.report import TrainingReport
 
 FORMAT_VERSION: Final = 1
 _FACTS: Final = "recommender.json"

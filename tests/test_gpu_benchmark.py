@@ -1,4 +1,4 @@
-"""The GPU's benchmark runs whole on a CPU and finds it in agreement with itself; no time is targets."""
+"""The GPU's benchmark runs whole on a CPU and finds it in agreement with itself; no time is checked."""
 
 import os
 import re
@@ -29,7 +29,7 @@ def test_runs_whole_on_a_cpu(tmp_path):
         "cpu",
         "--threads",
         "1",
-        "--num_iterations",
+        "--repeats",
         "1",
         "--markdown",
         str(path),
@@ -48,7 +48,7 @@ def test_runs_whole_on_a_cpu(tmp_path):
     rows = dict(re.findall(r"^\| ([^|]+) \|.*\| ([^|]*) \|$", table, re.MULTILINE))
     assert rows["agreement: batches"] == "equal"
     assert rows["agreement: trained twice here"] == "equal to the last bit"
-    assert rows["agreement: lists"].startswith("100.00% of the places equal, scores at most 0 apart")
+    assert rows["agreement: lists"].startswith("100.00% of the ranks equal, scores at most 0 apart")
     assert "gradients 0 apart" in rows["agreement: a step"]
     assert rows["filling"].endswith("best 500")
     for name in ("layer, embedding_bag, fp32", "training step, embedding_bag, bf16", "memory"):

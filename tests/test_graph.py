@@ -138,3 +138,17 @@ def test_graph_without_titles_has_tracks_only():
     graph = build_graph(dataset())
     assert (graph.n_columns, graph.tokens) == (3, ())
     assert row_titles(dataset()) == ["sun sea", None, "sun sea", "sea"]
+
+
+def test_a_fingerprint_is_that_of_nodes_edges_and_weights():
+    graph = BipartiteGraph.from_matrix(csr([[1, 1, 0], [0, 1, 0]]))
+    assert len(graph.fingerprint) == 64
+    assert graph.with_smoothing(3.0).fingerprint == graph.fingerprint
+    others = [
+        BipartiteGraph.from_matrix(csr([[1, 0, 1], [0, 1, 0]])),
+        BipartiteGraph.from_matrix(csr([[1, 1, 0], [0, 1, 0]]), column_weight=np.float32([1, 1, 2])),
+        BipartiteGraph.from_matrix(csr([[1, 1, 0], [0, 1, 0]]), n_playlists=1),
+        BipartiteGraph.from_matrix(csr([[1, 1, 0], [0, 1, 0]]), n_tracks=2, tokens=["chill"]),
+        BipartiteGraph.from_matrix(csr([[1, 1, 0], [0, 1, 0]]), n_tracks=2, tokens=["party"]),
+    ]
+    assert len({graph.fingerprint, *(other.fingerprint for other in others)}) == 6

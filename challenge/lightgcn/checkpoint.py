@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
 from torch import Tensor
+from torch.optim import Optimizer
 
 from challenge.errors import FormatError, InputError
 from challenge.files import disk_full_explained, write_json
 from challenge.graph import BipartiteGraph
 from challenge.lightgcn.config import LightGCNConfig
+from challenge.lightgcn.model import LightGCN
 
 _TENSORS, _STATE = "checkpoint.safetensors", "checkpoint.json"
-_UNSEEN_BY_FINGERPRINT = ("max_seconds", "checkpoint_minutes", "patience")
+_NOT_IN_FINGERPRINT = ("max_seconds", "checkpoint_minutes", "patience")
 
 
 @dataclass
@@ -38,6 +39,39 @@ class TrainingState:
     best_score: float = -1.0
     best_epoch: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of all epochs so far."""
+        return float(sum(entry.get("seconds", 0.0) for entry in self.history))
+
+
+def gathered_tensors(model: LightGCN, optimiser: Optimizer, best: dict[str, Tensor]) -> dict[str, Tensor]:
+    """All tensors of a checkpoint by name: parameters, Adam's moments, the ``best`` parameters so far.
+
+    All dimensions; views of the arguments where one process trains.
+    """
+    found = model.parameters | {f"best.{name}": tensor for name, tensor in best.items()}
+    for name, parameter in model.parameters.items():
+        for key, value in optimiser.state.get(parameter, {}).items():
+            found[f"adam.{name}.{key}"] = value
+    return {name: model.group.all_gather(value) for name, value in found.items()}
+
+
+def restore_tensors(tensors: dict[str, Tensor], model: LightGCN, optimiser: Optimizer) -> dict[str, Tensor]:
+    """Put back what :func:`gathered_tensors` gave, and return the best parameters."""
+    best: dict[str, Tensor] = {}
+    for name, parameter in model.parameters.items():
+        parameter.copy_(model.group.shard(tensors[name]))
+    for key, tensor in tensors.items():
+        kind, _, name = key.partition(".")
+        shard = model.group.shard(tensor).to(model.device)
+        if kind == "best":
+            best[name] = shard
+        elif kind == "adam":
+            name, _, moment = name.partition(".")
+            optimiser.state[model.parameters[name]][moment] = shard
+    return best
 
 
 def save_checkpoint(folder: Path, tensors: dict[str, Tensor], state: TrainingState) -> None:
@@ -96,12 +130,12 @@ def load_checkpoint(folder: Path, *, fingerprint: str) -> tuple[dict[str, Tensor
     return tensors, state
 
 
-def fingerprint(graph: BipartiteGraph, config: LightGCNConfig) -> str:
-    """Hash of all that training depends on: the edges and the settings, but for those that only end it."""
-    settings = {k: v for k, v in asdict(config).items() if k not in _UNSEEN_BY_FINGERPRINT}
-    if config.schedule == "constant":
-        del settings["epochs"]
+def fingerprint(graph: BipartiteGraph, config: LightGCNConfig, seed: int) -> str:
+    """Hash of all that training depends on: graph, seed, and the settings but for those that only end it."""
+    left_out = {*_NOT_IN_FINGERPRINT, *(["epochs"] if config.schedule == "constant" else [])}
+    # A subclass may have settings of other things.
+    names = {setting.name for setting in fields(LightGCNConfig)} - left_out
+    settings = {name: getattr(config, name) for name in names} | {"seed": seed}
     digest = hashlib.sha256(orjson.dumps(settings, option=orjson.OPT_SORT_KEYS))
-    for array in (graph.row_indptr, graph.row_indices, graph.column_weight):
-        digest.update(np.ascontiguousarray(array).data)
+    digest.update(graph.fingerprint.encode())
     return digest.hexdigest()

@@ -29,14 +29,14 @@ class LightGCNConfig:
         bias: learn a bias for each column, started at the logarithm of its degree times ``bias_start``.
         bias_start: see ``bias``.
         masking: mask a random part of each batch row's edges from the propagation and predict just those.
-        min_kept: least share of a row's edges that stay when masking, drawn uniformly for each row.
+        min_kept: smallest share of a row's tracks that stay when masking; the share is drawn uniformly.
         max_kept: largest share.
-        log_uniform_share: share of the rows for which the number that stays is drawn log-uniformly instead.
-        mask_all_tracks: probability that none of a row's tracks stays, but its title.
-        token_masking: probability that a row's title is masked.
+        log_uniform_share: share of the rows of which the number that stays is drawn log-uniformly instead.
+        mask_all_tracks: probability that all of a row's tracks are masked, so that its title alone is left.
+        mask_title: probability that a row's title is masked.
         batch_size: rows of a batch (softmax) or edges of a batch (bpr); 0 is an eighth of the rows, between
             256 and 65,536.
-        positives: most positive edges of one row in a batch (softmax).
+        positives: positive edges of a row in a batch, on average at most (softmax).
         negatives: columns drawn as negatives and shared by the batch (softmax).
         negative_power: negatives are drawn in proportion to degree to this power; 0 is uniform.
         learning_rate: of Adam at the start.
@@ -50,7 +50,6 @@ class LightGCNConfig:
         storage: number format of what is propagated; sums, parameters and Adam's moments are fp32 always.
         checkpoint_minutes: at least this long between checkpoints inside an epoch.
         max_seconds: stop after the epoch in which this is passed, counted over interruptions; 0 for no limit.
-        seed: of all random draws.
     """
 
     embedding_size: int = 64
@@ -70,7 +69,7 @@ class LightGCNConfig:
     max_kept: float = 0.9
     log_uniform_share: float = 0.5
     mask_all_tracks: float = 0.05
-    token_masking: float = 0.3
+    mask_title: float = 0.3
     batch_size: int = 0
     positives: int = 32
     negatives: int = 4096
@@ -86,7 +85,6 @@ class LightGCNConfig:
     storage: Literal["fp32", "bf16"] = "bf16"
     checkpoint_minutes: float = 10.0
     max_seconds: float = 1200.0
-    seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work.

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
 
-from challenge.files import atomic_directory, read_json, write_json
 from challenge.types import FloatArray
-
-_ARRAYS = ("rows", "columns", "messages")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +24,7 @@ class Embeddings:
         column_weight: what an edge into each column adds to the degree of a row, float32, shape (C,).
         smoothing: added to degrees.
         temperature: what the cosine is divided by; 0 where the inner product is taken as it is.
+        graph_fingerprint: of the graph whose rows and columns these are.
     """
 
     rows: FloatArray
@@ -36,6 +33,7 @@ class Embeddings:
     column_weight: FloatArray
     smoothing: float
     temperature: float
+    graph_fingerprint: str
 
     def encode(self, held: sp.csr_matrix) -> FloatArray:
         """Return vectors, like ``rows``, of Q playlists that need not be in the graph; float32, shape (Q, X).
@@ -56,27 +54,3 @@ class Embeddings:
             vectors = np.hstack([vectors, np.ones((len(vectors), 1))])
         result: FloatArray = vectors.astype(np.float32)
         return result
-
-    def save(self, folder: Path) -> None:
-        """Write the arrays and their facts into ``folder``, atomically.
-
-        Raises:
-            ResourceError: the disk is full.
-        """
-        with atomic_directory(folder) as temporary:
-            for name in (*_ARRAYS, "column_weight"):
-                np.save(temporary / f"{name}.npy", getattr(self, name))
-            facts = {"smoothing": self.smoothing, "temperature": self.temperature}
-            write_json(temporary / "embeddings.json", facts)
-
-    @classmethod
-    def load(cls, folder: Path) -> Embeddings:
-        """Map the arrays of ``folder`` into memory.
-
-        Raises:
-            MissingInputError: nothing there.
-            FormatError: damaged.
-        """
-        facts = read_json(folder / "embeddings.json")
-        arrays = [np.load(folder / f"{name}.npy", mmap_mode="r") for name in (*_ARRAYS, "column_weight")]
-        return cls(*arrays, **facts)

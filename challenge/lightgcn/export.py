@@ -9,8 +9,9 @@ from torch import Tensor
 from challenge.graph import BipartiteGraph
 from challenge.lightgcn.config import LightGCNConfig
 from challenge.lightgcn.embeddings import Embeddings
+from challenge.lightgcn.initialisation import initial_bias
+from challenge.lightgcn.model import ScoringHead
 from challenge.lightgcn.propagation import Propagation
-from challenge.lightgcn.scoring_head import ScoringHead
 from challenge.types import Int64Array
 
 
@@ -27,12 +28,12 @@ def embed(
     Other columns start from zero and get what the propagation brings them; their bias is what training would
     have started from, moved as far as those of the rarest trained columns were.
     """
-    graph = graph.with_smoothing(config.smoothing)
+    fingerprint, graph = graph.fingerprint, graph.with_smoothing(config.smoothing)
     head = ScoringHead(config)
     rows, all_columns = _propagated(graph, config, parameters, columns, config.readout, device)
-    bias = _all_biases(graph, config, parameters, columns).to(device)
-    result_rows = head.exported_rows(rows).cpu().numpy()
-    result_columns = head.exported_columns(all_columns, bias).cpu().numpy()
+    bias = _all_biases(graph, config, parameters["bias"], columns) if config.bias else None
+    result_rows = head.row_vectors(rows).cpu().numpy()
+    result_columns = head.column_vectors(all_columns, bias).cpu().numpy()
     del rows, all_columns
     # A row is the sum over layers k of w[k + 1] times what the columns' layer k sends it.
     _, messages = _propagated(graph, config, parameters, columns, config.readout[1:] or (0.0,), device)
@@ -44,6 +45,7 @@ def embed(
         column_weight=graph.column_weight,
         smoothing=config.smoothing,
         temperature=config.temperature if config.similarity == "cosine" else 0.0,
+        graph_fingerprint=fingerprint,
     )
 
 
@@ -69,18 +71,13 @@ def _propagated(
 
 
 def _all_biases(
-    graph: BipartiteGraph, config: LightGCNConfig, parameters: dict[str, Tensor], columns: Int64Array
+    graph: BipartiteGraph, config: LightGCNConfig, trained: Tensor, columns: Int64Array
 ) -> Tensor:
     degree = np.diff(graph.column_indptr)
     bias = initial_bias(degree, config)
-    if "bias" in parameters and len(columns):
-        trained = parameters["bias"].cpu().numpy()
+    if len(columns):
+        trained_bias = trained.cpu().numpy()
         rare = degree[columns] <= max(config.min_degree, int(degree[columns].min()))
-        bias += np.float32(np.mean(trained[rare] - bias[columns][rare]))
-        bias[columns] = trained
-    return torch.from_numpy(bias)
-
-
-def initial_bias(degree: Int64Array, config: LightGCNConfig) -> np.ndarray:
-    """Biases before training: logarithms of degrees, half a row for columns without any; float32."""
-    return (config.bias_start * np.log(np.maximum(degree, 0.5))).astype(np.float32)
+        bias += np.float32(np.mean(trained_bias[rare] - bias[columns][rare]))
+        bias[columns] = trained_bias
+    return torch.from_numpy(bias).to(trained.device)

@@ -1,9 +1,9 @@
-"""Training by several processes: each holds some dimensions of all embeddings and judges some rows.
+"""Training by several processes: each holds some dimensions of all embeddings, and some rows' losses.
 
 Propagation treats every dimension by itself, so a process that holds D / n of the D dimensions propagates
 them without hearing from the others, in an n-th of the time and memory. Only the batch's outputs are
-exchanged: they are gathered whole, each process takes the loss of its share of the batch's rows, and
-gradients are added up.
+exchanged: all their dimensions are gathered, each process takes the loss of its share of the batch's rows,
+and gradients are added up.
 
 Under ``torchrun`` the processes find each other by themselves; NCCL on GPUs, gloo on CPUs.
 """
@@ -30,7 +30,7 @@ class Group:
     def __init__(self, rank: int = 0, size: int = 1) -> None:
         self.rank, self.size = rank, size
 
-    def width(self, embedding_size: int) -> int:
+    def shard_size(self, embedding_size: int) -> int:
         """Dimensions that one process holds.
 
         Raises:
@@ -42,22 +42,22 @@ class Group:
             )
         return embedding_size // self.size
 
-    def own(self, whole: Tensor) -> Tensor:
-        """Return this process's dimensions of ``whole`` (n, D)."""
-        if self.size == 1:
-            return whole
-        width = self.width(whole.shape[1])
-        return whole[:, self.rank * width : (self.rank + 1) * width].clone()
+    def shard(self, tensor: Tensor) -> Tensor:
+        """Return this process's dimensions of embeddings (n, D); anything else, such as biases, as it is."""
+        if self.size == 1 or tensor.dim() != 2:
+            return tensor
+        size = self.shard_size(tensor.shape[1])
+        return tensor[:, self.rank * size : (self.rank + 1) * size].clone()
 
-    def whole(self, own: Tensor) -> Tensor:
-        """Gather all dimensions from every process's ``own`` (n, D / size)."""
-        if self.size == 1:
-            return own
-        parts = [torch.empty_like(own) for _ in range(self.size)]
-        dist.all_gather(parts, own.contiguous())
-        return torch.cat(parts, 1)
+    def all_gather(self, shard: Tensor) -> Tensor:
+        """Join every process's ``shard`` (n, D / size) of embeddings; anything else stays as it is."""
+        if self.size == 1 or shard.dim() != 2:
+            return shard
+        shards = [torch.empty_like(shard) for _ in range(self.size)]
+        dist.all_gather(shards, shard.contiguous())
+        return torch.cat(shards, 1)
 
-    def total(self, value: Tensor) -> Tensor:
+    def all_reduce(self, value: Tensor) -> Tensor:
         """Add ``value`` up over the processes, in place."""
         if self.size > 1:
             dist.all_reduce(value)
@@ -65,7 +65,7 @@ class Group:
 
     def any(self, flag: bool) -> bool:
         """Whether ``flag`` is true in some process, so that all decide alike."""
-        return bool(self.total(torch.tensor(float(flag))).item() > 0) if self.size > 1 else flag
+        return bool(self.all_reduce(torch.tensor(float(flag))).item() > 0) if self.size > 1 else flag
 
 
 def join_group(device: torch.device) -> Group:

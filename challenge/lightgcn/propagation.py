@@ -1,4 +1,4 @@
-"""LightGCN's propagation: a polynomial of the normalised adjacency, applied in place.
+"""LightGCN's propagation: a polynomial of the normalised adjacency, applied in place, some edges masked.
 
 ``P = sum over k of w_k * A^k`` with the symmetric ``A = [[0, N], [N^T, 0]]``. ``P`` is symmetric, so the
 gradient of a loss with respect to the layer-0 embeddings is ``P`` applied to its gradient with respect to the
@@ -12,12 +12,13 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
+import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from challenge.graph import BipartiteGraph
-from challenge.lightgcn.edge_masking import EdgeMasking
-from challenge.lightgcn.kernels.reference import Kernel, KernelName, choose_kernel, new_kernel
+from challenge.graph import BipartiteGraph, inverse_root
+from challenge.lightgcn.kernels.base import Kernel, KernelName, choose_kernel, new_kernel
 from challenge.types import FloatArray, Int32Array, Int64Array
 
 _CHUNK_ROWS = 4096
@@ -57,7 +58,7 @@ def needed_passes(
 class Propagation:
     """The operator ``P`` of one graph on one device; letters R rows, C columns, D dimensions.
 
-    ``kernel`` None takes what ``kernels.reference.choose_kernel`` says; ``kernel_reason`` tells why.
+    ``kernel`` None takes what ``kernels.base.choose_kernel`` says; ``kernel_reason`` tells why.
     Besides the caller's tensors it holds two buffers of (R + C) × D in the storage's dtype.
     """
 
@@ -145,15 +146,14 @@ class Propagation:
         self._to_columns.apply((rows * self._row_scale).to(self._dtype), result, None, 1.0)
         return result
 
-    def mask(self, edges: Tensor, rows: Tensor | None = None) -> None:
-        """Leave these edges (places in ``graph.row_indices``, ascending) out until :meth:`unmask_all`.
+    def mask(self, edges: Tensor, rows: Tensor) -> None:
+        """Leave these edges (positions in ``graph.row_indices``, ascending) out until :meth:`unmask_all`.
 
         Degrees of the rows are counted without them; those of the columns stay, being large where it matters.
-        ``rows`` are those that the edges belong to, and maybe more, ascending and distinct; without them they
-        are looked up. Both are int64 and lie on the propagation's device.
+        ``rows`` are those that the edges belong to, and maybe more, ascending and distinct. Both are int64,
+        on the propagation's device.
         """
         assert self._masking is not None, "the propagation was built without masking"
-        rows = self._masking.rows_of(edges) if rows is None else rows
         self._masked = (edges, rows)
         self._to_rows.mask(edges)
         self._to_columns.mask(self._masking.mirror[edges])
@@ -189,3 +189,73 @@ def _scale_and_weigh(values: Tensor, weight: float, scale: Tensor, source: Tenso
             some.zero_()
         else:
             some.mul_(weight)
+
+
+class EdgeMasking:
+    """Knows of every edge its position in both directions and what it adds to its row's degree.
+
+    Attributes:
+        mirror: position in ``column_indices`` of each edge of ``row_indices``, shape (E,); int32 or int64.
+        row_scale: the rows' scales with all edges, fp32, shape (R,).
+    """
+
+    def __init__(self, graph: BipartiteGraph, device: torch.device) -> None:
+        self._graph = graph
+        self._on_cpu = device.type == "cpu"
+        self.mirror = torch.from_numpy(mirror_edges(graph)).to(device)
+        self.row_scale = torch.from_numpy(graph.row_scale).to(device)
+        self._indptr = torch.from_numpy(graph.row_indptr).to(device)
+        self._columns = torch.from_numpy(graph.row_indices).to(device)
+        self._weight = torch.from_numpy(graph.column_weight).to(device)
+
+    def scales(self, edges: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return rows that lose edges, and maybe others, with their scales without ``edges``, fp32.
+
+        ``edges`` and ``rows`` (all rows of the edges) are ascending, int64.
+        """
+        if not self._on_cpu:
+            return rows, self._scales_on_device(edges, rows)
+        lost_by, scale = self._scales_in_numpy(edges.numpy(), rows.numpy())
+        return torch.from_numpy(lost_by), torch.from_numpy(scale)
+
+    def _scales_in_numpy(self, edges: Int64Array, rows: Int64Array) -> tuple[Int64Array, np.ndarray]:
+        graph = self._graph
+        begin, end = (np.searchsorted(edges, graph.row_indptr[index]) for index in (rows, rows + 1))
+        some = begin < end
+        rows, begin, end = rows[some], begin[some], end[some]
+        if len(rows) == 0:
+            return rows, np.empty(0, np.float32)
+        lost = np.add.reduceat(graph.column_weight[graph.row_indices[edges]], begin)
+        scale = graph.row_scale[rows]
+        positive = scale > 0
+        denominator = np.where(positive, 1.0 / np.where(positive, scale, 1.0) ** 2, 0.0)
+        left = graph.row_indptr[rows + 1] - graph.row_indptr[rows] > end - begin
+        return rows, inverse_root(np.where(left, denominator - lost, 0.0))
+
+    def _scales_on_device(self, edges: Tensor, rows: Tensor) -> Tensor:
+        """The same where every question of a size would make the host wait for the device."""
+        first, last = self._indptr[rows], self._indptr[rows + 1]
+        lost_count = torch.searchsorted(edges, last) - torch.searchsorted(edges, first)
+        lost = torch.segment_reduce(
+            self._weight[self._columns[edges]], "sum", lengths=lost_count, unsafe=True, initial=0.0
+        )
+        scale = self.row_scale[rows]
+        denominator = torch.where(scale > 0, 1.0 / scale.square(), 0.0) - lost
+        left = (last - first > lost_count) & (denominator > 0)
+        without = torch.where(left, 1.0 / denominator.sqrt(), 0.0)
+        return torch.where(lost_count > 0, without, scale)
+
+
+def mirror_edges(graph: BipartiteGraph) -> Int32Array | Int64Array:
+    """Return the position in ``column_indices`` of each edge of ``row_indices``, shape (E,).
+
+    int32, or int64 from 2**31 edges on.
+    """
+    # Transposing a matrix of edge numbers is a counting sort: far faster than sorting 66 million columns.
+    dtype: type[np.signedinteger] = np.int32 if graph.n_edges < 2**31 else np.int64
+    numbers = np.arange(graph.n_edges, dtype=dtype)
+    shape = (graph.n_rows, graph.n_columns)
+    transposed = sp.csr_matrix((numbers, graph.row_indices, graph.row_indptr), shape=shape).tocsc()
+    mirror: Int32Array | Int64Array = np.empty(graph.n_edges, dtype)
+    mirror[transposed.data] = numbers
+    return mirror

@@ -1,6 +1,6 @@
 """Batches of positive edges and negatives, drawn with vectorised numpy.
 
-Every draw is seeded by the configuration's seed and the step, never by what came before, so a resumed
+Every draw is seeded by the training's seed and the step, never by what came before, so a resumed
 training sees the very batches that an uninterrupted one would have seen.
 """
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from challenge.graph import BipartiteGraph
 from challenge.lightgcn.config import LightGCNConfig
-from challenge.types import FloatArray, Int64Array
+from challenge.types import Int64Array
 
 _EPOCH, _STEP = 0, 1  # which stream of random numbers
 
@@ -48,14 +48,14 @@ class RowDraws:
         rows: distinct rows, ascending, int64, shape (B,).
         masking: one number in [0, 1) for each track edge, float64, shape (T,); empty without masking.
         kept_share: share of each row's track edges that are not masked, float64, shape (B,).
-        tokenless: rows whose title is masked, ascending, int64.
+        title_masked: rows whose title is masked, ascending, int64.
         rest: M numbers that choose positives, then N that choose negatives, float64, shape (T + N,).
     """
 
     rows: Int64Array
     masking: NDArray[np.float64]
     kept_share: NDArray[np.float64]
-    tokenless: Int64Array
+    title_masked: Int64Array
     rest: NDArray[np.float64]
 
 
@@ -68,12 +68,12 @@ class Sampler:
         track_counts: edges of each row that lead to tracks, int64, shape (R,).
         probability: of each track in one draw of a negative, float64, shape (T,).
         cumulative: sums of ``probability`` up to each track, float64, shape (T,).
+        log_expected: log(N * q) of each track, q being its probability, N the negatives, float32, shape (T,).
         batch_size: rows of a batch (softmax) or edges (bpr).
     """
 
-    def __init__(self, graph: BipartiteGraph, config: LightGCNConfig) -> None:
-        self.graph = graph
-        self.config = config
+    def __init__(self, graph: BipartiteGraph, config: LightGCNConfig, seed: int = 0) -> None:
+        self.graph, self.config, self._seed = graph, config, seed
         self.track_counts = track_edge_counts(graph)
         self._rows = np.flatnonzero(self.track_counts >= (2 if config.masking else 1))
         self.batch_size = config.rows_per_batch(len(self._rows))
@@ -81,6 +81,8 @@ class Sampler:
         self.probability = np.where(degrees > 0, degrees.astype(np.float64) ** config.negative_power, 0.0)
         self.probability /= max(self.probability.sum(), 1e-300)
         self.cumulative = np.cumsum(self.probability)
+        with np.errstate(divide="ignore"):  # tracks that are never drawn
+            self.log_expected = np.log(config.negatives * self.probability).astype(np.float32)
         self._permutation: tuple[int, Int64Array] = (-1, self._rows)
 
     @property
@@ -92,34 +94,29 @@ class Sampler:
 
     def batch(self, step: int) -> Batch:
         """Draw the batch of one step, counted from 0 over all epochs."""
-        rng = np.random.default_rng((self.config.seed, _STEP, step))
+        rng = np.random.default_rng((self._seed, _STEP, step))
         return self._pairs(rng) if self.config.objective == "bpr" else self._row_batch(step, rng)
-
-    def log_expected(self, negatives: Int64Array) -> FloatArray:
-        """log(N * q) of each of N negatives, q being its probability in one draw; float32."""
-        expected: FloatArray = np.log(len(negatives) * self.probability[negatives]).astype(np.float32)
-        return expected
 
     def row_draws(self, step: int, empty: Callable[[int], NDArray[np.float64]] = np.empty) -> RowDraws:
         """Draw what :meth:`batch` draws for one step (softmax), into arrays that ``empty`` makes."""
-        config, rng = self.config, np.random.default_rng((self.config.seed, _STEP, step))
+        config, rng = self.config, np.random.default_rng((self._seed, _STEP, step))
         rows = self._epoch_rows(step)
         n_edges = int(self.track_counts[rows].sum())
         masking, rest = empty(n_edges if config.masking else 0), empty(n_edges + config.negatives)
-        kept_share, tokenless = np.empty(0), rows[:0]
+        kept_share, title_masked = np.empty(0), rows[:0]
         if config.masking:
             rng.random(out=masking)
             kept_share = self._kept_share(rows, rng)
-            tokenless = rows[rng.random(len(rows)) < config.token_masking]
+            title_masked = rows[rng.random(len(rows)) < config.mask_title]
         rng.random(out=rest)
-        return RowDraws(rows, masking, kept_share, tokenless, rest)
+        return RowDraws(rows, masking, kept_share, title_masked, rest)
 
     def _pairs(self, rng: np.random.Generator) -> Batch:
         """Rows drawn uniformly, one of their edges each, and a uniform negative that is no edge."""
         graph = self.graph
         drawn = self._rows[rng.integers(0, len(self._rows), self.batch_size)]
-        place = (rng.random(len(drawn)) * self.track_counts[drawn]).astype(np.int64)
-        positives = graph.row_indices[graph.row_indptr[drawn] + place].astype(np.int64)
+        offset = (rng.random(len(drawn)) * self.track_counts[drawn]).astype(np.int64)
+        positives = graph.row_indices[graph.row_indptr[drawn] + offset].astype(np.int64)
         negatives = rng.integers(0, graph.n_tracks, len(drawn))
         for _ in range(10):
             clash = np.flatnonzero(has_edge(graph, drawn, negatives))
@@ -136,8 +133,8 @@ class Sampler:
         if self.config.masking:
             is_masked = rng.random(len(edges)) >= self._kept_share(rows, rng)[local]
             edges, local = edges[is_masked], local[is_masked]
-            tokenless = rows[rng.random(len(rows)) < self.config.token_masking]
-            masked = np.sort(np.concatenate([edges, self._token_edges_of(tokenless)]))
+            title_masked = rows[rng.random(len(rows)) < self.config.mask_title]
+            masked = np.sort(np.concatenate([edges, self._token_edges_of(title_masked)]))
         chosen = self._at_most_positives(local, len(rows), rng)
         positives = self.graph.row_indices[edges[chosen]].astype(np.int64)
         negatives = np.searchsorted(self.cumulative, rng.random(self.config.negatives) * self.cumulative[-1])
@@ -146,17 +143,17 @@ class Sampler:
 
     def _epoch_rows(self, step: int) -> Int64Array:
         """Rows of the step, ascending: the epoch's permutation cut into batches."""
-        epoch, place = divmod(step, self.steps_per_epoch)
+        epoch, index = divmod(step, self.steps_per_epoch)
         known, permutation = self._permutation
         if known != epoch:
-            rng = np.random.default_rng((self.config.seed, _EPOCH, epoch))
+            rng = np.random.default_rng((self._seed, _EPOCH, epoch))
             permutation = rng.permutation(self._rows)
             self._permutation = (epoch, permutation)
         size = self.batch_size
-        return np.sort(permutation[place * size : (place + 1) * size])
+        return np.sort(permutation[index * size : (index + 1) * size])
 
     def _edges_of(self, rows: Int64Array) -> tuple[Int64Array, Int64Array]:
-        """Track edges of ``rows``, ascending, and the place in ``rows`` that each belongs to."""
+        """Track edges of ``rows``, ascending, and the index into ``rows`` of each."""
         counts = self.track_counts[rows]
         local = np.repeat(np.arange(len(rows)), counts)
         starts = self.graph.row_indptr[rows] - (np.cumsum(counts) - counts)

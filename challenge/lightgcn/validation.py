@@ -21,7 +21,7 @@ class Validation:
     Attributes:
         rows: int64, shape (V,).
         relevant: the masked tracks, V rows.
-        length: how long the list judged is.
+        length: of the ranked list that is scored.
         masked: edges of the graph that lead to them, int64; none where the graph never had them.
     """
 
@@ -39,17 +39,17 @@ class Validation:
         return graph.without_edges(removed)
 
     def within(self, columns: Int64Array) -> Validation:
-        """Number masked tracks by their places in ``columns`` (ascending); drop those not there."""
-        place = np.searchsorted(columns, self.relevant.track_index)
-        found = np.minimum(place, len(columns) - 1)
+        """Number masked tracks by their indices in ``columns`` (ascending); drop those not there."""
+        index = np.searchsorted(columns, self.relevant.track_index)
+        found = np.minimum(index, len(columns) - 1)
         renumbered = replace(self.relevant, track_index=found.astype(np.int32))
         return replace(self, relevant=renumbered.where(columns[found] == self.relevant.track_index))
 
 
 def hold_out(graph: BipartiteGraph, *, n_rows: int = 500, share: float = 0.5, seed: int = 0) -> Validation:
-    """Hide a random ``share`` of the tracks of some training playlists; at least one stays and one goes.
+    """Mask a random ``share`` of the tracks of some training playlists, at least one of each and never all.
 
-    A track that would be left without any row stays where it is.
+    A track that would be left without any row is not masked.
     """
     rng = np.random.default_rng(seed)
     counts = track_edge_counts(graph)[: graph.n_playlists]
@@ -61,12 +61,12 @@ def hold_out(graph: BipartiteGraph, *, n_rows: int = 500, share: float = 0.5, se
         begin = graph.row_indptr[row]
         wanted = rng.permutation(counts[row])[: max(1, min(counts[row] - 1, round(share * counts[row])))]
         columns = graph.row_indices[begin + wanted]
-        going = left[columns] > 1
-        left[columns[going]] -= 1
-        edges.append(np.sort(begin + wanted[going]))
-        masked.append(np.sort(columns[going]).tolist())
-    places = np.concatenate([np.empty(0, np.int64), *edges])
-    return Validation(rows, Interactions.from_rows(masked), masked=places)
+        removed = left[columns] > 1
+        left[columns[removed]] -= 1
+        edges.append(np.sort(begin + wanted[removed]))
+        masked.append(np.sort(columns[removed]).tolist())
+    all_edges = np.concatenate([np.empty(0, np.int64), *edges])
+    return Validation(rows, Interactions.from_rows(masked), masked=all_edges)
 
 
 def mean_ndcg(
@@ -75,7 +75,7 @@ def mean_ndcg(
     """Mean NDCG of the best tracks by inner product, from 0 to 1, higher is better.
 
     ``rows`` (V, D) are the vectors of ``validation.rows``, ``columns`` (T, D) those of the tracks. A row's
-    edges are no candidates. Rows without masked tracks do not count. A hit at place i, counted from 1, gains
+    edges are no candidates. Rows without masked tracks do not count. A hit at rank i, counted from 1, gains
     1 / log2(i + 1).
     """
     length = min(validation.length, len(columns))

@@ -16,7 +16,7 @@ from challenge.sources.embedding import EmbeddingScores, TrackVectors
 
 if TYPE_CHECKING:
     from challenge.lightgcn.embeddings import Embeddings
-    from challenge.lightgcn.trainer import TrainingReport
+    from challenge.lightgcn.report import TrainingReport
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class LightGCN(LightGCNConfig):
 
         result = train(
             context.graph,
-            replace(self, seed=context.seed),
+            self,
+            seed=context.seed,
             validation=hold_out(context.graph, seed=context.seed),
             device=context.device,
             checkpoint_dir=context.checkpoint_dir,

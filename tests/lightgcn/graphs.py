@@ -1,9 +1,22 @@
-"""Small graphs for the model's tests."""
+"""Small graphs and settings for LightGCN's tests."""
 
 import numpy as np
 import scipy.sparse as sp
 
 from challenge.graph import BipartiteGraph
+from challenge.lightgcn.config import LightGCNConfig, paper_config
+
+SMALL = LightGCNConfig(
+    embedding_size=8,
+    batch_size=16,
+    negatives=16,
+    positives=4,
+    epochs=6,
+    smoothing=1.0,
+    learning_rate=0.01,
+    storage="fp32",
+)
+PAPER = paper_config(embedding_size=8, batch_size=64, epochs=20, learning_rate=0.01)
 
 
 def random_graph(rows=23, columns=17, *, density=0.3, seed=0, tokens=0, smoothing=0.0):

@@ -1,4 +1,4 @@
-"""Batches put together on a device are the sampler's; parts cover a batch; prefetching changes nothing."""
+"""Batches made on a device are the sampler's; micro-batches cover a batch; prefetching changes nothing."""
 
 import threading
 
@@ -7,24 +7,23 @@ import pytest
 import torch
 from lightgcn.graphs import random_graph
 
-from challenge.lightgcn.batches import PreparedBatch, TensorBatch
+from challenge.lightgcn.batches import DeviceSampler, Prefetcher, PreparedBatch, TensorBatch
 from challenge.lightgcn.config import LightGCNConfig, paper_config
-from challenge.lightgcn.device_sampling import DeviceSampler
-from challenge.lightgcn.model import Trainer
-from challenge.lightgcn.prefetch import Prefetcher
+from challenge.lightgcn.model import LightGCN
 from challenge.lightgcn.sampling import Sampler
+from challenge.lightgcn.trainer import Trainer
 
 CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"masking": False}, {"mask_all_tracks": 0.5}, {"token_masking": 1.0}, {"positives": 1}, {"seed": 3}],
+    [{}, {"masking": False}, {"mask_all_tracks": 0.5}, {"mask_title": 1.0}, {"positives": 1}],
 )
-@pytest.mark.parametrize("tokens", [0, 5])
-def test_batches_of_a_device_are_those_of_the_sampler(changes, tokens):
+@pytest.mark.parametrize(("tokens", "seed"), [(0, 0), (5, 0), (5, 3)])
+def test_batches_of_a_device_are_those_of_the_sampler(changes, tokens, seed):
     graph = random_graph(60, 40, tokens=tokens)
-    sampler = Sampler(graph, LightGCNConfig(**{"batch_size": 25, "negatives": 30} | changes))
+    sampler = Sampler(graph, LightGCNConfig(**{"batch_size": 25, "negatives": 30} | changes), seed)
     on_device = DeviceSampler(sampler, CPU)
     for step in (0, 1, 2, 5):  # over the end of an epoch
         wanted, found = TensorBatch.drawn(sampler, step, CPU), on_device.batch(step)
@@ -33,24 +32,24 @@ def test_batches_of_a_device_are_those_of_the_sampler(changes, tokens):
             assert value.dtype == getattr(found, name).dtype, name
 
 
-def test_parts_cover_a_batch_with_their_columns():
+def test_micro_batches_cover_a_batch_with_their_columns():
     sampler = Sampler(
         random_graph(60, 40, tokens=5), LightGCNConfig(batch_size=50, negatives=7, mask_all_tracks=0.9)
     )
     batch = TensorBatch.drawn(sampler, 0, CPU)
     prepared = PreparedBatch.of(batch, 8)
-    assert len(prepared.parts) > 3
+    assert len(prepared.micro_batches) > 3
     rows, positives = [], []
-    for part, distinct, place in prepared.parts:
+    for part, columns, index in prepared.micro_batches:
         assert len(part.rows) <= 8
         assert part.row_of_positive.max() < len(part.rows)
         rows.append(part.rows[part.row_of_positive])
-        positives.append(distinct[place][: len(part.positives)])
-        assert distinct[place][len(part.positives) :].equal(batch.negatives)
-        assert (distinct.diff() > 0).all()
+        positives.append(columns[index][: len(part.positives)])
+        assert columns[index][len(part.positives) :].equal(batch.negatives)
+        assert (columns.diff() > 0).all()
     assert torch.cat(rows).equal(batch.rows[batch.row_of_positive])
     assert torch.cat(positives).equal(batch.positives)
-    assert [part.batch for part in PreparedBatch.of(batch, None).parts] == [batch]
+    assert [part.batch for part in PreparedBatch.of(batch, None).micro_batches] == [batch]
 
 
 def test_pairs_come_to_the_device_as_drawn():
@@ -100,26 +99,26 @@ def test_draws_of_several_threads_are_those_of_one():
     prefetcher.close()
 
 
-@pytest.mark.parametrize("name", ["whole", "in parts"])
+@pytest.mark.parametrize("name", ["whole", "in micro-batches"])
 def test_a_step_the_way_of_a_gpu_is_that_of_a_cpu(name, monkeypatch):
     graph = random_graph(80, 50, tokens=5)
     config = LightGCNConfig(embedding_size=8, batch_size=30, negatives=20, positives=4, smoothing=1.0)
-    if name == "in parts":
+    if name == "in micro-batches":
         monkeypatch.setattr("challenge.lightgcn.memory._CHUNK_ROWS", 7)
-    plain = Trainer(graph, config, CPU)
+    plain = Trainer(LightGCN(graph, config, CPU))
 
     def drawn_ahead(sampler, device, chunk_rows):
         on_device = DeviceSampler(sampler, device)
         return Prefetcher(lambda step: PreparedBatch.of(on_device.batch(step), chunk_rows), ahead=3)
 
-    monkeypatch.setattr("challenge.lightgcn.model.prepared_batches", drawn_ahead)
-    ahead = Trainer(graph, config, CPU)
-    masking = ahead._propagation._masking
+    monkeypatch.setattr("challenge.lightgcn.trainer.prepared_batches", drawn_ahead)
+    ahead = Trainer(LightGCN(graph, config, CPU))
+    masking = ahead.model._propagation._masking
     monkeypatch.setattr(masking, "scales", lambda edges, rows: (rows, masking._scales_on_device(edges, rows)))
     # Scales of rows differ in the last bit, and Adam carries that on.
     for step in range(5):
         found, wanted = (trainer.step(step, learning_rate=0.01) for trainer in (ahead, plain))
         torch.testing.assert_close(found, wanted, rtol=1e-6, atol=0.0)
-        for key, parameter in plain.parameters.items():
-            torch.testing.assert_close(ahead.parameters[key].grad, parameter.grad, atol=1e-5, rtol=1e-3)
+        for key, parameter in plain.model.parameters.items():
+            torch.testing.assert_close(ahead.model.parameters[key].grad, parameter.grad, atol=1e-5, rtol=1e-3)
     ahead.release()

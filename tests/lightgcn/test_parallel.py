@@ -60,9 +60,9 @@ def test_two_gloo_processes_equal_one(name, tmp_path):
 
 
 def test_dimensions_must_be_dealt_out_evenly():
-    assert Group(0, 4).width(64) == 16
+    assert Group(0, 4).shard_size(64) == 16
     with pytest.raises(ConfigError, match="embedding_size is 10; with 4 processes"):
-        Group(0, 4).width(10)
+        Group(0, 4).shard_size(10)
 
 
 if __name__ == "__main__":

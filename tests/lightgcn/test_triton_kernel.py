@@ -14,10 +14,9 @@ pytest.importorskip("triton", reason="triton is not installed here: it comes wit
 if not ON_GPU and np.lib.NumpyVersion(np.__version__) >= "2.4.0":
     pytest.skip("Triton's interpreter needs numpy before 2.4", allow_module_level=True)
 
-from challenge.lightgcn.kernels import reference as kernels
+from challenge.lightgcn.kernels import base as kernels
 from challenge.lightgcn.kernels.reference import EmbeddingBagKernel
-from challenge.lightgcn.kernels.triton import TritonKernel, Tuning
-from challenge.lightgcn.kernels.triton_check import self_check
+from challenge.lightgcn.kernels.triton import TritonKernel, Tuning, self_check
 from challenge.lightgcn.propagation import Propagation
 
 DEVICE = torch.device("cuda" if ON_GPU else "cpu")
@@ -50,7 +49,7 @@ def test_equals_the_sums_in_float64(size, storage, tuning):
         np.add.at(sums, owner, source.double().numpy()[indices[edges]])
         wanted = 2.0 + factor * scale[:, None] * sums
         np.testing.assert_allclose(total.cpu().numpy(), wanted, atol=2e-5, rtol=1e-5)
-        # The interpreter cuts bf16 off where a GPU num_iterations.
+        # The interpreter cuts bf16 off where a GPU rounds.
         rounding = (2.0**-8 if ON_GPU else 2.0**-7) if storage == torch.bfloat16 else 1e-5
         wanted = scale[:, None].astype(np.float64) ** 2 * sums
         np.testing.assert_allclose(following.cpu().float().numpy(), wanted, atol=2e-5, rtol=rounding)
@@ -103,14 +102,14 @@ def test_propagates_by_the_dense_formula(weights):
 def test_checks_itself(storage, monkeypatch):
     assert self_check(8, storage, DEVICE) is None
     # Marks of masked edges that do not mask: the check must tell.
-    monkeypatch.setattr("challenge.lightgcn.kernels.triton._HIDDEN", 0)
+    monkeypatch.setattr("challenge.lightgcn.kernels.triton._MASKED", 0)
     self_check.cache_clear()
     assert "total is off by" in self_check(8, storage, DEVICE)
     monkeypatch.setattr(TritonKernel, "apply", None)
     self_check.cache_clear()
     assert "TypeError" in self_check(8, storage, DEVICE)
     cuda = torch.device("cuda")
-    monkeypatch.setattr("challenge.lightgcn.kernels.triton_check.self_check", lambda *_: "total is off by 3")
+    monkeypatch.setattr("challenge.lightgcn.kernels.triton.self_check", lambda *_: "total is off by 3")
     name, reason = kernels.choose_kernel(100, cuda, embedding_size=8, storage=storage)
     assert name == "embedding_bag"
     assert reason == "Triton's failed its check: total is off by 3"

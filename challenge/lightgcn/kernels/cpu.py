@@ -117,7 +117,7 @@ def _gather_sum(size: int, *, half: bool, masked: bool) -> Any:  # noqa: C901 - 
 
 
 class CompiledKernel:
-    """The kernel of :mod:`challenge.lightgcn.kernels.reference` in compiled code; CPU only."""
+    """The kernel of :mod:`challenge.lightgcn.kernels.base` in compiled code; CPU only."""
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class CompiledKernel:
         self._blocks = even_blocks(indptr)
 
     def apply(self, source: Tensor, total: Tensor, following: Tensor | None, factor: float) -> None:
-        """See :class:`challenge.lightgcn.kernels.reference.Kernel`."""
+        """See :class:`challenge.lightgcn.kernels.base.Kernel`."""
         nb.set_num_threads(min(thread_count(), nb.config.NUMBA_NUM_THREADS))
         width = source.shape[1]
         empty = source.new_empty((0, width))
@@ -157,13 +157,13 @@ class CompiledKernel:
         return np.asarray(tensor.view(torch.uint16).numpy() if self._half else tensor.numpy())
 
     def mask(self, edges: Tensor) -> None:
-        """See :class:`challenge.lightgcn.kernels.reference.Kernel`."""
+        """See :class:`challenge.lightgcn.kernels.base.Kernel`."""
         self._keep[edges.numpy()] = 0
 
     def unmask(self, edges: Tensor) -> None:
-        """See :class:`challenge.lightgcn.kernels.reference.Kernel`."""
+        """See :class:`challenge.lightgcn.kernels.base.Kernel`."""
         self._keep[edges.numpy()] = 1
 
     def rescale(self, nodes: Tensor, scale: Tensor) -> None:
-        """See :class:`challenge.lightgcn.kernels.reference.Kernel`."""
+        """See :class:`challenge.lightgcn.kernels.base.Kernel`."""
         self._scale[nodes.numpy()] = scale.numpy()

@@ -5,9 +5,8 @@ import math
 import pytest
 import torch
 
-from challenge.lightgcn import softmax_gradient
-from challenge.lightgcn.losses import bpr
-from challenge.lightgcn.softmax_gradient import Targets, softmax_loss
+from challenge.lightgcn import loss as loss_module
+from challenge.lightgcn.loss import Targets, bpr, softmax_loss
 
 
 def test_bpr_of_equal_logits_is_ln_2():
@@ -20,7 +19,7 @@ def test_bpr_by_hand():
     assert value == pytest.approx((math.log1p(math.exp(-1)) + math.log1p(math.exp(2))) / 2)
 
 
-def judged_by(of_row, at_positive, at_negative, log_expected):
+def targets_of(of_row, at_positive, at_negative, log_expected):
     return Targets(*(torch.tensor(part) for part in (of_row, at_positive, at_negative)), log_expected)
 
 
@@ -28,7 +27,7 @@ def test_softmax_by_hand():
     # Rows are unit vectors, so a column's entries are its logits: two positives, then two negatives.
     logits = torch.tensor([[math.log(2.0), 9.0], [9.0, 0.0], [0.0, 0.0], [math.log(3.0), 0.0]])
     # Two draws of probabilities 1/4 and 3/4: expected counts 1/2 and 3/2.
-    targets = judged_by([0, 1], [0, 1], [2, 3], torch.log(torch.tensor([0.5, 1.5])))
+    targets = targets_of([0, 1], [0, 1], [2, 3], torch.log(torch.tensor([0.5, 1.5])))
     # Row 0: negatives weigh 1/.5 + 3/1.5 = 4; row 1: 1/.5 + 1/1.5 = 8/3.
     first = -math.log(2 / (2 + 4))
     second = -math.log(1 / (1 + 8 / 3))
@@ -41,7 +40,7 @@ def test_softmax_by_hand():
 
 def test_softmax_gradient_is_probability_minus_one():
     columns = torch.tensor([[0.3], [0.1], [-0.2]], requires_grad=True)
-    softmax_loss(torch.ones(1, 1), columns, None, judged_by([0], [0], [1, 2], torch.zeros(2))).backward()
+    softmax_loss(torch.ones(1, 1), columns, None, targets_of([0], [0], [1, 2], torch.zeros(2))).backward()
     weights = [math.exp(x) for x in (0.3, 0.1, -0.2)]
     assert columns.grad[0].item() == pytest.approx(weights[0] / sum(weights) - 1, rel=1e-5)
     assert columns.grad[2].item() == pytest.approx(weights[2] / sum(weights), rel=1e-5)
@@ -50,7 +49,7 @@ def test_softmax_gradient_is_probability_minus_one():
 @pytest.mark.parametrize("with_bias", [True, False])
 @pytest.mark.parametrize("table_bytes", [1, 4 * 6 * 7, 1 << 20])
 def test_closed_form_gradients_are_those_derived_automatically(with_bias, table_bytes, monkeypatch):
-    monkeypatch.setattr(softmax_gradient, "_TABLE_BYTES", table_bytes)
+    monkeypatch.setattr(loss_module, "_TABLE_BYTES", table_bytes)
     generator = torch.Generator().manual_seed(1)
     rows, columns, bias = (torch.randn(*shape, generator=generator) for shape in ((20, 5), (9, 5), (9,)))
     # Rows 2 and 19 have no positive, some columns occur several times, one both ways, one never.

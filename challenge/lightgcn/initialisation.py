@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from challenge.graph import BipartiteGraph
 from challenge.lightgcn.config import LightGCNConfig
 from challenge.lightgcn.propagation import Propagation
+from challenge.types import FloatArray, Int64Array
 
 _EXTRA = 16
 """Vectors sketched beyond those wanted; Halko et al. suggest 5 to 10."""
 
 
 def initial_embeddings(
-    propagation: Propagation, config: LightGCNConfig, n_rows: int, n_columns: int
+    propagation: Propagation, graph: BipartiteGraph, config: LightGCNConfig, seed: int
 ) -> tuple[Tensor, Tensor]:
     """Return initial embeddings of rows (R, D) and columns (C, D), fp32, on the propagation's device."""
-    generator = torch.Generator().manual_seed(config.seed)
-    if config.initialisation == "normal" or min(n_rows, n_columns) == 0:
-        rows = torch.randn(n_rows, config.embedding_size, generator=generator)
-        columns = torch.randn(n_columns, config.embedding_size, generator=generator)
+    generator = torch.Generator().manual_seed(seed)
+    if config.initialisation == "normal" or min(graph.n_rows, graph.n_columns) == 0:
+        rows = torch.randn(graph.n_rows, config.embedding_size, generator=generator)
+        columns = torch.randn(graph.n_columns, config.embedding_size, generator=generator)
         return (
             rows.mul_(config.initial_scale).to(propagation.device),
             columns.mul_(config.initial_scale).to(propagation.device),
         )
-    left, values, right = randomised_svd(propagation, config.embedding_size, n_columns, generator)
+    left, values, right = randomised_svd(propagation, config.embedding_size, graph.n_columns, generator)
     root = values.sqrt()
     rows, columns = left.mul_(root), right.mul_(root)
     scale = config.initial_scale / columns.square().mean().sqrt().clamp_min(1e-12)
     return rows.mul_(scale), columns.mul_(scale)
+
+
+def initial_bias(degree: Int64Array, config: LightGCNConfig) -> FloatArray:
+    """Biases before training: logarithms of degrees, half a row for columns without any; float32."""
+    bias: FloatArray = (config.bias_start * np.log(np.maximum(degree, 0.5))).astype(np.float32)
+    return bias
 
 
 def randomised_svd(

@@ -1,0 +1,51 @@
+"""Checkpoints are resumed only where graph, seed and settings are those of the training."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+from lightgcn.graphs import SMALL, two_genres
+
+from challenge.errors import FormatError, InputError
+from challenge.lightgcn.checkpoint import fingerprint, load_checkpoint
+from challenge.lightgcn.config import LightGCNConfig
+from challenge.lightgcn.trainer import train
+
+
+def test_checkpoints_of_other_settings_or_damaged_ones_are_refused(tmp_path):
+    graph = two_genres()
+    train(graph, replace(SMALL, epochs=1), device="cpu", checkpoint_dir=tmp_path)
+    with pytest.raises(InputError, match="other settings"):
+        train(graph, replace(SMALL, epochs=1), seed=4, device="cpu", checkpoint_dir=tmp_path, resume=True)
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(FormatError, match="not a checkpoint"):
+        load_checkpoint(tmp_path, fingerprint="")
+
+
+def test_a_fingerprint_tells_apart_what_decides_the_training():
+    graph = two_genres()
+    now = fingerprint(graph, SMALL, 0)
+    assert fingerprint(two_genres(), SMALL, 0) == now
+    others = [
+        fingerprint(two_genres(seed=1), SMALL, 0),
+        fingerprint(graph, replace(SMALL, negatives=17), 0),
+        fingerprint(graph, SMALL, 1),
+    ]
+    assert len({now, *others}) == 4
+    # How long training may go on decides nothing, but for a rate that falls to the end.
+    longer = replace(SMALL, epochs=50, patience=9, max_seconds=7.0)
+    assert fingerprint(graph, longer, 0) == now
+    falling = [replace(SMALL, schedule="cosine", epochs=epochs) for epochs in (6, 7)]
+    assert len({fingerprint(graph, config, 0) for config in falling}) == 2
+
+
+def test_settings_of_a_subclass_leave_the_fingerprint_alone():
+    @dataclass(frozen=True)
+    class Source(LightGCNConfig):
+        num_candidates: int = 500
+
+    known = {name: getattr(SMALL, name) for name in LightGCNConfig.__dataclass_fields__}
+    graph = two_genres()
+    for num_candidates in (5, 500):
+        source = Source(**known, num_candidates=num_candidates)
+        assert fingerprint(graph, source, 0) == fingerprint(graph, SMALL, 0)

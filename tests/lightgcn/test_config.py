@@ -1,0 +1,37 @@
+"""Settings that cannot work are refused, and those left out are worked out."""
+
+import numpy as np
+import pytest
+
+from challenge.errors import ConfigError
+from challenge.lightgcn.config import LightGCNConfig, paper_config
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"layers": 0}, "layers"),
+        ({"layers": 3, "layer_weights": (1.0, 1.0)}, "layer_weights"),
+        ({"temperature": 0.0}, "temperature"),
+        ({"layer_weights": (1.0,)}, "layer_weights"),
+        ({"objective": "bpr"}, "objective"),
+        ({"min_kept": 0.9, "max_kept": 0.1}, "min_kept"),
+    ],
+)
+def test_impossible_settings_are_refused(changes, name):
+    with pytest.raises(ConfigError, match=f"^{name} is"):
+        LightGCNConfig(**changes)
+
+
+def test_readout_is_the_mean_of_the_layers():
+    assert LightGCNConfig(layers=2).readout == (0.0, 0.5, 0.5)
+    assert paper_config().readout == (0.25,) * 4
+    assert LightGCNConfig(layers=1, layer_weights=(0.3, 0.7)).readout == (0.3, 0.7)
+
+
+def test_learning_rate_falls_by_half_a_cosine():
+    constant = LightGCNConfig(learning_rate=0.1)
+    assert [constant.learning_rate_at(step, 6) for step in (0, 3, 6)] == [0.1, 0.1, 0.1]
+    falling = LightGCNConfig(learning_rate=0.1, schedule="cosine")
+    rates = [falling.learning_rate_at(step, 6) for step in (0, 2, 3, 6)]
+    np.testing.assert_allclose(rates, [0.1, 0.075, 0.05, 0.0], atol=1e-12)

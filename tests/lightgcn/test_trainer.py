@@ -1,0 +1,120 @@
+"""Training learns, resumes exactly, keeps the best state, and moves parameters as the formulas say."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from lightgcn.graphs import PAPER, SMALL, random_graph, two_genres
+
+from challenge.lightgcn.config import paper_config
+from challenge.lightgcn.model import LightGCN
+from challenge.lightgcn.trainer import Trainer, train
+from challenge.lightgcn.validation import hold_out, mean_ndcg
+
+
+def trainer_of(graph, config):
+    return Trainer(LightGCN(graph, config, torch.device("cpu")))
+
+
+@pytest.mark.parametrize("config", [SMALL, PAPER, replace(SMALL, storage="bf16"), replace(SMALL, bias=False)])
+def test_rows_prefer_the_tracks_of_their_genre(config):
+    graph = two_genres()
+    result = train(graph, config, device="cpu")
+    scores = result.embeddings.rows @ result.embeddings.columns.T
+    same = (np.arange(60)[:, None] % 2) == (np.arange(40)[None] % 2)
+    unseen = graph.matrix().toarray() == 0
+    # A random pair of an unseen track of the row's genre and one of the other: how often the first wins.
+    wins = [
+        (scores[row, same[row] & unseen[row]][:, None] > scores[row, ~same[row]][None]).mean()
+        for row in range(60)
+    ]
+    assert np.mean(wins) > 0.97
+    losses = [entry["loss"] for entry in result.report.epochs]
+    assert losses[-1] < losses[0]
+
+
+def test_first_step_moves_parameters_as_adam_on_the_dense_gradient():
+    graph = random_graph(12, 10)
+    config = paper_config(embedding_size=3, batch_size=20, layers=2, l2=0.1, learning_rate=0.01)
+    trainer = trainer_of(graph, config)
+    leaves = {
+        name: value.double().clone().requires_grad_() for name, value in trainer.model.parameters.items()
+    }
+    before = {name: value.clone() for name, value in trainer.model.parameters.items()}
+    batch = trainer.sampler.batch(0)
+    normalised = torch.tensor(graph.normalised_matrix().toarray())
+    rows, columns = leaves["rows"], leaves["columns"]
+    final_rows, final_columns = rows / 3, columns / 3
+    for _ in range(2):
+        rows, columns = normalised @ columns, normalised.T @ rows
+        final_rows, final_columns = final_rows + rows / 3, final_columns + columns / 3
+    of = torch.tensor(batch.rows[batch.row_of_positive])
+    positive, negative = torch.tensor(batch.positives), torch.tensor(batch.negatives)
+    margin = (final_rows[of] * (final_columns[positive] - final_columns[negative])).sum(1)
+    loss = -torch.log(torch.sigmoid(margin)).mean()
+    squares = leaves["rows"][of].square() + leaves["columns"][positive].square()
+    penalty = 0.1 / 2 * (squares + leaves["columns"][negative].square()).sum() / 20
+    (loss + penalty).backward()
+    assert trainer.step(0, learning_rate=0.01).item() == pytest.approx(loss.item(), rel=1e-5)
+    for name, leaf in leaves.items():
+        # Adam's first step is the learning rate times the sign of the gradient.
+        moved = (trainer.model.parameters[name] - before[name]).numpy()
+        np.testing.assert_allclose(moved, -0.01 * np.sign(leaf.grad.numpy()), atol=1e-5)
+
+
+def test_micro_batches_give_the_whole_batchs_step(monkeypatch):
+    graph = random_graph(40, 30, tokens=4)
+    whole = trainer_of(graph, SMALL)
+    loss = whole.step(0, learning_rate=0.01).item()
+    monkeypatch.setattr("challenge.lightgcn.memory._CHUNK_ROWS", 3)
+    parted = trainer_of(graph, SMALL)
+    assert parted.step(0, learning_rate=0.01).item() == pytest.approx(loss, rel=1e-5)
+    for name, parameter in whole.model.parameters.items():
+        torch.testing.assert_close(parted.model.parameters[name].grad, parameter.grad, atol=1e-7, rtol=1e-4)
+
+
+def test_gradients_do_not_add_up_over_steps():
+    graph = random_graph(12, 10)
+    config = paper_config(embedding_size=3, batch_size=20, l2=0.0)
+    trainer = trainer_of(graph, config)
+    trainer.step(0, learning_rate=0.0)
+    first = trainer.model.parameters["columns"].grad.clone()
+    trainer.step(0, learning_rate=0.0)
+    torch.testing.assert_close(trainer.model.parameters["columns"].grad, first)
+
+
+@pytest.mark.parametrize("config", [SMALL, PAPER])
+def test_resumed_equals_uninterrupted(config, tmp_path):
+    graph = two_genres()
+    validation = hold_out(graph, n_rows=20)
+    whole = train(graph, config, validation=validation, device="cpu")
+    steps = trainer_of(validation.remaining(graph), config).sampler.steps_per_epoch
+    cut = replace(config, max_seconds=1e-9)
+    folder = tmp_path / "checkpoints"
+    train(graph, cut, validation=validation, device="cpu", checkpoint_dir=folder)
+    again = train(graph, cut, validation=validation, device="cpu", checkpoint_dir=folder, resume=True)
+    assert again.report.steps == 0
+    assert again.report.stopped.startswith("max_seconds")
+    resumed = train(graph, config, validation=validation, device="cpu", checkpoint_dir=folder, resume=True)
+    np.testing.assert_array_equal(resumed.embeddings.rows, whole.embeddings.rows)
+    np.testing.assert_array_equal(resumed.embeddings.columns, whole.embeddings.columns)
+    assert [e["loss"] for e in resumed.report.epochs[1:]] == [e["loss"] for e in whole.report.epochs[1:]]
+    assert resumed.report.steps == whole.report.steps - steps
+
+
+def test_best_parameters_are_kept_and_training_stops():
+    whole = two_genres()
+    masked = hold_out(whole, n_rows=20)
+    # Embeddings come of all edges that a graph has, so this one must never have had those masked.
+    graph, validation = masked.remaining(whole), replace(masked, masked=masked.masked[:0])
+    # A learning rate this high ruins the spectral start.
+    config = replace(SMALL, learning_rate=50.0, patience=2, epochs=30, initialisation="spectral")
+    result = train(graph, config, validation=validation, device="cpu")
+    report = result.report
+    assert report.stopped.startswith("no gain")
+    ndcg = {entry["epoch"]: entry["ndcg"] for entry in report.epochs}
+    assert report.best_epoch == max(ndcg, key=lambda epoch: (ndcg[epoch], -epoch))
+    rows = torch.from_numpy(result.embeddings.rows[validation.rows])
+    score = mean_ndcg(rows, torch.from_numpy(result.embeddings.columns), graph, validation)
+    assert score == pytest.approx(ndcg[report.best_epoch], abs=1e-6)
