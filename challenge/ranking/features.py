@@ -9,6 +9,7 @@ from typing import Final
 import numba as nb
 import numpy as np
 
+from challenge.compiled import kernel
 from challenge.data.dataset import Queries
 from challenge.ranking.pair_features import Pair, pair_features
 from challenge.sources.base import QueryBatch
@@ -198,7 +199,7 @@ def ranks_by_source(candidates: Candidates) -> FloatArray:
     return ranks
 
 
-@nb.njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def _rank(start: Int64Array, score: FloatArray, ranks: FloatArray) -> None:  # pragma: no cover - compiled
     for query in nb.prange(len(start) - 1):
         first, end = start[query], start[query + 1]

@@ -18,6 +18,7 @@ from numba.extending import intrinsic
 from torch import Tensor
 
 from challenge.blocks import even_blocks
+from challenge.compiled import kernel
 from challenge.threads import thread_count
 from challenge.types import FloatArray, Int32Array, Int64Array
 
@@ -58,13 +59,13 @@ def _as_bits(_context: Any, _value: Any) -> Any:  # pragma: no cover - compiled
     return types.uint32(types.float32), generate
 
 
-@nb.njit(inline="always")
+@kernel(inline="always")
 def _load(stored: Any) -> Any:  # pragma: no cover - compiled
     """A stored number as float32: bf16 is the upper half of its bits."""
     return _as_float(np.uint32(stored) << np.uint32(16))
 
 
-@nb.njit(inline="always")
+@kernel(inline="always")
 def _rounded(value: Any) -> Any:  # pragma: no cover - compiled
     """The nearest bf16, ties to even, as 16 bits."""
     bits = _as_bits(value)
@@ -89,7 +90,7 @@ def _gather_sum(size: int, *, half: bool, masked: bool) -> Any:  # noqa: C901 - 
 
         return types.CPointer(types.float32)(), generate  # type: ignore[attr-defined]
 
-    @nb.njit(parallel=True, fastmath={"contract", "reassoc"}, nogil=True, boundscheck=False)
+    @kernel(parallel=True, fastmath={"contract", "reassoc"}, boundscheck=False)
     def gather_sum(  # noqa: C901, PLR0912
         indptr: Int64Array,
         indices: Int32Array,

@@ -15,6 +15,7 @@ import numpy as np
 
 from challenge import progress
 from challenge.blocks import each_block
+from challenge.compiled import kernel
 from challenge.types import FloatArray, Int32Array
 
 _BLOCK: Final = 4096
@@ -154,7 +155,7 @@ def _united(stretches: list[_Kept], n_queries: int, count: int) -> Found:
     return found
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _absorb(
     scores: FloatArray,
     first: int,
@@ -195,7 +196,7 @@ def _absorb(
         kept[query] = n
 
 
-@nb.njit(parallel=True, fastmath=True, cache=True, nogil=True)
+@kernel(parallel=True, fastmath=True)
 def pair_products(
     queries: FloatArray, items: FloatArray, query: Int32Array, item: Int32Array, products: FloatArray
 ) -> None:  # pragma: no cover - compiled
