@@ -44,7 +44,7 @@ class Finding:
 
 
 def doctor(cache: CacheOption = None, json: JsonFlag = False) -> None:
-    """Check versions, device, threads, memory, disk and the cache folder.
+    """Check versions, device, threads, memory, disk and the folders for caches.
 
     Reads and writes nothing of yours. Ends with exit code 5 where something vital is missing.
     """
@@ -62,7 +62,7 @@ def examine(cache: Path | None) -> list[Finding]:
     """Look at everything that the commands need."""
     packages = progress.track(_PACKAGES, "Importing packages", unit="packages")
     findings = [Finding("challenge", __version__), _python(), *map(_package, packages)]
-    return [*findings, _device(), _threads(), _memory(), *_disks(cache)]
+    return [*findings, _device(), _threads(), _memory(), *_disks(cache), _kernels()]
 
 
 def _python() -> Finding:
@@ -134,6 +134,19 @@ def _disks(cache: Path | None) -> list[Finding]:
         advice = "name another folder, with --cache or $CHALLENGE_CACHE for the cache"
         findings.append(Finding(topic, text, writable and free >= _LEAST_DISK, advice))
     return findings
+
+
+def _kernels() -> Finding:
+    """Where compiled loops are kept; without such a folder each process compiles them again."""
+    try:
+        from challenge.compiled import cache_folder
+    except ImportError:
+        return Finding("compiled kernels", "unknown without numba", ok=False, advice="run make setup")
+    folder = cache_folder()
+    if folder is None:
+        return Finding("compiled kernels", "not kept: no folder for them can be written")
+    sizes = [path.stat().st_size for path in folder.glob("*.kernel")]
+    return Finding("compiled kernels", f"{folder}, {len(sizes):,} files, {size_text(sum(sizes))}")
 
 
 def _show(findings: list[Finding], *, well: bool) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from challenge.compiled import kernel
 from challenge.data.interactions import Interactions
 from challenge.types import Int32Array, Int64Array
 
@@ -29,7 +29,7 @@ def first_occurrences(interactions: Interactions, n_tracks: int) -> NDArray[np.b
     return keep
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _mark_repeated(
     indptr: Int64Array, track: Int32Array, last_row: Int32Array, keep: NDArray[np.bool_]
 ) -> None:  # pragma: no cover - compiled

@@ -8,6 +8,7 @@ from typing import Final
 import numba as nb
 import numpy as np
 
+from challenge.compiled import kernel
 from challenge.ranking.pair_features import Pair, pair_features
 from challenge.sources.base import QueryBatch
 from challenge.sources.merge import Candidates
@@ -185,7 +186,7 @@ def ranks_by_source(candidates: Candidates) -> FloatArray:
     return ranks
 
 
-@nb.njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def _rank(indptr: Int64Array, score: FloatArray, ranks: FloatArray) -> None:  # pragma: no cover - compiled
     for query in nb.prange(len(indptr) - 1):
         first, end = indptr[query], indptr[query + 1]

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numba as nb
 import numpy as np
 
+from challenge.compiled import kernel
 from challenge.errors import FormatError
 from challenge.types import FloatArray, Int32Array
 
@@ -98,7 +99,7 @@ class _Builder:
         return place
 
 
-@nb.njit(inline="always")
+@kernel(inline="always")
 def _step(
     node: int, row: FloatArray, feature: Int32Array, threshold: FloatArray, child: Int32Array
 ) -> int:  # pragma: no cover - compiled
@@ -106,7 +107,7 @@ def _step(
     return following
 
 
-@nb.njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def _walk(
     rows: FloatArray,
     feature: Int32Array,

@@ -8,6 +8,7 @@ from typing import Final
 import numba as nb
 import numpy as np
 
+from challenge.compiled import kernel
 from challenge.sources.base import QueryBatch
 from challenge.sources.kernels import sampling_step
 from challenge.sources.merge import Candidates
@@ -107,7 +108,7 @@ _ARTIST_SHARE = int(Pair.ARTIST_SHARE)
 _ALBUM_SHARE = int(Pair.ALBUM_SHARE)
 
 
-@nb.njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def _count_shared(  # noqa: C901, PLR0912, PLR0915 - a compiled loop
     seed_indptr: Int64Array,
     seed_track: Int32Array,
@@ -192,7 +193,7 @@ def _count_shared(  # noqa: C901, PLR0912, PLR0915 - a compiled loop
                     out[c, _FIRST_SEED] = confidence
 
 
-@nb.njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def _match_makers(
     seed_indptr: Int64Array,
     seed_track: Int32Array,

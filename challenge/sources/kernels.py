@@ -10,10 +10,11 @@ from typing import Final
 import numba as nb
 import numpy as np
 
+from challenge.compiled import kernel
 from challenge.types import FloatArray, Int32Array, Int64Array
 
 
-@nb.njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def neighbour_scores(  # noqa: C901 - a compiled loop
     seed_indptr: Int64Array,
     seed_track: Int32Array,
@@ -70,14 +71,14 @@ MAX_READ: Final = 30_000
 """Playlists that are read for one query at most, whatever the number and popularity of its seeds."""
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def sampling_step(postings: int, most: int, n_seeds: int) -> int:  # pragma: no cover - compiled
     """Every how-many-th holder of a seed to read: at most ``most``, and an equal share of ``MAX_READ``."""
     share = max(1, min(most, MAX_READ // n_seeds))
     return max(1, (postings + share - 1) // share)
 
 
-@nb.njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def cooccurrence_scores(
     seed_indptr: Int64Array,
     seed_track: Int32Array,
@@ -112,7 +113,7 @@ def cooccurrence_scores(
                     scores[query, row_track[k]] += vote
 
 
-@nb.njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def weighted_row_scores(
     entry_indptr: Int64Array,
     entry_row: Int32Array,
@@ -132,7 +133,7 @@ def weighted_row_scores(
                 scores[query, row_track[k]] += entry_weight[i]
 
 
-@nb.njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def artist_album_scores(
     seed_indptr: Int64Array,
     seed_track: Int32Array,
@@ -177,7 +178,7 @@ def artist_album_scores(
 _BLOCK = 64
 
 
-@nb.njit(parallel=True, cache=True, nogil=True)
+@kernel(parallel=True)
 def best_of_rows(scores: FloatArray, limit: int, best: Int32Array) -> None:  # pragma: no cover - compiled
     """Indices of the ``limit`` greatest positive scores of each row, best first, ties by lower index.
 

@@ -7,6 +7,7 @@ from typing import Final
 import numba as nb
 import numpy as np
 
+from challenge.compiled import kernel
 from challenge.types import FloatArray, Int32Array, Int64Array
 
 KEPT: Final = 512
@@ -15,7 +16,7 @@ _TOLERANCE: Final = 1e-10
 """A squared residual this much less than the first one is a solution in float32."""
 
 
-@nb.njit(parallel=True, fastmath=True, cache=True, nogil=True)
+@kernel(parallel=True, fastmath=True)
 def solve_rows(  # noqa: C901, PLR0912, PLR0915 - a compiled loop; in functions of its own it takes twice as long
     indptr: Int64Array,
     indices: Int32Array,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-import numba as nb
 import numpy as np
 
+from challenge.compiled import kernel
 from challenge.data.dataset import Dataset
 from challenge.data.distinct import distinct
 from challenge.data.interactions import Interactions
@@ -105,7 +105,7 @@ def build_index(dataset: Dataset) -> PlaylistIndex:
     )
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _post(
     indptr: Int64Array, track: Int32Array, free: Int64Array, track_row: Int32Array, track_position: Int32Array
 ) -> None:  # pragma: no cover - compiled

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numba import njit
 
+from challenge.compiled import kernel
 from challenge.data.distinct import playlists_of_each_track
 from challenge.data.playlists import Playlists
 from challenge.types import Category, Int32Array, Int64Array
@@ -122,7 +122,7 @@ class _LengthBuckets:
         return row
 
 
-@njit(cache=True, nogil=True)
+@kernel()
 def _lengths_without_singles(
     indptr: Int64Array, tracks: Int32Array, frequency: Int32Array
 ) -> Int64Array:  # pragma: no cover - compiled

@@ -15,10 +15,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from challenge import __version__, threads
+from challenge import __version__, compiled, threads
 from challenge.cli import doctor as doctor_module
 from challenge.cli.app import COMMANDS, build_app, with_shared_options
 from challenge.cli.errors import EXIT_CODES
+from challenge.compiled import cache_folder
 from challenge.errors import FormatError
 from challenge.machine import disk_free, memory
 
@@ -129,6 +130,13 @@ def test_doctor_finds_what_is_there(tmp_path: Path) -> None:
     assert found["torch"]["ok"]
     assert found["device"]["found"].startswith(("cpu", "cuda"))
     assert str(tmp_path) in found["cache folder"]["found"]
+    assert found["compiled kernels"]["found"].startswith(f"{cache_folder()}, ")
+
+
+def test_doctor_tells_where_no_kernels_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "cache_folder", lambda: None)
+    finding = doctor_module._kernels()
+    assert (finding.ok, finding.found) == (True, "not kept: no folder for them can be written")
 
 
 def test_doctor_ends_with_5_where_something_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from numba.extending import intrinsic
 from torch import Tensor
 
 from challenge.blocks import even_blocks
+from challenge.compiled import kernel
 from challenge.threads import thread_count
 from challenge.types import FloatArray, Int32Array, Int64Array
 
@@ -42,13 +43,13 @@ def _prefetch(_context: Any, array: Any, _row: Any, _bytes: Any) -> Any:  # prag
     return types.void(array, types.int64, types.int64), generate
 
 
-@nb.njit(inline="always")
+@kernel(inline="always")
 def _load(stored: Any) -> Any:  # pragma: no cover - compiled
     """A stored number as float32: bf16 is the upper half of its bits."""
     return np.uint32(np.uint32(stored) << np.uint32(16)).view(np.float32)
 
 
-@nb.njit(inline="always")
+@kernel(inline="always")
 def _rounded(value: Any) -> Any:  # pragma: no cover - compiled
     """The nearest bf16, ties to even, as 16 bits."""
     bits = np.float32(value).view(np.uint32)
@@ -73,7 +74,7 @@ def _gather_sum(size: int, *, half: bool, masked: bool) -> Any:  # noqa: C901 - 
 
         return types.CPointer(types.float32)(), generate  # type: ignore[attr-defined]
 
-    @nb.njit(parallel=True, fastmath={"contract", "reassoc"}, nogil=True, boundscheck=False)
+    @kernel(parallel=True, fastmath={"contract", "reassoc"}, boundscheck=False)
     def gather_sum(  # noqa: C901, PLR0912
         indptr: Int64Array,
         indices: Int32Array,

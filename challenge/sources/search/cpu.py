@@ -14,6 +14,7 @@ import numba as nb
 import numpy as np
 
 from challenge.blocks import each_block
+from challenge.compiled import kernel
 from challenge.sources.search.base import Found
 from challenge.types import FloatArray, Int32Array
 
@@ -102,7 +103,7 @@ def _united(stretches: list[_Kept], n_queries: int, count: int) -> Found:
     return found
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel()
 def _absorb(
     scores: FloatArray,
     first: int,
@@ -143,7 +144,7 @@ def _absorb(
         kept[query] = n
 
 
-@nb.njit(parallel=True, fastmath=True, cache=True, nogil=True)
+@kernel(parallel=True, fastmath=True)
 def pair_products(
     queries: FloatArray, items: FloatArray, query: Int32Array, item: Int32Array, products: FloatArray
 ) -> None:  # pragma: no cover - compiled

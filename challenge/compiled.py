@@ -1,0 +1,150 @@
+"""Compiled loops and the cache of their machine code.
+
+:func:`kernel` is numba's ``njit`` with a cache of our own in place of numba's, which looks at one source file
+only and so keeps machine code after a function that it inlines from another file has changed. Here the name
+of a file in the cache is a hash of everything that was compiled (:mod:`challenge.code_hash`), of the types of
+the arguments, the processor, and the versions of Python, numba and LLVM. What changes gets another name, so
+nothing in the cache can be out of date.
+
+Every file begins with a checksum of the rest: of a damaged one nothing is run, and it is made anew. Files
+appear whole under their names, whichever process writes them. Where nothing can be written nothing is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import platform
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import llvmlite  # type: ignore[import-untyped]
+import numba
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
+
+from challenge.code_hash import code_hash
+from challenge.errors import ResourceError
+from challenge.files import default_cache_dir, write_bytes
+
+MAX_FILES: Final = 32
+"""Files kept of each kernel: one for each combination of argument types, in a few versions."""
+_SUFFIX: Final = ".kernel"
+_CHECKSUM_BYTES: Final = hashlib.sha256().digest_size
+
+
+def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a function when it is first called, and keep its machine code for other processes.
+
+    Args:
+        options: as for :func:`numba.njit`; other threads run meanwhile unless ``nogil`` is false.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        compiled = numba.njit(**{"nogil": True, **options})(function)
+        if compiled is not function:  # as it is where NUMBA_DISABLE_JIT is set
+            compiled._cache = KernelCache(compiled)
+        return compiled
+
+    return decorate
+
+
+@cache
+def cache_folder() -> Path | None:
+    """Where machine code is kept; None where no folder can be written.
+
+    The folder that ``NUMBA_CACHE_DIR`` names, else one beside this module, else one in the user's cache.
+    """
+    candidates = [Path(__file__).parent / "__pycache__" / "kernels", default_cache_dir() / "kernels"]
+    if numba.config.CACHE_DIR:
+        candidates.insert(0, Path(numba.config.CACHE_DIR) / "challenge")
+    return next(filter(_writable, candidates), None)
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
+
+
+class KernelCache:
+    """What a dispatcher of numba's asks of its cache, for one kernel."""
+
+    def __init__(self, dispatcher: Any) -> None:
+        self._dispatcher = dispatcher
+        self._name = f"{dispatcher.__module__}.{dispatcher.__qualname__}".replace("<locals>.", "")
+
+    @property
+    def cache_path(self) -> str:
+        """The folder, empty where there is none."""
+        return str(cache_folder() or "")
+
+    def flush(self) -> None:
+        """Remove all files of this kernel."""
+        for path in self._files():
+            path.unlink(missing_ok=True)
+
+    def load_overload(self, signature: Any, target_context: Any) -> Any:
+        """Give the compiled code for a signature; None where there is none, or it is damaged."""
+        target_context.refresh()
+        path = self._path(signature, target_context.codegen())
+        content = None if path is None else _read_checked(path)
+        return None if content is None else CompileResult._rebuild(target_context, *pickle.loads(content))
+
+    def save_overload(self, signature: Any, result: Any) -> None:
+        """Keep the compiled code for a signature, unless it holds addresses of this process."""
+        path = self._path(signature, result.codegen)
+        if path is None or result.lifted or result.library.has_dynamic_globals:
+            return
+        content = dumps(result._reduce())
+        with suppress(OSError, ResourceError):  # then the next process compiles it again
+            write_bytes(path, hashlib.sha256(content).digest() + content)
+            self._tidy()
+
+    def _path(self, signature: Any, codegen: Any) -> Path | None:
+        folder = cache_folder()
+        if folder is None:
+            return None
+        try:
+            compiled = code_hash(self._dispatcher)
+        except TypeError:
+            return None
+        key = repr((_versions(), compiled, str(signature), codegen.magic_tuple()))
+        return folder / f"{self._name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}{_SUFFIX}"
+
+    def _files(self) -> list[Path]:
+        folder = cache_folder()
+        return [] if folder is None else list(folder.glob(f"{self._name}-*{_SUFFIX}"))
+
+    def _tidy(self) -> None:
+        """Remove the files that were not used for the longest time."""
+        by_age = sorted(self._files(), key=lambda path: path.stat().st_mtime, reverse=True)
+        for path in by_age[MAX_FILES:]:
+            path.unlink(missing_ok=True)
+
+
+@cache
+def _versions() -> tuple[str, ...]:
+    return platform.python_version(), numba.__version__, llvmlite.__version__
+
+
+def _read_checked(path: Path) -> bytes | None:
+    """What a file holds behind its checksum; None where it is not there or damaged."""
+    try:
+        stored = path.read_bytes()
+    except OSError:
+        return None
+    content = stored[_CHECKSUM_BYTES:]
+    if hashlib.sha256(content).digest() != stored[:_CHECKSUM_BYTES]:
+        return None
+    with suppress(OSError):
+        os.utime(path)  # used now
+    return content
