@@ -204,7 +204,7 @@ def _facts(folder: Path) -> dict[str, Any]:
     hint = "fit it again: challenge train --output DIR"
     if not (folder / _FACTS).exists():
         raise MissingInputError(f"{folder}: holds no recommender ({_FACTS} is missing)", hint=hint)
-    facts: dict[str, Any] = read_json(folder / _FACTS)
+    facts: dict[str, Any] = read_json(folder / _FACTS, hint=hint)
     if facts.get("format") != FORMAT_VERSION:
         raise FormatError(
             f"{folder}: a recommender of format {facts.get('format')!r}; expected {FORMAT_VERSION}", hint=hint

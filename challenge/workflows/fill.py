@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from challenge.artifacts import RunManifest
-from challenge.config import override
+from challenge.config import as_dict, override
 from challenge.errors import MissingInputError
 from challenge.recommender import Recommender
 from challenge.submission.csv_format import write_submission
 from challenge.submission.submission import Submission
 from challenge.submission.team import TeamInfo
-from challenge.workflows.train import MANIFEST_FILE, RECOMMENDER_DIR, new_manifest
+from challenge.workflows.train import MANIFEST_FILE, RECOMMENDER_DIR
 
 SUBMISSION_FILE: Final = "submission.csv.gz"
 
@@ -41,9 +41,11 @@ def fill(output: Path, *, team: str | None = None, email: str | None = None) -> 
         FormatError: it is damaged, or of another version.
         ConfigError: team or e-mail do not fit the format.
     """
-    with (manifest := _earlier_manifest(output)).stage("open"):
+    manifest = _earlier_manifest(output)
+    with manifest.stage("open"):
         recommender = Recommender.load(output / RECOMMENDER_DIR)
     recommender.config = override(recommender.config, {"team": team, "email": email})
+    manifest.config, manifest.seed = as_dict(recommender.config), recommender.config.seed
     filled = write_lists(recommender, output, manifest)
     manifest.save(output / MANIFEST_FILE)
     return filled
@@ -53,9 +55,7 @@ def _earlier_manifest(output: Path) -> RunManifest:
     try:
         return RunManifest.load(output / MANIFEST_FILE)
     except MissingInputError:
-        from challenge.config import RunConfig
-
-        return new_manifest(RunConfig())
+        return RunManifest()
 
 
 def write_lists(recommender: Recommender, output: Path, manifest: RunManifest) -> FillSummary:
