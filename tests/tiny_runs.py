@@ -81,9 +81,9 @@ class TinySample:
         return folder
 
 
-def make_tiny_sample(folder: Path) -> TinySample:
+def make_tiny_sample(folder: Path, seed: int = 5) -> TinySample:
     """300 playlists and a challenge of 50."""
-    files = write_sample(folder, playlists=300, seed=5, challenge_per_category=PER_CATEGORY, workers=1)
+    files = write_sample(folder, playlists=300, seed=seed, challenge_per_category=PER_CATEGORY, workers=1)
     return TinySample(files.mpd, files.challenge_set, files.answers, folder / "cache")
 
 
