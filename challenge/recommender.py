@@ -199,6 +199,17 @@ class Recommender:
         return cls(config, fit_sources(context, config.sources), ranker, facts["queries"], TrainingSummary())
 
 
+def saved_config(folder: Path) -> RunConfig:
+    """Read the settings of the recommender that :meth:`Recommender.save` wrote into ``folder``.
+
+    Raises:
+        MissingInputError: nothing there.
+        FormatError: of another version, or damaged.
+    """
+    _facts(folder)
+    return load(folder / _CONFIG)
+
+
 def _facts(folder: Path) -> dict[str, Any]:
     """Read and check what a saved recommender says of itself."""
     hint = "fit it again: challenge train --output DIR"

@@ -76,7 +76,7 @@ def compare(
 
     Args:
         mpd: the MPD.
-        config: settings of the sources and the ranker.
+        config: settings of the sources and the ranker; where ``run`` is given, those it was run with.
         systems: some of :data:`SYSTEMS`.
         challenge: with ``answers``, the challenge to score on; alone, whose lengths the split follows.
         answers: held-out tracks of the challenge.
@@ -93,7 +93,7 @@ def compare(
     unknown = [name for name in systems if name not in SYSTEMS]
     if unknown or not systems:
         raise ConfigError(f"system {unknown or 'none'}: expected some of {', '.join(SYSTEMS)}")
-    recommender = None if run is None else Recommender.load(run / RECOMMENDER_DIR)
+    recommender = None if run is None else Recommender.load(run / RECOMMENDER_DIR, device=config.device)
     if challenge is not None and answers is not None:
         inputs = load_inputs(mpd, challenge, cache=cache)
         dataset, truth = inputs.dataset, read_ground_truth(answers)

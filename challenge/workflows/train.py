@@ -58,6 +58,7 @@ def fit_recommender(
     inputs: RunInputs, output: Path, config: RunConfig, manifest: RunManifest, *, resume: bool
 ) -> Recommender:
     """Fit and save as a stage of a run."""
+    manifest.save(output / MANIFEST_FILE)  # a folder that cannot be written to had better show before
     with manifest.stage("train"):
         recommender = Recommender.fit(
             inputs.dataset, config, checkpoint_dir=output / CHECKPOINT_DIR, resume=resume
