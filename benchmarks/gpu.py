@@ -34,22 +34,21 @@ from challenge.lightgcn.embeddings import Embeddings
 from challenge.lightgcn.model import Trainer
 from challenge.lightgcn.trainer import train
 from challenge.lightgcn.validation import hold_out
-from challenge.sources.base import QueryBatch
-from challenge.sources.embedding import EmbeddingGenerator
-from challenge.sources.search.cpu import item_search
+from challenge.sources.embedding import EmbeddingScores, TrackVectors
+from challenge.sources.search.choose import item_search
 from challenge.threads import thread_count, use_threads
 
-QUERIES, TILE, LENGTH, SMALL_SCALE = 10_000, 64, 500, 0.01
+QUERIES, BATCH, LENGTH, SMALL_SCALE = 10_000, 64, 500, 0.01
+SEEDS = 100
+"""The most seeds that a query shows; a run asks for as many tracks more, as seeds may be among them."""
 CPU = torch.device("cpu")
 
 
 class Bench:
     """Sections of the table, in order; what several need is made once."""
 
-    def __init__(
-        self, scale: float, device: torch.device, config: LightGCNConfig, num_iterations: int
-    ) -> None:
-        self._scale, self._device, self._config, self._rounds = scale, device, config, num_iterations
+    def __init__(self, scale: float, device: torch.device, config: LightGCNConfig, rounds: int) -> None:
+        self._scale, self._device, self._config, self._rounds = scale, device, config, rounds
         self._embeddings: Embeddings | None = None
 
     @cached_property
@@ -127,18 +126,14 @@ class Bench:
 
     def filling(self) -> Iterator[Row]:
         """The best 500 tracks of 10,000 playlists by exact scores, as a run asks for them."""
-        n_queries, graph = min(QUERIES, max(20, int(QUERIES * self._scale))), self._graph
+        n_queries = min(QUERIES, max(20, int(QUERIES * self._scale)))
         queries, tracks = self._vectors(n_queries)
-        known = np.ones(n_queries, bool)
-        where = str(self._device)
-        source = EmbeddingGenerator("lightgcn", LENGTH, queries, tracks, known, logits=True, device=where)
-        batches = [
-            batch_of(graph, start, min(start + TILE, n_queries)) for start in range(0, n_queries, TILE)
-        ]
+        vectors = TrackVectors(tracks, logits=True, device=str(self._device))
 
         def fill() -> None:
-            for batch in batches:
-                source.answer(batch)
+            for start in range(0, n_queries, BATCH):
+                batch = queries[start : start + BATCH]
+                EmbeddingScores(batch, vectors, np.ones(len(batch), bool)).best(LENGTH + SEEDS)
 
         seconds = least_seconds(fill, self._device, 1)
         length = min(LENGTH, len(tracks))
@@ -191,13 +186,6 @@ class Bench:
             trainer.release()
 
 
-def batch_of(graph: BipartiteGraph, start: int, stop: int) -> QueryBatch:
-    """Rows of the graph as queries, their tracks as seeds."""
-    begin = graph.row_indptr[start : stop + 1]
-    rows = np.arange(start, stop, dtype=np.int32)
-    return QueryBatch(start, stop, begin - begin[0], graph.row_indices[begin[0] : begin[-1]], rows)
-
-
 SECTIONS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "bandwidth": Bench.bandwidth,
     "kernels": Bench.kernels,
@@ -236,7 +224,7 @@ def main() -> None:
     parser.add_argument(
         "--storage", choices=("fp32", "bf16"), default="bf16", help="of the training to the end"
     )
-    parser.add_argument("--num_iterations", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5, help="of each measurement")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--only", default=",".join(SECTIONS), help="sections, by commas")
     parser.add_argument("--markdown", type=Path, help="write the table here too")
@@ -245,7 +233,7 @@ def main() -> None:
     torch.set_num_threads(thread_count())
     warnings.filterwarnings("ignore", message="Sparse")
     device, _ = choose_device(options.device)
-    bench = Bench(options.scale, device, LightGCNConfig(storage=options.storage), options.num_iterations)
+    bench = Bench(options.scale, device, LightGCNConfig(storage=options.storage), options.rounds)
     rows: list[Row] = []
     for section in options.only.split(","):
         for row in SECTIONS[section](bench):

@@ -1,4 +1,4 @@
-"""The GPU's benchmark runs whole on a CPU and finds it in agreement with itself; no time is targets."""
+"""The GPU's benchmark runs whole on a CPU and finds it in agreement with itself; times are not tested."""
 
 import os
 import re
@@ -29,7 +29,7 @@ def test_runs_whole_on_a_cpu(tmp_path):
         "cpu",
         "--threads",
         "1",
-        "--num_iterations",
+        "--rounds",
         "1",
         "--markdown",
         str(path),
