@@ -64,7 +64,7 @@ def find(queries: DescribedQueries) -> Found:
     query, place, proposed = [], [], []
     for batch in queries.batches:
         hit = batch.label > 0
-        query.append(batch.batch.start + batch.candidates.query[hit].astype(np.int64))
+        query.append(batch.first + batch.candidates.query[hit].astype(np.int64))
         place.append(fused_places(batch.candidates)[hit])
         proposed.append(batch.proposed[hit])
     return Found(np.concatenate(query), np.concatenate(place), np.concatenate(proposed))
@@ -92,7 +92,7 @@ def recalls(
         return tuple((hits / np.maximum(sizes, 1)).tolist())
 
     known = held_out.track_index >= 0
-    known[known] = queries.index.mean_playlist_length[held_out.track_index[known]] > 0
+    known[known] = queries.sources.index.mean_playlist_length[held_out.track_index[known]] > 0
     yield Recall("in any training playlist", float("nan"), shares(held_out.row[known]))
     for size in (*SIZES, int(counts.max(initial=0))):
         name = f"union, best {size:,}" if size in SIZES else "union"

@@ -1,4 +1,4 @@
-"""What an ablation may leave out: sources, groups of features, and several of them together."""
+"""What an ablation may leave out: sources, features, groups of features, and several of them together."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
 """Groups of features by name."""
 
 FAMILIES: Final = (
-    "title+title_names",
-    "neighbours+close_neighbours+cooccurrence",
-    "factors+latent_neighbours",
-    "factors+latent_neighbours+lightgcn",
+    "title_knn+artists_in_title",
+    "playlist_knn+playlist_knn_close+cooccurrence",
+    "ials+ials_knn",
+    "ials+ials_knn+lightgcn",
 )
 """Sources that say much the same and are also left out together."""
 
@@ -68,7 +68,7 @@ class Removal:
     """What is left out.
 
     Attributes:
-        name: names of sources and groups, joined by "+".
+        name: names of sources, features and groups, joined by "+".
         sources: sources that are not asked.
         features: columns left out besides those that come of these sources.
         other_seed: whether the trees get another seed, which shows how much of a difference is chance.
@@ -90,18 +90,19 @@ class Removal:
 
 
 def parse_removal(name: str, sources: Sequence[str]) -> Removal:
-    """Read names of sources and groups joined by "+".
+    """Read names of sources, features and groups joined by "+".
 
     Raises:
-        ConfigError: a name is neither, or no source would be left.
+        ConfigError: a name is none of these, or no source would be left.
     """
     parts = [part for part in name.split("+") if part not in (WHOLE, OTHER_SEED)]
-    unknown = [part for part in parts if part not in sources and part not in GROUPS]
     gone = tuple(part for part in parts if part in sources)
-    if unknown or len(gone) == len(sources):
+    features = tuple(
+        feature for part in parts if part not in sources for feature in GROUPS.get(part, (part,))
+    )
+    if not set(features) <= set(feature_names(sources)) or len(gone) == len(sources):
         expected = ", ".join((*sources, *GROUPS))
-        raise ConfigError(f"removal {name!r}: expected some of {expected}, but not all sources")
-    features = tuple(feature for part in parts for feature in GROUPS.get(part, ()))
+        raise ConfigError(f"removal {name!r}: expected features or some of {expected}, but not all sources")
     return Removal(name, gone, features, other_seed=name == OTHER_SEED)
 
 

@@ -1,15 +1,16 @@
 """What each source and each group of features is worth to the learned ranking.
 
-Run: python benchmarks/ablation.py MPD CHALLENGE ANSWERS [--queries N] [--num-iterations N] [--num-leaves N]
-     [--learning-rate X] [--only NAME ...] [--threads N] [--seed N] [--cache FOLDER] [--markdown FILE]
+Run: python benchmarks/ablation.py MPD CHALLENGE ANSWERS [--num-queries N] [--num-iterations N]
+     [--num-leaves N] [--learning-rate X] [--only NAME ...] [--threads N] [--seed N] [--cache FOLDER]
+     [--markdown FILE]
 
 MPD, CHALLENGE and ANSWERS are the files of a split (``challenge split``). All sources are fitted once, as in
 a run, to the training queries and to the challenge's playlists, and their candidates are kept in memory with
 their pair features. Then, for each removal, the features are made anew, the ranker is trained anew, and
 its lists are scored. A source is removed as if it had never been configured: its scores and ranks, its part
 in the fused ranks, and the candidates that nobody else proposes. What titles say of a query, and the filling
-of lists that run short, stay. A group of features is removed by its columns. Names joined by "+" are removed
-together.
+of lists that run short, stay. Features are removed by their columns, by name or in groups. Names joined
+by "+" are removed together.
 
 Differences from the whole are paired by playlist, with 95 % intervals; * marks p < .05. They hold for one
 training of the trees: ``nothing_but_the_seed`` shows what another seed of theirs does.
@@ -22,7 +23,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from _ablation_tables import Result, category_table, recall_table, removal_table
@@ -31,7 +32,7 @@ from _recall import Recall, recalls
 from _removals import Removal, all_removals
 
 from challenge import progress
-from challenge.config import RunConfig
+from challenge.config import RunConfig, override
 from challenge.data.dataset import Dataset
 from challenge.data.interactions import Interactions
 from challenge.evaluation.ground_truth import read_ground_truth
@@ -41,12 +42,12 @@ from challenge.evaluation.variants import Variants
 from challenge.files import write_text
 from challenge.ranking.fill import fill
 from challenge.ranking.ranker import RankerConfig, TrainingRows, train_ranker
-from challenge.sources.registry import SourceSet, fit_sources
+from challenge.sources.base import FitContext
+from challenge.sources.registry import FittedSources, fit_sources
 from challenge.split.training_queries import draw_training_queries
 from challenge.threads import thread_count, use_threads
 from challenge.workflows.compare import holdout_of_ground_truth
 from challenge.workflows.inputs import load_inputs
-from challenge.workflows.train import new_embedder
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,14 +57,12 @@ class Described:
     Attributes:
         dataset: training playlists and the challenge's.
         training_queries: queries to learn from, by fold.
-        sources: the sources that answer the challenge.
-        queries: the challenge's playlists.
+        queries: the challenge's playlists, with the sources that were asked.
         holdout: their held-out tracks.
     """
 
     dataset: Dataset
     training_queries: tuple[DescribedQueries, ...]
-    sources: SourceSet
     queries: DescribedQueries
     holdout: Interactions
 
@@ -80,18 +79,23 @@ class Described:
 
 def describe_all(dataset: Dataset, holdout: Interactions, config: RunConfig) -> Described:
     """Fit all sources to the folds of training queries and to the dataset, and keep what they propose."""
-    embedder, described = new_embedder(config), []
-    drawn = draw_training_queries(dataset, config.ranker.queries, folds=config.ranker.folds, seed=config.seed)
-    for part, fold in enumerate(drawn.folds):
-        progress.message(f"training queries, part {part + 1} of {len(drawn.folds)}: {len(fold.holdout):,}")
-        sources = fit_sources(fold.dataset, config.sources, embedder=embedder)
-        seed = config.seed + part
-        described.append(describe(sources, fold.holdout, config.ranker, seed=seed, first=fold.first))
+    ranker, described = config.ranker, []
+    drawn = draw_training_queries(dataset, ranker.num_queries, folds=ranker.num_folds, seed=config.seed)
+    for number, fold in enumerate(drawn.folds):
+        progress.message(f"training queries, fold {number + 1} of {len(drawn.folds)}: {len(fold.holdout):,}")
+        sources, seed = fit(fold.dataset, config), config.seed + number
+        described.append(describe(sources, fold.holdout, ranker, seed=seed, first=fold.first))
     progress.message(f"the challenge's {len(dataset.queries):,} playlists")
     if not drawn.joint:
-        sources = fit_sources(drawn.answering, config.sources, embedder=embedder)
-    queries = describe(sources, holdout, config.ranker, seed=config.seed)
-    return Described(dataset, tuple(described), sources, queries, holdout)
+        sources = fit(drawn.serving, config)
+    queries = describe(sources, holdout, ranker, seed=config.seed)
+    return Described(dataset, tuple(described), queries, holdout)
+
+
+def fit(dataset: Dataset, config: RunConfig) -> FittedSources:
+    """Fit the sources as a run does."""
+    context = FitContext(dataset, config.sources.settings, seed=config.seed, device=config.device)
+    return fit_sources(context, config.sources)
 
 
 def score_without(described: Described, removal: Removal, config: RunConfig) -> PlaylistScores:
@@ -100,7 +104,8 @@ def score_without(described: Described, removal: Removal, config: RunConfig) -> 
     rows = TrainingRows.concatenate([kept_rows(fold, removal) for fold in described.training_queries])
     names = removal.kept_features(queries.names)
     ranker = train_ranker(rows, names, config.ranker, seed=config.seed + removal.other_seed)
-    lists = fill(described.sources, rank_without(queries, removal, ranker))
+    own = queries.sources.queries().first(len(queries))
+    lists = fill(queries.sources, rank_without(queries, removal, ranker), own)
     values = evaluate(lists.track, described.holdout, dataset.catalog.track_artist, Variants())
     return PlaylistScores(dataset.queries.pid, described.categories, values)
 
@@ -173,21 +178,20 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, R
     )
     for name in ("mpd", "challenge", "answers"):
         parser.add_argument(name, type=Path)
-    ranker = RankerConfig()
-    parser.add_argument("--queries", type=int, default=ranker.queries, help="training queries to learn from")
-    parser.add_argument("--num_iterations", type=int, default=150, help="trees")
+    few = RankerConfig().num_queries
+    parser.add_argument("--num-queries", type=int, default=few, help="training queries to learn from")
+    parser.add_argument("--num-iterations", type=int, default=150, help="trees")
     parser.add_argument("--num-leaves", type=int, default=47, help="leaves of a tree")
     parser.add_argument("--learning-rate", type=float, default=0.1)
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="sources or groups to remove")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="sources, features or groups to remove")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cache", type=Path, help="where the MPD is kept once read")
     parser.add_argument("--markdown", type=Path, help="write the tables here too")
     options = parser.parse_args(arguments)
-    chosen = {
-        name: getattr(options, name) for name in ("queries", "num_iterations", "num_leaves", "learning_rate")
-    }
-    return options, RunConfig(seed=options.seed, ranker=replace(ranker, **chosen))
+    names = ("num_queries", "num_iterations", "num_leaves", "learning_rate")
+    chosen = {f"ranker.{name}": getattr(options, name) for name in names}
+    return options, override(RunConfig(seed=options.seed), chosen)
 
 
 def main() -> None:

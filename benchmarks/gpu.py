@@ -35,12 +35,13 @@ from challenge.lightgcn.embeddings import Embeddings
 from challenge.lightgcn.model import LightGCN
 from challenge.lightgcn.trainer import Trainer, train
 from challenge.lightgcn.validation import hold_out
-from challenge.sources.base import QueryBatch
-from challenge.sources.embedding import EmbeddingGenerator
-from challenge.sources.search.cpu import item_search
+from challenge.sources.embedding import EmbeddingScores, TrackVectors
+from challenge.sources.search.choose import item_search
 from challenge.threads import thread_count, use_threads
 
 QUERIES, QUERY_BATCH, LENGTH, SMALL_SCALE = 10_000, 64, 500, 0.01
+SEEDS = 100
+"""The most seeds that a query shows; a run asks for as many tracks more, as seeds may be among them."""
 CPU = torch.device("cpu")
 
 
@@ -127,19 +128,14 @@ class Bench:
 
     def filling(self) -> Iterator[Row]:
         """The best 500 tracks of 10,000 playlists by exact scores, as a run asks for them."""
-        n_queries, graph = min(QUERIES, max(20, int(QUERIES * self._scale))), self._graph
+        n_queries = min(QUERIES, max(20, int(QUERIES * self._scale)))
         queries, tracks = self._vectors(n_queries)
-        known = np.ones(n_queries, bool)
-        where = str(self._device)
-        source = EmbeddingGenerator("lightgcn", LENGTH, queries, tracks, known, logits=True, device=where)
-        batches = [
-            batch_of(graph, start, min(start + QUERY_BATCH, n_queries))
-            for start in range(0, n_queries, QUERY_BATCH)
-        ]
+        vectors = TrackVectors(tracks, logits=True, device=str(self._device))
 
         def fill() -> None:
-            for batch in batches:
-                source.answer(batch)
+            for start in range(0, n_queries, QUERY_BATCH):
+                batch = queries[start : start + QUERY_BATCH]
+                EmbeddingScores(batch, vectors, np.ones(len(batch), bool)).best(LENGTH + SEEDS)
 
         seconds = min_seconds(fill, self._device, 1)
         length = min(LENGTH, len(tracks))
@@ -194,13 +190,6 @@ class Bench:
         yield Row("agreement: a step", note=note)
         for trainer in trainers:
             trainer.release()
-
-
-def batch_of(graph: BipartiteGraph, start: int, stop: int) -> QueryBatch:
-    """Rows of the graph as queries, their tracks as seeds."""
-    begin = graph.row_indptr[start : stop + 1]
-    rows = np.arange(start, stop, dtype=np.int32)
-    return QueryBatch(start, stop, begin - begin[0], graph.row_indices[begin[0] : begin[-1]], rows)
 
 
 SECTIONS: dict[str, Callable[[Bench], Iterator[Row]]] = {

@@ -273,12 +273,23 @@ class Recommender:
         return cls(config, fit_sources(context, config.sources), ranker, facts["queries"], TrainingSummary())
 
 
+def saved_config(folder: Path) -> RunConfig:
+    """Read the settings of the recommender that :meth:`Recommender.save` wrote into ``folder``.
+
+    Raises:
+        MissingInputError: nothing there.
+        FormatError: of another version, or damaged.
+    """
+    _facts(folder)
+    return load(folder / _CONFIG)
+
+
 def _facts(folder: Path) -> dict[str, Any]:
     """Read and check what a saved recommender says of itself."""
     hint = "fit it again: challenge train --output DIR"
     if not (folder / _FACTS).exists():
         raise MissingInputError(f"{folder}: holds no recommender ({_FACTS} is missing)", hint=hint)
-    facts: dict[str, Any] = read_json(folder / _FACTS)
+    facts: dict[str, Any] = read_json(folder / _FACTS, hint=hint)
     if facts.get("format") != FORMAT_VERSION:
         raise FormatError(
             f"{folder}: a recommender of format {facts.get('format')!r}; expected {FORMAT_VERSION}", hint=hint

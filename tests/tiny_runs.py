@@ -11,33 +11,33 @@ from pathlib import Path
 from typing import Any
 
 from challenge import threads
-from challenge.config import RunConfig
-from challenge.lightgcn.config import LightGCNConfig
-from challenge.ranking.ranker import RankerConfig
+from challenge.config import RunConfig, override
 from challenge.sample import write_sample
-from challenge.sources.ials import FactorsConfig
-from challenge.sources.registry import SourcesConfig
 
 PER_CATEGORY = 5
-TINY = RunConfig(
-    team="Tiny team",
-    email="tiny@example.org",
-    sources=SourcesConfig(factors=FactorsConfig(embedding_size=8, iterations=2)),
-    lightgcn=LightGCNConfig(embedding_size=8, epochs=1),
-    ranker=RankerConfig(queries=60, num_iterations=10),
+TINY = override(
+    RunConfig(team="Tiny team", email="tiny@example.org"),
+    {
+        "sources.ials.embedding_size": 8,
+        "sources.ials.iterations": 2,
+        "sources.lightgcn.embedding_size": 8,
+        "sources.lightgcn.epochs": 1,
+        "ranker.num_queries": 60,
+        "ranker.num_iterations": 10,
+    },
 )
 TINY_TOML = """\
 team = "Tiny team"
 email = "tiny@example.org"
-[lightgcn]
+[sources.ials]
+embedding_size = 8
+iterations = 2
+[sources.lightgcn]
 embedding_size = 8
 epochs = 1
 [ranker]
-queries = 60
+num_queries = 60
 num_iterations = 10
-[sources.factors]
-embedding_size = 8
-iterations = 2
 """
 
 
@@ -81,9 +81,9 @@ class TinySample:
         return folder
 
 
-def make_tiny_sample(folder: Path) -> TinySample:
+def make_tiny_sample(folder: Path, seed: int = 5) -> TinySample:
     """300 playlists and a challenge of 50."""
-    files = write_sample(folder, playlists=300, seed=5, challenge_per_category=PER_CATEGORY, workers=1)
+    files = write_sample(folder, playlists=300, seed=seed, challenge_per_category=PER_CATEGORY, workers=1)
     return TinySample(files.mpd, files.challenge_set, files.answers, folder / "cache")
 
 

@@ -9,8 +9,9 @@ import typer
 
 from challenge.cli.console import make_table, show, show_json
 from challenge.cli.options import CacheOption, ConfigOption, JsonFlag, MpdOption
-from challenge.cli.settings import EpochsOption, RunDeviceOption, RunSeedOption, load_config
+from challenge.cli.settings import EpochsOption, RunDeviceOption, RunSeedOption, load_config, with_options
 from challenge.cli.split import SplitKindName, SplitKindOption
+from challenge.errors import ConfigError
 
 if TYPE_CHECKING:
     from challenge.workflows.compare import Comparison
@@ -66,11 +67,16 @@ def compare(
     nothing. A star marks a difference from the best system that chance would make in less than one of twenty
     cases (paired sign-flip test).
     """
+    from challenge.recommender import saved_config
     from challenge.run_folder import RunFolder
     from challenge.workflows.compare import compare as compare_systems
 
-    file = config if model is None else RunFolder(model).recommender / "config.toml"
-    settings = load_config(file, seed=seed, device=device, epochs=epochs)
+    if model is None:
+        settings = load_config(config, seed=seed, device=device, epochs=epochs)
+    else:
+        if config is not None or epochs is not None:
+            raise ConfigError("--model has settings of its own; leave out --config and --epochs")
+        settings = with_options(saved_config(RunFolder(model).recommender), seed=seed, device=device)
     result = compare_systems(
         mpd,
         settings,

@@ -77,15 +77,25 @@ StorageOption: TypeAlias = Annotated[
 
 
 def load_config(file: Path | None, **options: Any) -> RunConfig:
-    """Read the settings file, if any, and let options override it.
+    """Read the settings file, if any, and let options override it; see :func:`with_options`.
 
     Raises:
         MissingInputError: no such file.
         ConfigError: an unknown setting (with a suggestion) or a value that does not fit.
     """
-    from challenge.config import RunConfig, load, override
+    from challenge.config import RunConfig, load
 
-    config = RunConfig() if file is None else load(file)
+    return with_options(RunConfig() if file is None else load(file), **options)
+
+
+def with_options(config: RunConfig, **options: Any) -> RunConfig:
+    """Change the settings that options of the command line name; those that are None change nothing.
+
+    Raises:
+        ConfigError: a value that does not fit.
+    """
+    from challenge.config import override
+
     if options.get("sources") is not None:
         options["sources"] = [name.strip() for name in options["sources"].split(",")]
     return override(config, {KEYS[name]: value for name, value in options.items()})

@@ -45,7 +45,7 @@ def load_record(kind: type[Record], folder: Path, *, of: str | None = None) -> R
         MissingInputError: nothing there, or a file is missing.
         FormatError: a file was changed, or it is of other rows and columns.
     """
-    index = read_json(folder / _INDEX)
+    index = read_json(folder / _INDEX, hint=_AGAIN)
     if of is not None and index["of"] != of:
         raise FormatError(
             f"{folder}: is of other playlists or tracks (found {index['of'][:12]}, expected {of[:12]})",

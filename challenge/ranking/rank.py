@@ -145,13 +145,17 @@ def rank_queries(sources: FittedSources, scorer: Scorer, queries: IndexedQueries
     with section("rank"):
         for start, batch, candidates in iterate_batches(sources, queries, "rank"):
             here = slice(start, start + len(batch))
-            _take_best(candidates, scorer(batch, candidates), track[here], source[here])
+            take_best(candidates, scorer(batch, candidates), track[here], source[here])
     return RankedLists(track, source, sources.names)
 
 
-def _take_best(
+def take_best(
     candidates: Candidates, scores: FloatArray, track: Int32Array, source: NDArray[np.int8]
 ) -> None:
+    """Put the candidates of B queries in the order of ``scores`` into the fields of :class:`RankedLists`.
+
+    ``track`` (int32) and ``source`` (int8) have shape (B, 500) and are filled with -1 beforehand.
+    """
     # A source without opinion ranks by track index, which is no merit of its.
     ranks = np.where(candidates.score > 0, ranks_by_source(candidates), np.inf)
     proposer = np.argmin(ranks, axis=1).astype(np.int8)

@@ -76,7 +76,7 @@ def compare(
 
     Args:
         mpd: the MPD.
-        config: settings of the sources and the ranker.
+        config: settings of the sources and the ranker; where ``run`` is given, those it was run with.
         systems: some of :data:`SYSTEMS`.
         challenge: with ``answers``, the challenge to score on; alone, whose lengths the split follows.
         answers: held-out tracks of the challenge.
@@ -93,7 +93,7 @@ def compare(
     unknown = [name for name in systems if name not in SYSTEMS]
     if unknown or not systems:
         raise ConfigError(f"system {unknown or 'none'}: expected some of {', '.join(SYSTEMS)}")
-    recommender = None if run is None else Recommender.load(RunFolder(run).recommender)
+    recommender = None if run is None else Recommender.load(RunFolder(run).recommender, device=config.device)
     if challenge is not None and answers is not None:
         inputs = load_inputs(mpd, challenge, cache=cache)
         dataset, truth = inputs.dataset, read_ground_truth(answers)
@@ -128,6 +128,8 @@ def compare_on(
     """
     if recommender is not None:
         _require_same(recommender, dataset)
+        if "full" in systems and recommender.ranker is None:
+            raise ConfigError("system full: that run learned no ranking; leave it out of --systems")
     else:
         needed = replace(
             config,
@@ -149,19 +151,25 @@ def compare_on(
 
 
 def _require_same(recommender: Recommender, dataset: Dataset) -> None:
-    """Refuse a recommender that was fitted to other tracks or for other playlists.
+    """Refuse a recommender that was fitted to other tracks, playlists or seeds.
 
     Raises:
         FormatError: naming what differs.
     """
     known, queries = recommender.sources.context.dataset, recommender.queries().queries
-    if not np.array_equal(known.catalog.tracks.ids, dataset.catalog.tracks.ids):
-        what = f"{known.n_tracks:,} tracks, these files {dataset.n_tracks:,} or others"
-    elif not np.array_equal(queries.pid, dataset.queries.pid):
-        what = f"{len(queries):,} challenge playlists, these files {len(dataset.queries):,} or others"
-    else:
-        return
-    raise FormatError(f"the recommender was fitted to {what}", hint="name the files of that run")
+    # Training queries that joined the challenge are training playlists too.
+    trained = np.concatenate([known.playlists.pid, known.queries.pid[len(queries) :]])
+    for what, ours, theirs in (
+        ("tracks", known.catalog.tracks.ids, dataset.catalog.tracks.ids),
+        ("training playlists", np.sort(trained), np.sort(dataset.playlists.pid)),
+        ("challenge playlists", queries.pid, dataset.queries.pid),
+        ("seeds", queries.seeds.track_index, dataset.queries.seeds.track_index),
+    ):
+        if not np.array_equal(ours, theirs):
+            raise FormatError(
+                f"the recommender was fitted to {len(ours):,} {what}; found {len(theirs):,} or others here",
+                hint="name the MPD and the challenge set of that run",
+            )
 
 
 def _needed(config: RunConfig, systems: Sequence[str]) -> SourcesConfig:

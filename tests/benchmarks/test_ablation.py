@@ -7,35 +7,36 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import _described
 import ablation
 import numpy as np
 import pytest
 from _ablation_tables import number
-from _described import DescribedQueries, describe, kept_batch, kept_features, kept_rows, rank_without
+from _described import DescribedQueries, describe, kept_rows, rank_without
 from _recall import fused_places, recalls
 from _removals import GROUPS, Removal, all_removals, parse_removal
 from tiny_runs import TINY, TinySample, make_tiny_sample, one_thread, with_sources
 from toy_dataset import ToyDataset, toy_dataset, tracks_of
 
+from challenge.config import override
 from challenge.data.interactions import Interactions
 from challenge.errors import ConfigError
+from challenge.ranking import rank
 from challenge.ranking.features import feature_names, make_features
-from challenge.ranking.rank import facts_of, learned_order, rank_queries, training_rows
+from challenge.ranking.rank import learned_scorer, rank_queries, training_rows
 from challenge.ranking.ranker import Ranker, RankerConfig
-from challenge.sources.base import query_batch
-from challenge.sources.ials import FactorsConfig
-from challenge.sources.merge import Candidates, merge_candidates
-from challenge.sources.popularity import Popularity
-from challenge.sources.registry import SOURCES, SourcesConfig, SourceSet, fit_sources
+from challenge.sources.base import FitContext
+from challenge.sources.merge import Candidates
+from challenge.sources.registry import SOURCES, FittedSources, SourcesConfig, fit_sources
 from challenge.types import FloatArray
 from challenge.workflows.compare import compare, only
 
 USED = tuple(name for name in SOURCES if name != "lightgcn")
-CONFIG = SourcesConfig(
-    names=USED, factors=FactorsConfig(embedding_size=4, iterations=2), popularity=Popularity(num_candidates=9)
+FEW = override(
+    SourcesConfig(names=USED),
+    {"ials.embedding_size": 4, "ials.iterations": 2, **{f"{name}.num_candidates": 8 for name in USED}},
 )
 RANKER = RankerConfig(negative_share=0.4)
+NOTHING = Removal("nothing")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -50,10 +51,9 @@ def inputs() -> ToyDataset:
 
 
 @pytest.fixture(scope="module")
-def fitted(inputs: ToyDataset) -> SourceSet:
+def fitted(inputs: ToyDataset) -> FittedSources:
     """Sources that propose little, so that some candidates are proposed by one of them only."""
-    few = {name: replace(getattr(CONFIG, name), num_candidates=8) for name in USED if name != "factors"}
-    return fit_sources(inputs.dataset, replace(CONFIG, **few, ials_candidates=8))
+    return fit_sources(FitContext(inputs.dataset, FEW.settings), FEW)
 
 
 @pytest.fixture(scope="module")
@@ -62,31 +62,29 @@ def holdout(inputs: ToyDataset) -> Interactions:
 
 
 @pytest.fixture(scope="module")
-def described(fitted: SourceSet, holdout: Interactions) -> DescribedQueries:
+def described(fitted: FittedSources, holdout: Interactions) -> DescribedQueries:
     """In two batches."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_described, "batch_size", lambda _: 8)
+        patch.setattr(rank, "batch_size", lambda _: 8)
         return describe(fitted, holdout, RANKER, seed=3)
 
 
-REMOVED = (*USED, "title+title_names", "neighbours+factors+popularity+continuation")
+REMOVED = (*USED, "title_knn+artists_in_title", "playlist_knn+ials+popularity+artist_album")
 
 
 @pytest.mark.parametrize("name", REMOVED)
 def test_what_is_left_is_what_the_other_sources_give(
-    name: str, fitted: SourceSet, described: DescribedQueries
+    name: str, fitted: FittedSources, described: DescribedQueries
 ) -> None:
     removal = parse_removal(name, USED)
     others = only(fitted, removal.kept_sources(USED))
-    for whole in described.batches:
-        batch = kept_batch(described, whole, removal)
-        expected = merge_candidates(
-            query_batch(fitted.index, batch.batch.start, batch.batch.stop), others.generators
-        )
-        for part in ("start", "track", "score"):
+    assert len(described.batches) == 2
+    for batch in described.without(removal):
+        expected = others.candidates(batch.batch)
+        for part in ("indptr", "track", "score"):
             np.testing.assert_array_equal(getattr(batch.candidates, part), getattr(expected, part))
-        table = make_features(fitted.index, batch.batch, expected, facts_of(others), others.names)
-        np.testing.assert_array_equal(kept_features(described, batch, removal), table)
+        table = make_features(others, batch.batch, expected)
+        np.testing.assert_array_equal(described.features(batch, removal), table)
     assert removal.kept_features(USED) == feature_names(others.names)
 
 
@@ -95,19 +93,21 @@ def test_candidates_of_one_source_alone_go_with_it(described: DescribedQueries) 
     for batch in described.batches:
         lonely = batch.proposed.sum(axis=1) == 1
         assert lonely.any()
-        for column, name in enumerate(USED):
-            left = kept_batch(described, batch, parse_removal(name, USED))
+        for column in range(len(USED)):
+            left = batch.only([other for other in range(len(USED)) if other != column])
             assert len(batch.label) - len(left.label) == (lonely & batch.proposed[:, column]).sum()
             assert left.proposed.any(axis=1).all()
 
 
 @pytest.mark.parametrize("first", [0, 9])
-def test_training_rows_are_those_of_the_stage(fitted: SourceSet, holdout: Interactions, first: int) -> None:
+def test_training_rows_are_those_of_the_stage(
+    fitted: FittedSources, holdout: Interactions, first: int
+) -> None:
     """Where training queries join the challenge, they are the queries behind its own."""
     wanted = holdout.take(range(first, 15))
     expected = training_rows(fitted, wanted, RANKER, seed=3, first=first)
     described = describe(fitted, wanted, RANKER, seed=3, first=first)
-    rows = kept_rows(described, Removal("nothing"))
+    rows = kept_rows(described, NOTHING)
     assert len(described) == 15 - first
     for part in ("features", "label", "group"):
         np.testing.assert_array_equal(getattr(rows, part), getattr(expected, part))
@@ -115,13 +115,20 @@ def test_training_rows_are_those_of_the_stage(fitted: SourceSet, holdout: Intera
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_a_group_takes_its_columns_and_no_others(group: str, described: DescribedQueries) -> None:
-    removal = parse_removal(group, USED)
-    batch = described.batches[1]
+    removal, batch = parse_removal(group, USED), described.batches[1]
     names, left = feature_names(USED), removal.kept_features(USED)
     assert [name for name in names if name not in GROUPS[group]] == left
-    whole = kept_features(described, batch, Removal("nothing"))
+    whole = described.features(batch, NOTHING)
     expected = whole[:, [names.index(name) for name in left]]
-    np.testing.assert_array_equal(kept_features(described, batch, removal), expected)
+    np.testing.assert_array_equal(described.features(batch, removal), expected)
+
+
+def test_features_are_removed_by_name(described: DescribedQueries) -> None:
+    removal, batch = parse_removal("duration+ials_score+query_facts", USED), described.batches[0]
+    gone = {"duration", "ials_score", *GROUPS["query_facts"]}
+    left = [name for name in feature_names(USED) if name not in gone]
+    assert (removal.sources, removal.kept_features(USED)) == ((), left)
+    assert described.features(batch, removal).shape[1] == len(feature_names(USED)) - len(gone)
 
 
 def test_every_feature_belongs_to_a_source_or_to_one_group() -> None:
@@ -138,15 +145,18 @@ def weighed_sum(features: FloatArray) -> FloatArray:
 
 
 def test_lists_are_those_of_the_stage(
-    fitted: SourceSet, described: DescribedQueries, monkeypatch: pytest.MonkeyPatch
+    fitted: FittedSources, described: DescribedQueries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    removal = parse_removal("title", USED)
+    removal = parse_removal("title_knn", USED)
     others = only(fitted, removal.kept_sources(USED))
     leaf = {"tree_info": [{"tree_structure": {"leaf_value": 0.0}}]}
     ranker = Ranker(SimpleNamespace(dump_model=lambda: leaf), feature_names(others.names))
     monkeypatch.setattr(ranker, "scores", weighed_sum)
-    expected = rank_queries(others, learned_order(others, ranker))
-    np.testing.assert_array_equal(rank_without(described, removal, ranker).track, expected.track)
+    expected = rank_queries(others, learned_scorer(others, ranker), others.queries())
+    found = rank_without(described, removal, ranker)
+    np.testing.assert_array_equal(found.track, expected.track)
+    np.testing.assert_array_equal(found.source, expected.source)
+    assert found.names == expected.names
 
 
 # -- recall ---------------------------------------------------------------------------------------
@@ -171,7 +181,7 @@ def proposed_by(described: DescribedQueries, source: int) -> list[set[int]]:
 
 
 def test_recall_is_counted_as_sets_are(
-    inputs: ToyDataset, fitted: SourceSet, holdout: Interactions, described: DescribedQueries
+    inputs: ToyDataset, fitted: FittedSources, holdout: Interactions, described: DescribedQueries
 ) -> None:
     categories = [category.value for category in inputs.dataset.queries.categories]
     groups = sorted(set(categories))
@@ -197,37 +207,39 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> TinySample:
     return make_tiny_sample(tmp_path_factory.mktemp("sample"))
 
 
-@pytest.mark.parametrize("queries", [60, 20])
-def test_nothing_removed_scores_as_the_whole_system(queries: int, sample: TinySample, tmp_path: Path) -> None:
+@pytest.mark.parametrize("num_queries", [60, 20])
+def test_nothing_removed_scores_as_the_whole_system(
+    num_queries: int, sample: TinySample, tmp_path: Path
+) -> None:
     """In folds, and with training queries so few that they join the challenge."""
-    ranker = replace(TINY.ranker, queries=queries)
-    config = with_sources("neighbours", "title", "factors", "popularity", ranker=ranker)
+    ranker = replace(TINY.ranker, num_queries=num_queries)
+    config = with_sources("playlist_knn", "title_knn", "ials", "popularity", ranker=ranker)
     table = tmp_path / "table.md"
     files = [str(path) for path in (sample.mpd, sample.challenge, sample.answers)]
     kept = ["--cache", str(sample.cache), "--markdown", str(table)]
-    options, _ = ablation.parse([*files, *kept, "--only", "factors", "pair_order+query_facts"])
+    options, _ = ablation.parse([*files, *kept, "--only", "ials", "pair_order+query_facts"])
     text = ablation.run(options, config)
     assert table.read_text() == text + "\n"
     inputs = {"challenge": sample.challenge, "answers": sample.answers, "cache": sample.cache}
     card = compare(sample.mpd, config, systems=("full",), **inputs).cards["full"].overall
     ndcg, clicks = number(card.ndcg.mean, 4), number(card.clicks.mean, 3)
     assert f"| {number(card.r_precision.mean, 4)} | {ndcg} | {clicks} |  |  |  |" in text
-    assert text.count("| factors |") == 3
+    assert text.count("| ials |") == 3
     assert text.count("| pair_order+query_facts |") == 2
 
 
 def test_all_sources_and_groups_in_turn() -> None:
     names = [removal.name for removal in all_removals(SOURCES)]
     assert names[:2] == ["nothing", "nothing_but_the_seed"]
-    assert {*SOURCES, *GROUPS, "title+title_names"} < set(names)
+    assert {*SOURCES, *GROUPS, "title_knn+artists_in_title"} < set(names)
     assert all_removals(SOURCES)[1].other_seed
-    assert [removal.name for removal in all_removals(SOURCES, ["title"])] == ["nothing", "title"]
-    assert not any(removal.sources for removal in all_removals(("title",)))
+    assert [removal.name for removal in all_removals(SOURCES, ["title_knn"])] == ["nothing", "title_knn"]
+    assert not any(removal.sources for removal in all_removals(("title_knn",)))
 
 
-@pytest.mark.parametrize("name", ["tilte", "title+", "+".join(USED)])
+@pytest.mark.parametrize("name", ["tilte", "title_knn+", "popularity+lightgcn_score", "+".join(USED)])
 def test_what_cannot_be_removed(name: str) -> None:
-    with pytest.raises(ConfigError, match="expected some of neighbours"):
+    with pytest.raises(ConfigError, match="expected features or some of playlist_knn"):
         parse_removal(name, USED)
 
 
@@ -238,7 +250,7 @@ def test_numbers() -> None:
 
 
 def test_defaults() -> None:
-    options, config = ablation.parse(["a", "b", "c", "--queries", "7", "--num-leaves", "5"])
-    assert (config.ranker.queries, config.ranker.num_leaves, config.ranker.num_iterations) == (7, 5, 150)
+    options, config = ablation.parse(["a", "b", "c", "--num-queries", "7", "--num-leaves", "5"])
+    assert (config.ranker.num_queries, config.ranker.num_leaves, config.ranker.num_iterations) == (7, 5, 150)
     assert config.sources == SourcesConfig()
     assert options.only is None

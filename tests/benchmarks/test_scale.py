@@ -19,7 +19,7 @@ def finished_run(folder: Path, rows: int, factor: float) -> Path:
         "train": StageCost(240 * factor, int(2e9 * factor)),
         "score": StageCost(999, int(9e10)),
     }
-    sections = {"train": {"factors": StageCost(90 * factor, int(1.5e9 * factor))}}
+    sections = {"train": {"ials": StageCost(90 * factor, int(1.5e9 * factor))}}
     facts = DatasetFacts(10, rows, 5, False, 0, 0, 0, 0)
     Manifest(dataset=facts, profile=Profile(stages, sections)).save(RunFolder(folder / "run").manifest)
     return folder
@@ -32,7 +32,7 @@ def test_costs_and_their_growth(tmp_path: Path) -> None:
     lines = table([small, large]).splitlines()
     assert lines[0] == "| | 10,000 playlists, 1.0 M rows | 100,000 playlists, 9.0 M rows | × 10 |"
     assert lines[2] == "| prepare | 60.0 s, 1.0 GB | 240.0 s, 4.0 GB | 4.0 |"
-    assert lines[4] == "| · factors | 90.0 s, 1.5 GB | 360.0 s, 6.0 GB | 4.0 |"
+    assert lines[4] == "| · ials | 90.0 s, 1.5 GB | 360.0 s, 6.0 GB | 4.0 |"
     assert lines[5] == "| **all** | 5.0 min, 2.0 GB | 20.0 min, 8.0 GB | 4.0, rows 9.0 |"
     assert verdict(large) == (
         "100,000 playlists, from zip to validated submission: 20 minutes (0.22 of 90), "

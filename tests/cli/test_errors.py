@@ -31,6 +31,7 @@ class OutOfMemoryError(RuntimeError):
             "x.json: no such file",
             None,
         ),
+        (FileExistsError(errno.EEXIST, "File exists", "out"), 3, "out: file exists", None),
         (PermissionError(errno.EACCES, "Permission denied", "/x"), 3, "/x: permission denied", None),
         (OSError(errno.ENOSPC, "No space left", "/big"), 5, "/big: the disk is full", "free some space"),
         (OSError(errno.ENOSPC, "No space left"), 5, "the disk is full", "free some space"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -10,16 +11,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from challenge.config_file import load_toml
-from tiny_runs import TINY_TOML, TinySample, make_tiny_sample
+from tiny_runs import TINY, TINY_TOML, TinySample, make_tiny_sample
 from typer.testing import CliRunner, Result
 
 from challenge.cli.app import build_app
 from challenge.cli.run import seed_groups
-from challenge.config import RunConfig
+from challenge.config import RunConfig, load, override
+from challenge.recommender import Recommender
+from challenge.sources.lightgcn import FittedLightGCN
 from challenge.submission.reader import read_submission
 
-QUICK = ["--sources", "neighbours,title,popularity", "--threads", "1"]
+QUICK = ["--sources", "playlist_knn,title_knn,popularity", "--threads", "1"]
 Invoke = Callable[..., Result]
 
 
@@ -37,7 +39,7 @@ def narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def invoke(sample: TinySample, tmp_path: Path) -> Invoke:
-    """Run a command on the sample into ``tmp_path / "out"``; later options override earlier ones."""
+    """Run or train on the sample into ``tmp_path / "out"``; later options override earlier ones."""
 
     def call(command: str, *options: str, **paths: Path) -> Result:
         given = {"mpd": sample.mpd, "challenge": sample.challenge, "output": tmp_path / "out"} | paths
@@ -53,7 +55,7 @@ def config_of(sample: TinySample) -> list[str]:
 
 
 def saved(tmp_path: Path) -> RunConfig:
-    return load_toml(tmp_path / "out" / "model" / "config.toml", RunConfig)
+    return load(tmp_path / "out" / "recommender" / "config.toml")
 
 
 # -- what it prints -------------------------------------------------------------------------------
@@ -85,40 +87,73 @@ def test_json_is_all_there_is_on_stdout(invoke: Invoke, sample: TinySample, tmp_
     assert facts["playlists"] == 50
     assert facts["scorecard"] is None
     assert facts["device"] == "none"
-    assert facts["stages"].keys() == {"prepare", "train", "fill", "validate"}
+    assert facts["stages"].keys() == {"prepare", "train", "save", "fill", "validate"}
     assert sum(sum(counts.values()) for counts in facts["sources"].values()) == 25_000
     config = saved(tmp_path)
     assert (config.team, config.email, config.seed) == ("Flag team", "tiny@example.org", 3)
     assert (config.ranking, config.ranker.num_iterations) == ("blend", 10)
-    assert config.sources.names == ("neighbours", "title", "popularity")
+    assert config.sources.names == ("playlist_knn", "title_knn", "popularity")
 
 
-def test_train_and_fill_one_after_the_other(invoke: Invoke, sample: TinySample, tmp_path: Path) -> None:
+def test_train_tells_what_it_made_and_what_is_next(
+    invoke: Invoke, sample: TinySample, tmp_path: Path
+) -> None:
     trained = invoke("train", *config_of(sample), *QUICK)
     assert trained.exit_code == 0, trained.output
-    assert f"Next: challenge fill --mpd {sample.mpd}" in trained.stdout
+    assert trained.stdout.startswith("Trained into ")
+    assert trained.stdout.endswith(f"Next: challenge fill --output {tmp_path / 'out'}\n")
     again = invoke("train", *config_of(sample), *QUICK, "--json", "--quiet")
     facts = json.loads(again.stdout)
     assert facts["device"] == "none"
     assert facts["ranker"]["rows"] > 1000
-    filled = invoke("fill", "--threads", "1")
-    assert filled.exit_code == 0, filled.output
-    assert "Next: challenge validate" in filled.stdout
-    renamed = invoke("fill", "--threads", "1", "--team", "Other", "--json", "--quiet")
-    facts = json.loads(renamed.stdout)
-    assert facts["playlists"] == 50
-    assert read_submission(Path(facts["submission"])).team.name == "Other"
+
+
+def test_options_reach_the_training_over_the_file(invoke: Invoke, sample: TinySample, tmp_path: Path) -> None:
+    numbers = ["--epochs", "0", "--dim", "4", "--layers", "1", "--storage", "fp32", "--seed", "3"]
+    options = ["--sources", "lightgcn, popularity", "--ranking", "blend", "--device", "cpu", *numbers]
+    result = invoke("train", *config_of(sample), "--threads", "1", "--json", "--quiet", *options)
+    assert result.exit_code == 0, result.output
+    assert [entry["epoch"] for entry in json.loads(result.stdout)["training"]] == [0]
+    changes = {
+        "seed": 3,
+        "device": "cpu",
+        "ranking": "blend",
+        "sources.names": ["lightgcn", "popularity"],
+        "sources.lightgcn.epochs": 0,
+        "sources.lightgcn.embedding_size": 4,
+        "sources.lightgcn.layers": 1,
+        "sources.lightgcn.storage": "fp32",
+    }
+    assert saved(tmp_path) == override(TINY, changes)
+    fitted = Recommender.load(tmp_path / "out" / "recommender").sources.fitted["lightgcn"]
+    assert isinstance(fitted, FittedLightGCN)
+    assert fitted.embeddings.columns.shape[1] == 4 + 1, "the last is the bias"
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert (manifest["seed"], manifest["config"]["sources"]["lightgcn"]["layers"]) == (3, 1)
+
+
+@pytest.mark.parametrize("command", ["run", "train"])
+def test_help_shows_the_defaults_of_the_settings(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    text = CliRunner().invoke(build_app(), [command, "--help"]).stdout
+    shown = dict(re.findall(r"^\W*--(\w+) .*\[default: \((.*?)\)\]", text, re.MULTILINE))
+    expected = {"epochs": "40", "dim": "64", "layers": "2", "storage": "bf16", "seed": "0", "device": "auto"}
+    assert expected.items() <= shown.items()
+    config = RunConfig()
+    assert int(shown["epochs"]) == config.sources.settings["lightgcn"].epochs  # type: ignore[attr-defined]
+    assert shown["ranking"] == config.ranking == "learned"
+    assert "all of playlist_knn, playlist_knn_close," in text
 
 
 def test_compare_prints_one_table(invoke: Invoke, sample: TinySample, tmp_path: Path) -> None:
     common = ["--mpd", str(sample.mpd), "--cache", str(sample.cache), *config_of(sample), "--quiet"]
     files = ["--challenge", str(sample.challenge), "--answers", str(sample.answers)]
-    options = [*common, *files, "--systems", "popularity, knn", "--epochs", "0", "--threads", "1"]
+    options = [*common, *files, "--systems", "popularity, knn", "--threads", "1"]
     result = CliRunner().invoke(build_app(), ["compare", *options, "--by-category"])
     assert result.exit_code == 0, result.output
     rows = {line.split()[0]: line for line in result.stdout.splitlines() if line.strip()}
     assert "R-precision" in result.stdout
-    assert "*" in rows["popularity"], "worse than the neighbours on 50 playlists"
+    assert "*" in rows["popularity"], "worse than playlist_knn on 50 playlists"
     assert "title first 100" in result.stdout.replace("_", " ")
     assert "* differs from knn with p < .05, paired" in result.stdout
     printed = CliRunner().invoke(build_app(), ["compare", *options, "--json"])
@@ -126,6 +161,35 @@ def test_compare_prints_one_table(invoke: Invoke, sample: TinySample, tmp_path: 
     assert facts["best"] == "knn"
     assert facts["systems"].keys() == {"popularity", "knn"}
     assert facts["differences"]["popularity"]["all"]["ndcg"]["difference"]["mean"] > 0
+
+
+def test_compare_takes_the_recommender_and_the_settings_of_a_run(
+    invoke: Invoke, sample: TinySample, tmp_path: Path
+) -> None:
+    assert invoke("train", *config_of(sample), *QUICK, "--ranking", "blend", "--seed", "4").exit_code == 0
+    systems = ["--systems", "title,blend", "--json", "--quiet", "--threads", "1"]
+    model = ["--model", str(tmp_path / "out"), *systems]
+    files = ["--mpd", str(sample.mpd), "--cache", str(sample.cache), "--challenge", str(sample.challenge)]
+    answers = ["--answers", str(sample.answers)]
+    result = CliRunner().invoke(build_app(), ["compare", *files, *answers, *model])
+    assert result.exit_code == 0, result.output
+    facts = json.loads(result.stdout)
+    assert facts["best"] == "blend"
+    assert "seed:4" in facts["systems"]["blend"]["signature"]
+    other = make_tiny_sample(tmp_path / "other", seed=6)
+    files = ["--mpd", str(other.mpd), "--cache", str(other.cache), "--challenge", str(other.challenge)]
+    refused = CliRunner().invoke(build_app(), ["compare", *files, "--answers", str(other.answers), *model])
+    assert refused.exit_code == 3
+    assert refused.stderr.startswith("Error: the recommender was fitted to ")
+    assert "Hint: name the MPD and the challenge set of that run" in refused.stderr
+    nothing = ["compare", *files, "--model", str(tmp_path), "--quiet"]
+    missing = CliRunner().invoke(build_app(), nothing)
+    assert missing.exit_code == 3
+    assert missing.stderr.startswith(f"Error: {tmp_path / 'recommender'}: holds no recommender")
+    assert "Hint: fit it again: challenge train" in missing.stderr
+    twice = CliRunner().invoke(build_app(), ["compare", *files, *model, *config_of(sample)])
+    assert twice.exit_code == 2
+    assert twice.stderr.startswith("Error: --model has settings of its own; leave out --config and --epochs")
 
 
 def test_places_are_summed_by_number_of_seeds() -> None:
@@ -178,29 +242,23 @@ def test_files_that_are_something_else(invoke: Invoke, sample: TinySample, tmp_p
     empty.mkdir()
     result = invoke("run", "--quiet", *QUICK, mpd=empty)
     assert (result.exit_code, str(empty) in result.stderr) == (3, True)
-    blocked = invoke("run", *config_of(sample), "--quiet", *QUICK, output=nonsense)
+    blocked = invoke("run", *config_of(sample), *QUICK, output=nonsense)
     assert blocked.exit_code == 3
+    assert "training queries" not in blocked.stderr, "it shows before the training"
     assert str(nonsense) in blocked.stderr
     assert nonsense.read_text() == "[1, 2"
-
-
-def test_nothing_was_trained(invoke: Invoke, tmp_path: Path) -> None:
-    result = invoke("fill", "--quiet")
-    assert result.exit_code == 3
-    assert f"Error: {tmp_path / 'out'}: holds no trained model" in result.stderr
-    assert "Hint: train first: challenge train --mpd" in result.stderr
 
 
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("[lightgcn]\nembeding_size = 8", "unknown setting lightgcn.embeding_size"),
+        ("[sources.lightgcn]\nembeding_size = 8", "unknown setting sources.lightgcn.embeding_size"),
         ("rankin = 'blend'", "unknown setting rankin"),
         ("ranking = 'best'", "ranking is 'best'; expected one of 'learned', 'blend'"),
-        ("[ranker]\nqueries = 'many'", "ranker.queries is 'many'; expected a whole number"),
-        ("[lightgcn]\ntemperature = 0.0", "temperature is 0.0; it must be above 0"),
+        ("[ranker]\nnum_queries = 'many'", "ranker.num_queries is 'many'; expected a whole number"),
+        ("[sources.lightgcn]\ntemperature = 0.0", "temperature is 0.0; it must be above 0"),
         ("sources = 3", "sources is 3; expected a table"),
-        ("[sources]\nnames = ['knn']", "sources: found knn; expected some of neighbours"),
+        ("[sources]\nnames = ['knn']", "sources: found knn; expected some of playlist_knn"),
         ("team = 'a,b'", "the team name 'a,b' has a comma"),
         ("[", "not TOML"),
     ],
@@ -217,15 +275,15 @@ def test_settings_that_do_not_fit(invoke: Invoke, tmp_path: Path, text: str, err
 
 def test_misspelt_settings_get_a_suggestion(invoke: Invoke, tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
-    config.write_text("[lightgcn]\nembeding_size = 8")
-    assert "Hint: did you mean lightgcn.embedding_size?" in invoke("run", config=config).stderr
+    config.write_text("[sources.lightgcn]\nembeding_size = 8")
+    assert "Hint: did you mean sources.lightgcn.embedding_size?" in invoke("run", config=config).stderr
 
 
 @pytest.mark.parametrize(
     ("option", "value", "error"),
     [
-        ("--sources", "title,knn", "sources: found knn"),
-        ("--sources", "title,title", "found title more than once"),
+        ("--sources", "title_knn,knn", "sources: found knn"),
+        ("--sources", "title_knn,title_knn", "found title_knn more than once"),
         ("--ranking", "best", "ranking is 'best'"),
         ("--team", "a,b", "the team name"),
         ("--email", "nobody", "not an email address"),
@@ -281,8 +339,8 @@ def test_ctrl_c_keeps_what_was_finished_and_resume_goes_on(
     assert "Stopped: what was finished is kept" in rest
     assert printed == ""
     left = sorted(str(path.relative_to(output)) for path in output.rglob("*") if path.is_file())
-    folder = "model/checkpoint/part-0"
-    assert left == [f"{folder}/checkpoint.json", f"{folder}/checkpoint.safetensors", "model/config.toml"]
+    checkpoints = [f"checkpoint/fit-0/checkpoint.{kind}" for kind in ("json", "safetensors")]
+    assert left == [*checkpoints, "manifest.json"]
 
     config.write_text(config.read_text().replace("1000000", "2"))
     resumed = invoke("run", *map(str, options), "--resume")

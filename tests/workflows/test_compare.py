@@ -6,25 +6,33 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from tiny_runs import TINY, TinySample, make_tiny_sample, one_thread, with_sources
+from toy_dataset import toy_dataset
 
+from challenge.data.interactions import Interactions
 from challenge.errors import ConfigError, FormatError
 from challenge.evaluation.ground_truth import read_ground_truth
+from challenge.recommender import Recommender
+from challenge.sources.base import FitContext
+from challenge.sources.registry import SOURCES, fit_sources
+from challenge.types import LIST_LENGTH
 from challenge.workflows.compare import (
     SYSTEMS,
     Comparison,
     compare,
+    compare_on,
     ground_truth_of,
     holdout_of_ground_truth,
     only,
 )
 from challenge.workflows.inputs import load_inputs
-from challenge.workflows.run import run
+from challenge.workflows.run import RunResult, run
 
-CHEAP = with_sources("neighbours", "cooccurrence", "title", "factors", "popularity")
+CHEAP = with_sources("playlist_knn", "cooccurrence", "title_knn", "ials", "popularity")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -40,7 +48,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> TinySample:
 
 @pytest.fixture(scope="module")
 def compared(sample: TinySample) -> Comparison:
-    systems = ("popularity", "title", "knn", "blend", "full")
+    systems = ("popularity", "title", "knn", "ials", "blend", "full")
     return compare(
         sample.mpd,
         CHEAP,
@@ -51,17 +59,94 @@ def compared(sample: TinySample) -> Comparison:
     )
 
 
-def test_a_system_scores_as_its_submission_does(
-    sample: TinySample, compared: Comparison, tmp_path: Path
-) -> None:
-    blend = replace(CHEAP, ranking="blend")
-    for system, config in (("full", CHEAP), ("blend", blend)):
-        output, answers = tmp_path / system, sample.answers
-        result = run(sample.mpd, sample.challenge, output, config, cache=sample.cache, answers=answers)
+@pytest.fixture(scope="module")
+def runs(sample: TinySample, tmp_path_factory: pytest.TempPathFactory) -> dict[str, RunResult]:
+    """Runs of two systems with the same settings."""
+    folder = tmp_path_factory.mktemp("runs")
+    configs = {"full": CHEAP, "blend": replace(CHEAP, ranking="blend")}
+    return {
+        name: run(
+            sample.mpd, sample.challenge, folder / name, config, cache=sample.cache, answers=sample.answers
+        )
+        for name, config in configs.items()
+    }
+
+
+def test_a_system_scores_as_its_submission_does(compared: Comparison, runs: dict[str, RunResult]) -> None:
+    for system, result in runs.items():
         assert result.scorecard is not None
         assert compared.cards[system].overall == result.scorecard.overall
         assert compared.cards[system].by_category == result.scorecard.by_category
         assert compared.cards[system].signature == result.scorecard.signature
+
+
+def test_the_recommender_of_a_run_scores_as_one_fitted_here(
+    sample: TinySample, compared: Comparison, runs: dict[str, RunResult]
+) -> None:
+    files = {"challenge": sample.challenge, "answers": sample.answers, "cache": sample.cache}
+    systems = tuple(compared.cards)
+    again = compare(sample.mpd, CHEAP, systems=systems, run=runs["full"].output, **files)
+    assert again.best == compared.best
+    for name, card in again.cards.items():
+        assert card.overall == compared.cards[name].overall, name
+    with pytest.raises(ConfigError, match="system full: that run learned no ranking"):
+        compare(sample.mpd, CHEAP, systems=("full",), run=runs["blend"].output, **files)
+
+
+def exchange(playlists: list[dict[str, Any]]) -> None:
+    """Give the last playlist a seed of the one before it in place of its last."""
+    last, other = playlists[-1]["tracks"][-1], playlists[-2]["tracks"][0]
+    assert last["track_uri"] != other["track_uri"]
+    last |= {key: value for key, value in other.items() if key != "pos"}
+
+
+def test_a_run_on_other_files_is_refused(
+    sample: TinySample, runs: dict[str, RunResult], tmp_path: Path
+) -> None:
+    """Another MPD, a part of this one, a challenge without the last playlist or with another seed."""
+    other = make_tiny_sample(tmp_path / "other", seed=6)
+    fewer = sample.changed(tmp_path / "fewer.json", lambda playlists: playlists.__delitem__(-1))
+    changed = sample.changed(tmp_path / "changed.json", exchange)
+    for mpd, challenge, answers, what in (
+        (other.mpd, other.challenge, other.answers, "tracks; found"),
+        (sample.mpd, fewer, sample.answers, "50 challenge playlists; found 49 or others"),
+        (sample.mpd, changed, sample.answers, "seeds; found"),
+    ):
+        with pytest.raises(FormatError, match=f"the recommender was fitted to .*{what}") as caught:
+            compare(
+                mpd,
+                CHEAP,
+                systems=("popularity",),
+                challenge=challenge,
+                answers=answers,
+                cache=tmp_path / "cache",
+                run=runs["full"].output,
+            )
+        assert caught.value.hint == "name the MPD and the challenge set of that run"
+    recommender = Recommender.load(runs["full"].output / "recommender")
+    dataset = load_inputs(sample.mpd, sample.challenge, cache=sample.cache).dataset
+    holdout = Interactions.from_rows([[0]] * len(dataset.queries))
+    part = replace(dataset, playlists=dataset.playlists.take(range(299)))
+    with pytest.raises(FormatError, match="fitted to 300 training playlists; found 299 or others"):
+        compare_on(
+            part, holdout, ground_truth_of(part, holdout), CHEAP, ("popularity",), recommender=recommender
+        )
+
+
+def test_a_split_cannot_be_scored_by_a_recommender_that_saw_it(
+    sample: TinySample, runs: dict[str, RunResult]
+) -> None:
+    """Without the answers that its challenge goes with, the MPD itself is split: other training playlists."""
+    with pytest.raises(FormatError, match="fitted to 300 training playlists"):
+        compare(
+            sample.mpd,
+            CHEAP,
+            systems=("popularity",),
+            challenge=sample.challenge,
+            per_category=1,
+            cache=sample.cache,
+            run=runs["full"].output,
+        )
 
 
 def test_the_best_is_set_against_all_others(compared: Comparison) -> None:
@@ -113,7 +198,7 @@ def test_what_cannot_be_compared(sample: TinySample, tmp_path: Path) -> None:
 
 
 def test_a_system_without_its_source_says_so(sample: TinySample) -> None:
-    with pytest.raises(ConfigError, match="sources: neighbours not in use"):
+    with pytest.raises(ConfigError, match="sources: playlist_knn not in use"):
         compare(sample.mpd, with_sources("popularity"), systems=("knn",), per_category=1, cache=sample.cache)
 
 
@@ -130,11 +215,9 @@ def test_answers_and_held_out_tracks_are_the_same_thing(sample: TinySample) -> N
 
 
 def test_every_system_has_its_sources() -> None:
-    from toy_dataset import toy_dataset
-
-    from challenge.sources.registry import SOURCES, fit_sources
-
     assert {source for sources in SYSTEMS.values() for source in sources} <= set(SOURCES)
-    fitted = fit_sources(toy_dataset().dataset, CHEAP.sources)
+    fitted = fit_sources(FitContext(toy_dataset().dataset, CHEAP.sources.settings), CHEAP.sources)
     assert only(fitted, ()).names == CHEAP.sources.names
-    assert only(fitted, ("title", "popularity")).names == ("title", "popularity")
+    assert only(fitted, ("title_knn", "popularity")).names == ("title_knn", "popularity")
+    assert only(fitted, ("title_knn", "popularity")).num_candidates["popularity"] == 200
+    assert only(fitted, ("popularity",)).num_candidates["popularity"] == LIST_LENGTH

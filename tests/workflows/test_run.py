@@ -7,32 +7,33 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from challenge.config_file import load_toml
-from challenge.workflows.steps import fill, train
 from tiny_runs import PER_CATEGORY, TINY, TinySample, make_tiny_sample, one_thread, with_sources
 
-from challenge.config import BlendConfig, RunConfig
+from challenge.config import RunConfig, load, override
 from challenge.errors import ConfigError, InputError, InvalidSubmissionError, MissingInputError
 from challenge.evaluation.scorecard import Scorecard
 from challenge.manifest import Input, Manifest
 from challenge.mpd.challenge_set import read_challenge_set
-from challenge.ranking.fill import FALLBACKS
+from challenge.ranking.fill import FALLBACKS, FilledLists
+from challenge.recommender import Recommender, scorer_of
 from challenge.report.page import render_report
-from challenge.run_folder import ModelFolder, RunFolder
+from challenge.run_folder import RunFolder
+from challenge.sources.base import IndexedQueries
+from challenge.sources.merge import Candidates
 from challenge.sources.registry import SOURCES
-from challenge.split import training_queries as training_query
+from challenge.split.training_queries import FOLDS
 from challenge.submission.reader import read_submission
 from challenge.types import LIST_LENGTH, Category
-from challenge.workflows import fill as fill_module
-from challenge.workflows.fill import FillSummary, recommend
+from challenge.workflows.fill import FillSummary, fill
 from challenge.workflows.inputs import load_inputs
 from challenge.workflows.run import RunResult, check_submission, run
 from challenge.workflows.score import score
-from challenge.workflows.train import train_models
+from challenge.workflows.train import train
 from challenge.workflows.validate import validate
 
 
@@ -97,7 +98,7 @@ def test_manifest_tells_how_it_came_about(sample: TinySample, finished: Finished
     manifest = Manifest.load(finished.result.output / "manifest.json")
     assert manifest.seed == 0
     assert manifest.device == "cpu"
-    assert list(manifest.profile.stages) == ["prepare", "train", "fill", "validate", "score"]
+    assert list(manifest.profile.stages) == ["prepare", "train", "save", "fill", "validate", "score"]
     assert manifest.profile == finished.result.manifest.profile
     assert manifest.commands == finished.result.manifest.commands
     assert manifest.inputs is not None
@@ -106,7 +107,7 @@ def test_manifest_tells_how_it_came_about(sample: TinySample, finished: Finished
     assert manifest.inputs.challenge_set == Input(str(sample.challenge), "json", f"md5:{md5}")
     assert Path(manifest.inputs.store).parent == sample.cache
     assert manifest.config["team"] == "Tiny team"
-    assert manifest.config["lightgcn"]["embedding_size"] == 8  # type: ignore[index]
+    assert manifest.config["sources"]["lightgcn"]["embedding_size"] == 8  # type: ignore[index]
     assert manifest.dataset is not None
     assert (manifest.dataset.playlists, manifest.dataset.unknown_seeds) == (300, 0)
     assert manifest.dataset.rows > manifest.dataset.tracks > 500
@@ -115,7 +116,7 @@ def test_manifest_tells_how_it_came_about(sample: TinySample, finished: Finished
     assert manifest.submission.file == "submission.csv.gz"
     assert manifest.submission.sha256 == hashlib.sha256(finished.submission).hexdigest()
     assert manifest.submission.sources == finished.result.fill.sources
-    assert len(manifest.lightgcn) == training_query.FOLDS + 1
+    assert len(manifest.lightgcn) == FOLDS + 1
     assert [(entry.epoch, entry.loss is None) for entry in manifest.lightgcn[-1].epochs] == [
         (0, True),
         (1, False),
@@ -127,7 +128,7 @@ def test_manifest_tells_how_it_came_about(sample: TinySample, finished: Finished
 
 
 def test_settings_are_saved_and_read_back(finished: Finished) -> None:
-    assert load_toml(finished.result.output / "model" / "config.toml", RunConfig) == TINY
+    assert load(finished.result.output / "recommender" / "config.toml") == TINY
 
 
 def test_each_place_has_a_source(finished: Finished) -> None:
@@ -136,8 +137,8 @@ def test_each_place_has_a_source(finished: Finished) -> None:
     for counts in sources.values():
         assert sum(counts.values()) == PER_CATEGORY * LIST_LENGTH
         assert set(counts) <= {*SOURCES, *FALLBACKS}
-    assert "neighbours" in sources["title_first_100"]
-    assert "title" in sources["title_only"]
+    assert "playlist_knn" in sources["title_first_100"]
+    assert "title_knn" in sources["title_only"]
 
 
 def test_scorecard_is_that_of_the_score_stage(sample: TinySample, finished: Finished) -> None:
@@ -153,34 +154,11 @@ def test_scorecard_is_that_of_the_score_stage(sample: TinySample, finished: Fini
 
 def test_nothing_else_is_left(finished: Finished) -> None:
     names = {path.name for path in finished.result.output.iterdir()}
-    expected = {"model", "manifest.json", "submission.csv.gz", "validation.json", "scorecard.json"}
-    assert names == expected
+    files = {"manifest.json", "submission.csv.gz", "validation.json", "scorecard.json"}
+    assert names == {*files, "recommender", "checkpoint"}
 
 
 # -- how it is made does not matter ---------------------------------------------------------------
-
-
-def test_train_then_fill_is_run(sample: TinySample, finished: Finished, tmp_path: Path) -> None:
-    manifest = train(sample.mpd, sample.challenge, tmp_path, TINY, cache=sample.cache)
-    assert list(manifest.profile.stages) == ["prepare", "train"]
-    assert not (tmp_path / "submission.csv.gz").exists()
-    summary = fill(sample.mpd, sample.challenge, tmp_path, cache=sample.cache)
-    assert summary.submission.read_bytes() == finished.submission
-    assert summary.sources == finished.result.fill.sources
-    both = Manifest.load(tmp_path / "manifest.json")
-    assert list(both.profile.stages) == ["prepare", "train", "open", "fill"]
-    assert both.ranker == manifest.ranker
-    assert len(both.commands) == 2
-    # Filling again needs no training, and may name another team.
-    (tmp_path / "manifest.json").unlink()
-    named = fill(
-        sample.mpd, sample.challenge, tmp_path, cache=sample.cache, team="Other", email="o@example.org"
-    )
-    renamed = read_submission(named.submission)
-    assert (renamed.team.name, renamed.team.email) == ("Other", "o@example.org")
-    np.testing.assert_array_equal(
-        renamed.track_ids, read_submission(finished.result.fill.submission).track_ids
-    )
 
 
 def test_the_same_seed_gives_the_same_bytes_even_into_a_used_folder(
@@ -211,13 +189,13 @@ def test_a_run_into_a_used_folder_leaves_nothing_of_the_one_before(
 ) -> None:
     """Its ranker, scorecard and page would pass for those of the new submission."""
     folder = RunFolder(tmp_path)
-    learned = with_sources("title", "popularity")
+    learned = with_sources("title_knn", "popularity")
     first = run(sample.mpd, sample.challenge, tmp_path, learned, cache=sample.cache, answers=sample.answers)
     render_report(tmp_path)
     assert {"ranker.txt", "scorecard.json", "report.html"} <= files(folder)
     blend = with_sources("neighbours", "popularity", ranking="blend")
     run(sample.mpd, sample.challenge, tmp_path, blend, cache=sample.cache)
-    expected = {"model", "config.toml", "manifest.json", "submission.csv.gz", "validation.json"}
+    expected = {"manifest.json", "submission.csv.gz", "validation.json", "recommender", "checkpoint"}
     assert files(folder) == expected
     assert [text for text in told if "replaces" in text] == [
         f"{tmp_path}: replaces the run of {first.manifest.date}"
@@ -226,19 +204,19 @@ def test_a_run_into_a_used_folder_leaves_nothing_of_the_one_before(
 
 def test_filling_anew_leaves_no_verdict_on_the_submission_before(sample: TinySample, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    blend = with_sources("title", "popularity", ranking="blend")
+    blend = with_sources("title_knn", "popularity", ranking="blend")
     run(sample.mpd, sample.challenge, tmp_path, blend, cache=sample.cache, answers=sample.answers)
     render_report(tmp_path)
-    fill(sample.mpd, sample.challenge, tmp_path, cache=sample.cache, team="Other")
-    assert files(folder) == {"model", "config.toml", "manifest.json", "submission.csv.gz"}
-    assert list(folder.load_manifest().profile.stages) == ["prepare", "train", "open", "fill"]
+    fill(tmp_path, team="Other")
+    assert files(folder) == {"manifest.json", "submission.csv.gz", "recommender", "checkpoint"}
+    assert list(folder.load_manifest().profile.stages) == ["prepare", "train", "save", "fill"]
 
 
 def test_training_anew_leaves_no_submission(sample: TinySample, tmp_path: Path) -> None:
-    blend = with_sources("title", "popularity", ranking="blend")
+    blend = with_sources("title_knn", "popularity", ranking="blend")
     run(sample.mpd, sample.challenge, tmp_path, blend, cache=sample.cache, answers=sample.answers)
     train(sample.mpd, sample.challenge, tmp_path, blend, cache=sample.cache)
-    assert files(RunFolder(tmp_path)) == {"model", "config.toml", "manifest.json"}
+    assert files(RunFolder(tmp_path)) == {"manifest.json", "recommender", "checkpoint"}
 
 
 @pytest.mark.parametrize("command", [run, train])
@@ -250,7 +228,7 @@ def test_an_output_that_is_a_file_is_refused_before_anything_is_read(tmp_path: P
 
 
 def test_an_input_that_is_missing_costs_the_run_before_nothing(sample: TinySample, tmp_path: Path) -> None:
-    blend = with_sources("title", "popularity", ranking="blend")
+    blend = with_sources("title_knn", "popularity", ranking="blend")
     run(sample.mpd, sample.challenge, tmp_path, blend, cache=sample.cache, answers=sample.answers)
     before = files(RunFolder(tmp_path))
     with pytest.raises(MissingInputError):
@@ -261,26 +239,22 @@ def test_an_input_that_is_missing_costs_the_run_before_nothing(sample: TinySampl
 # -- choices of sources and ranking ---------------------------------------------------------------
 
 
-def test_few_training_queries_need_one_fit_of_the_sources(
-    sample: TinySample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As beside a large MPD: the training queries join the challenge, and filling by itself knows it too."""
-    monkeypatch.setattr(training_query, "JOINT_SHARE", 1.0)
-    config = with_sources("neighbours", "lightgcn", "factors")
+def test_few_training_queries_need_one_fit_of_the_sources(sample: TinySample, tmp_path: Path) -> None:
+    """As beside a large MPD: up to a tenth of the playlists, training queries join the challenge."""
+    config = override(with_sources("playlist_knn", "lightgcn", "ials"), {"ranker.num_queries": 30})
     result = run(sample.mpd, sample.challenge, tmp_path, config, cache=sample.cache, answers=sample.answers)
     assert len(result.manifest.lightgcn) == 1
+    assert result.manifest.ranker is not None
+    assert 20 <= result.manifest.ranker.queries <= 30
     assert result.scorecard is not None
     assert result.scorecard.overall.ndcg.mean > 0.2
-    before = result.fill.submission.read_bytes()
-    again = fill(sample.mpd, sample.challenge, tmp_path, cache=sample.cache)
-    assert again.submission.read_bytes() == before
 
 
 def test_lightgcn_alone(sample: TinySample, tmp_path: Path) -> None:
     summary = run_tiny(sample, tmp_path, with_sources("lightgcn", ranking="blend"))
     assert {name for counts in summary.sources.values() for name in counts} <= {"lightgcn", *FALLBACKS}
     assert summary.sources["title_first_100"] == {"lightgcn": PER_CATEGORY * LIST_LENGTH}
-    assert not (tmp_path / "model" / "ranker.txt").exists()
+    assert not (tmp_path / "recommender" / "ranker.txt").exists()
 
 
 def test_a_ranking_learned_from_one_source_that_knows_no_title(sample: TinySample, tmp_path: Path) -> None:
@@ -293,28 +267,34 @@ def test_a_ranking_learned_from_one_source_that_knows_no_title(sample: TinySampl
 
 
 def test_blending_needs_no_ranker(sample: TinySample, tmp_path: Path) -> None:
-    config = with_sources("neighbours", "cooccurrence", "title", "popularity", ranking="blend")
+    config = with_sources("playlist_knn", "cooccurrence", "title_knn", "popularity", ranking="blend")
     run_tiny(sample, tmp_path, config)
-    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["config.toml"]
+    files = {path.name for path in (tmp_path / "recommender").iterdir() if path.is_file()}
+    assert files == {"config.toml", "recommender.json"}
+    assert Manifest.load(tmp_path / "manifest.json").ranker is None
 
 
 def test_weights_of_a_blend() -> None:
-    blend = BlendConfig(title=0.3)
-    assert blend.weights(("title", "popularity")) == {"title": 0.3, "popularity": 0.001}
-    assert blend.weights(("continuation",)) == {"continuation": 1.0}
-    assert set(blend.weights(SOURCES)) == set(SOURCES), "every source has a weight"
+    """Each source's scores are divided by its best; a source asked alone counts whatever its weight."""
+    config = override(TINY, {"sources.title_knn.weight": 0.3})
+    indptr, track = np.array([0, 2]), np.array([4, 6], np.int32)
+    both = Candidates(indptr, track, np.array([[2, 0], [1, 8]], np.float32))
+    scorer = scorer_of(SimpleNamespace(names=("title_knn", "popularity")), config, None)
+    np.testing.assert_allclose(scorer(range(1), both), [0.3, 0.3 / 2 + 0.001], rtol=1e-6)
+    assert SOURCES["playlist_knn_close"].weight == 0
+    alone = scorer_of(SimpleNamespace(names=("playlist_knn_close",)), config, None)
+    np.testing.assert_allclose(alone(range(1), Candidates(indptr, track, both.score[:, :1])), [1, 0.5])
 
 
 def test_sources_that_find_nothing_leave_nothing_to_learn(sample: TinySample, tmp_path: Path) -> None:
-    config = with_sources("title_names")
-    nobody = replace(config.sources.title_names, min_artist_popularity=10**6)
-    config = replace(config, sources=replace(config.sources, title_names=nobody))
+    nobody = {"sources.artists_in_title.min_artist_popularity": 10**6}
+    config = override(with_sources("artists_in_title"), nobody)
     with pytest.raises(MissingInputError, match="no ranking to learn"):
         run(sample.mpd, sample.challenge, tmp_path, config, cache=sample.cache)
 
 
-def test_impossible_settings_show_before_any_work(sample: TinySample, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="sources: found knn; expected some of neighbours"):
+def test_impossible_settings_show_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="sources: found knn; expected some of playlist_knn"):
         with_sources("knn")
     with pytest.raises(ConfigError, match="seed is -1; expected 0 or more"):
         replace(TINY, seed=-1)
@@ -323,10 +303,8 @@ def test_impossible_settings_show_before_any_work(sample: TinySample, tmp_path: 
     with pytest.raises(ConfigError, match="'nobody' is not an email"):
         replace(TINY, email="nobody")
     with pytest.raises(ConfigError, match="device is 'abacus'"):
-        run(
-            sample.mpd, sample.challenge, tmp_path / "out", replace(TINY, device="abacus"), cache=sample.cache
-        )
-    assert not (tmp_path / "out" / "submission.csv.gz").exists()
+        run(tmp_path / "no mpd", tmp_path / "no set", tmp_path / "out", replace(TINY, device="abacus"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_missing_answers_show_before_any_work(sample: TinySample, tmp_path: Path) -> None:
@@ -338,7 +316,7 @@ def test_missing_answers_show_before_any_work(sample: TinySample, tmp_path: Path
 # -- challenge sets that know little --------------------------------------------------------------
 
 BLEND = with_sources(
-    "neighbours", "cooccurrence", "title", "factors", "continuation", "popularity", ranking="blend"
+    "playlist_knn", "cooccurrence", "title_knn", "ials", "artist_album", "popularity", ranking="blend"
 )
 
 
@@ -377,22 +355,22 @@ def test_unknown_seeds_by_known_artists_are_continued(sample: TinySample, tmp_pa
             make_unknown(playlist, makers=False)
 
     challenge = sample.changed(tmp_path / "unknown.json", change)
-    summary = run_tiny(sample, tmp_path / "run", with_sources("continuation", ranking="blend"), challenge)
-    assert summary.sources["first_10"]["continuation"] > 0
+    summary = run_tiny(sample, tmp_path / "run", with_sources("artist_album", ranking="blend"), challenge)
+    assert summary.sources["first_10"]["artist_album"] > 0
 
 
 def test_all_playlists_are_of_one_category(sample: TinySample, tmp_path: Path) -> None:
     challenge = sample.changed(
         tmp_path / "first.json", lambda playlists: playlists.__delitem__(slice(5, None))
     )
-    summary = run_tiny(sample, tmp_path / "run", with_sources("title", "popularity"), challenge)
+    summary = run_tiny(sample, tmp_path / "run", with_sources("title_knn", "popularity"), challenge)
     assert list(summary.sources) == ["title_only"]
 
 
 def test_part_of_the_mpd(sample: TinySample, tmp_path: Path) -> None:
     """A third of the slices in a folder: some seeds are unknown, and everything else goes on."""
     mpd = sample.slices(tmp_path / "mpd", 100, range(1, 2))
-    run_tiny(sample, tmp_path / "run", with_sources("neighbours", "title", "popularity"), mpd=mpd)
+    run_tiny(sample, tmp_path / "run", with_sources("playlist_knn", "title_knn", "popularity"), mpd=mpd)
     manifest = Manifest.load(tmp_path / "run" / "manifest.json")
     assert manifest.dataset is not None
     assert manifest.dataset.playlists == 100
@@ -411,48 +389,19 @@ def test_too_small_a_part_says_so(sample: TinySample, tmp_path: Path) -> None:
     assert not (tmp_path / "run" / "submission.csv.gz").exists()
 
 
-# -- models that are missing or of something else -------------------------------------------------
-
-
-def test_filling_needs_a_training(sample: TinySample, tmp_path: Path) -> None:
-    with pytest.raises(MissingInputError, match="holds no trained model") as caught:
-        fill(sample.mpd, sample.challenge, tmp_path, cache=sample.cache)
-    assert f"challenge train --mpd {sample.mpd}" in str(caught.value.hint)
-    dataset = load_inputs(sample.mpd, sample.challenge, cache=sample.cache).dataset
-    with pytest.raises(MissingInputError, match=r"ranker\.txt: no trained ranker"):
-        recommend(dataset, with_sources("popularity"), ModelFolder(tmp_path))
-    with pytest.raises(MissingInputError, match="LightGCN is not trained"):
-        recommend(dataset, with_sources("lightgcn"), ModelFolder(tmp_path))
-
-
-def test_embeddings_of_other_inputs_are_refused(sample: TinySample, tmp_path: Path) -> None:
-    config = with_sources("lightgcn", ranking="blend")
-    dataset = load_inputs(sample.mpd, sample.challenge, cache=sample.cache).dataset
-    models = ModelFolder(tmp_path)
-    trained = train_models(dataset, replace(config, lightgcn=replace(config.lightgcn, epochs=0)), models)
-    assert [entry["epoch"] for entry in trained.summary.epochs] == [0]
-    assert recommend(dataset, config, models).track.shape == (50, LIST_LENGTH)
-    fewer = replace(dataset, queries=dataset.queries.take(range(49)))
-    with pytest.raises(
-        MissingInputError, match="LightGCN was trained on another graph: 350 playlists"
-    ) as caught:
-        recommend(fewer, config, models)
-    assert "challenge train" in str(caught.value.hint)
-
-
 def test_a_submission_that_breaks_a_rule_is_not_called_valid(
     sample: TinySample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As if filling had a bug: every list is the same, so that some hold their own seeds."""
     config = with_sources("popularity", ranking="blend")
-    real = recommend
+    real = Recommender.fill
 
-    def broken(*args: object) -> object:
-        lists = real(*args)  # type: ignore[arg-type]
+    def broken(recommender: Recommender, queries: IndexedQueries | None = None) -> FilledLists:
+        lists = real(recommender, queries)
         lists.track[:] = lists.track[0]
         return lists
 
-    monkeypatch.setattr(fill_module, "recommend", broken)
+    monkeypatch.setattr(Recommender, "fill", broken)
     with pytest.raises(InvalidSubmissionError, match="breaks seed") as caught:
         run(sample.mpd, sample.challenge, tmp_path, config, cache=sample.cache)
     assert str(tmp_path / "validation.json") in str(caught.value.hint)

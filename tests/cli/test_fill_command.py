@@ -1,0 +1,135 @@
+"""``challenge fill`` as a person calls it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from challenge.submission.csv_format import read_submission
+from tiny_runs import TINY_TOML, TinySample, make_tiny_sample
+from typer.testing import CliRunner, Result
+
+from challenge.cli.app import build_app
+
+SOURCES = ["--sources", "playlist_knn,title_knn,lightgcn,popularity", "--threads", "1", "--quiet"]
+
+
+def invoke(command: str, *options: object) -> Result:
+    return CliRunner().invoke(build_app(), [command, *map(str, options)])
+
+
+def files_of(sample: TinySample) -> list[object]:
+    return ["--mpd", sample.mpd, "--challenge", sample.challenge, "--cache", sample.cache]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
+    """What ``train`` left, its files deleted since, and the submission of ``run`` on the same files."""
+    folder = tmp_path_factory.mktemp("trained")
+    sample = make_tiny_sample(folder / "files")
+    config = folder / "files" / "tiny.toml"
+    config.write_text(TINY_TOML)
+    options = [*files_of(sample), "--config", config, *SOURCES]
+    for command in ("run", "train"):
+        done = invoke(command, *options, "--output", folder / command)
+        assert done.exit_code == 0, done.output
+    shutil.rmtree(folder / "files")
+    return folder / "train", (folder / "run" / "submission.csv.gz").read_bytes()
+
+
+@pytest.fixture
+def output(trained: tuple[Path, bytes], tmp_path: Path) -> Path:
+    """A copy of what ``train`` left, to be changed."""
+    return Path(shutil.copytree(trained[0], tmp_path / "out"))
+
+
+def test_fill_after_train_writes_the_bytes_of_run(trained: tuple[Path, bytes], output: Path) -> None:
+    filled = invoke("fill", "--output", output, "--threads", 1)
+    assert filled.exit_code == 0, filled.output
+    assert filled.stdout.splitlines()[0].strip() == "Which source put the tracks forward, by seeds given"
+    path = output / "submission.csv.gz"
+    assert f"Written {path}: 50 playlists of 500 tracks" in filled.stdout
+    assert f"Next: challenge validate {path} --challenge CHALLENGE_SET.JSON" in filled.stdout
+    assert path.read_bytes() == trained[1]
+
+
+def test_another_team_and_json_alone_on_stdout(output: Path) -> None:
+    renamed = invoke("fill", "-o", output, "--threads", 1, "--team", "Other", "--json", "--quiet")
+    assert (renamed.exit_code, renamed.stderr) == (0, "")
+    facts = json.loads(renamed.stdout)
+    assert facts["playlists"] == 50
+    assert sum(sum(counts.values()) for counts in facts["sources"].values()) == 25_000
+    team = read_submission(Path(facts["submission"])).team
+    assert (team.name, team.email) == ("Other", "tiny@example.org")
+    refused = invoke("fill", "-o", output, "--quiet", "--team", "a,b")
+    assert refused.exit_code == 2
+    assert "the team name" in refused.stderr
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+@pytest.mark.parametrize(
+    ("damage", "code", "message", "hint"),
+    [
+        (
+            shutil.rmtree,
+            3,
+            ": holds no recommender (recommender.json is missing)",
+            "fit it again: challenge train --output DIR",
+        ),
+        (
+            lambda folder: (folder / "recommender.json").unlink(),
+            3,
+            ": holds no recommender (recommender.json is missing)",
+            "fit it again: challenge train --output DIR",
+        ),
+        (lambda folder: cut(folder / "recommender.json"), 3, "/recommender.json: not JSON", "fit it again"),
+        (
+            lambda folder: (folder / "ranker.txt").unlink(),
+            3,
+            "/ranker.txt: is missing or not",
+            "fit it again",
+        ),
+        (lambda folder: cut(folder / "config.toml"), 3, "/config.toml: is missing or not as", "fit it again"),
+        (
+            lambda folder: shutil.rmtree(folder / "sources"),
+            3,
+            "/sources/lightgcn/arrays.json: no such file",
+            "make it again, or copy it whole",
+        ),
+        (
+            lambda folder: (folder / "index" / "row_track.npy").unlink(),
+            3,
+            "/index/row_track.npy: no such file",
+            "make it again, or copy it whole",
+        ),
+        (
+            lambda folder: cut(folder / "sources" / "lightgcn" / "columns.npy"),
+            3,
+            "/sources/lightgcn/columns.npy: is not as it was written: its checksum differs",
+            "make it again, or copy it whole",
+        ),
+    ],
+    ids=["none", "no facts", "facts cut", "no ranker", "settings cut", "no sources", "no array", "array cut"],
+)
+def test_what_is_not_whole_is_refused(
+    output: Path, damage: Callable[[Path], None], code: int, message: str, hint: str
+) -> None:
+    damage(output / "recommender")
+    result = invoke("fill", "--output", output, "--quiet", "--threads", 1)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert result.stderr.startswith(f"Error: {output / 'recommender'}{message}")
+    assert f"\nHint: {hint}" in result.stderr
+    assert not (output / "submission.csv.gz").exists()
+
+
+def test_fill_asks_for_no_mpd(output: Path) -> None:
+    result = invoke("fill", "--output", output, "--mpd", output)
+    assert result.exit_code == 2
+    assert "No such option" in result.stderr
+    assert "--output" in invoke("fill").stderr
