@@ -12,38 +12,50 @@ from typing import Any
 
 from challenge import threads
 from challenge.config import RunConfig
-from challenge.lightgcn.config import LightGCNConfig
 from challenge.ranking.ranker import RankerConfig
 from challenge.sample import write_sample
-from challenge.sources.ials import FactorsConfig
-from challenge.sources.registry import SourcesConfig
+from challenge.sources.base import Source
+from challenge.sources.ials import Ials
+from challenge.sources.lightgcn import LightGCN
+from challenge.sources.registry import SOURCES, SourcesConfig
 
 PER_CATEGORY = 5
 TINY = RunConfig(
     team="Tiny team",
     email="tiny@example.org",
-    sources=SourcesConfig(factors=FactorsConfig(embedding_size=8, iterations=2)),
-    lightgcn=LightGCNConfig(embedding_size=8, epochs=1),
-    ranker=RankerConfig(queries=60, num_iterations=10),
+    sources=SourcesConfig(
+        settings={
+            **SOURCES,
+            "ials": Ials(embedding_size=8, iterations=2),
+            "lightgcn": LightGCN(embedding_size=8, epochs=1),
+        }
+    ),
+    ranker=RankerConfig(num_queries=60, num_iterations=10),
 )
 TINY_TOML = """\
 team = "Tiny team"
 email = "tiny@example.org"
-[lightgcn]
+[sources.ials]
+embedding_size = 8
+iterations = 2
+[sources.lightgcn]
 embedding_size = 8
 epochs = 1
 [ranker]
-queries = 60
+num_queries = 60
 num_iterations = 10
-[sources.factors]
-embedding_size = 8
-iterations = 2
 """
 
 
 def with_sources(*names: str, **changes: Any) -> RunConfig:
     """Tiny settings with these sources only."""
     return replace(TINY, sources=replace(TINY.sources, names=names), **changes)
+
+
+def with_settings(config: RunConfig, **settings: Source) -> RunConfig:
+    """Change the settings of the sources that are named."""
+    sources = replace(config.sources, settings={**config.sources.settings, **settings})
+    return replace(config, sources=sources)
 
 
 @dataclass(frozen=True)
