@@ -13,6 +13,7 @@ from typing import Any
 from challenge import threads
 from challenge.config import RunConfig, override
 from challenge.sample import write_sample
+from challenge.sources.base import Source
 
 PER_CATEGORY = 5
 TINY = override(
@@ -44,6 +45,12 @@ num_iterations = 10
 def with_sources(*names: str, **changes: Any) -> RunConfig:
     """Tiny settings with these sources only."""
     return replace(TINY, sources=replace(TINY.sources, names=names), **changes)
+
+
+def with_settings(config: RunConfig, **settings: Source) -> RunConfig:
+    """Change the settings of the sources that are named."""
+    sources = replace(config.sources, settings={**config.sources.settings, **settings})
+    return replace(config, sources=sources)
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,10 @@ class PlaylistIndex:
         """Distinct tracks of each row, int64, shape (P + Q,)."""
         return np.diff(self.row_indptr)
 
+    def tracks_of(self, row: int) -> Int32Array:
+        """Distinct tracks of a row, in playlist order."""
+        return self.row_track[self.row_indptr[row] : self.row_indptr[row + 1]]
+
     def rows_of(self, track: int) -> Int32Array:
         """Rows that hold a track, ascending."""
         return self.track_row[self.track_indptr[track] : self.track_indptr[track + 1]]

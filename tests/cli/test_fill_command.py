@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from challenge.submission.csv_format import read_submission
+from challenge.submission.reader import read_submission
 from tiny_runs import TINY_TOML, TinySample, make_tiny_sample
 from typer.testing import CliRunner, Result
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from challenge.artifacts import RunManifest, read_json, write_json
-from challenge.submission.csv_format import read_submission
+from challenge.files import read_json, write_json
+from challenge.submission.reader import read_submission
 from tiny_runs import TINY, TinySample, make_tiny_sample, one_thread, with_sources
 
 from challenge.config import RunConfig, merge

@@ -181,7 +181,7 @@ def test_a_finished_run_resumes_to_the_same_bytes(
 
 
 def files(folder: RunFolder) -> set[str]:
-    return {path.name for path in (*folder.path.iterdir(), *folder.model.path.iterdir())}
+    return {path.name for path in folder.path.iterdir()}
 
 
 def test_a_run_into_a_used_folder_leaves_nothing_of_the_one_before(
