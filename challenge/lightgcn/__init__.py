@@ -1,1 +1,1 @@
-"""LightGCN: propagation, losses, training and checkpoints. Torch is imported by the modules that compute."""
+"""LightGCN: the model, its loss, sampling and training; modules that compute import torch."""

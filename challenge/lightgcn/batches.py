@@ -109,8 +109,8 @@ class PreparedBatch(NamedTuple):
 
     def tensors(self) -> Iterator[Tensor]:
         """All tensors, some of them perhaps views of others."""
-        for part in self.micro_batches:
-            yield from (part.columns, part.column_index, part.batch.row_of_positive)
+        for rows, columns, column_index in self.micro_batches:
+            yield from (columns, column_index, rows.row_of_positive)
         yield from vars(self.batch).values()
 
 

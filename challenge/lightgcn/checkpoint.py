@@ -27,7 +27,7 @@ class TrainingState:
     """All that decides how training goes on.
 
     Attributes:
-        fingerprint: of graph and configuration; only the same may resume.
+        fingerprint: of graph, configuration and seed; only the same may resume.
         step: steps done.
         best_score: best validation NDCG so far; -1 before the first.
         best_epoch: after which epoch that was.

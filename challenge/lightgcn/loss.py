@@ -27,28 +27,29 @@ class BatchLoss:
         self._model, self._config, self._group = model, model.config, model.group
         self._head = ScoringHead(model.config)
 
-    def differentiate(self, batch: PreparedBatch) -> tuple[Tensor, Tensor | None]:
+    def differentiate(self, prepared: PreparedBatch) -> tuple[Tensor, Tensor | None]:
         """Replace the outputs in the model's buffers by the loss's gradients there.
 
         Returns the loss, float64, and the gradient of the biases (C,), if there are any. Logits exist for one
         micro-batch at a time, so that a batch may be large where propagation is dear.
         """
         model, biases = self._model, self._model.parameters.get("bias")
-        found = [self._gradients(part, len(batch.batch.positives)) for part in batch.micro_batches]
+        n_positives = len(prepared.batch.positives)
+        found = [self._gradients(micro_batch, n_positives) for micro_batch in prepared.micro_batches]
         model.rows.zero_()
         model.columns.zero_()
         bias_gradient = None if biases is None else torch.zeros_like(biases)
         loss = torch.zeros((), dtype=torch.float64, device=model.device)
-        for part in found:
-            model.rows.index_copy_(0, part.row_index, part.rows)
-            model.columns.index_add_(0, part.column_index, part.columns)
-            if bias_gradient is not None and part.bias is not None:
-                bias_gradient.index_add_(0, part.column_index, part.bias)
-            loss += part.loss
+        for gradients in found:
+            model.rows.index_copy_(0, gradients.row_index, gradients.rows)
+            model.columns.index_add_(0, gradients.column_index, gradients.columns)
+            if bias_gradient is not None and gradients.bias is not None:
+                bias_gradient.index_add_(0, gradients.column_index, gradients.bias)
+            loss += gradients.loss
         return loss, bias_gradient
 
     def _gradients(self, micro_batch: MicroBatch, n_positives: int) -> _Gradients:
-        """Loss and gradients of a part of a batch with ``n_positives`` positives in all."""
+        """Loss and gradients of a micro-batch; its batch has ``n_positives`` positives in all."""
         model, group, batch = self._model, self._group, micro_batch.batch
         rows = group.all_gather(model.rows[batch.rows]).requires_grad_()
         columns = group.all_gather(model.columns[micro_batch.columns]).requires_grad_()

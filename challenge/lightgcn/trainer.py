@@ -129,11 +129,11 @@ class Trainer:
 
         On a GPU nothing waits for the work to end.
         """
-        model, batch = self.model, self._batches.get(step)
-        model.forward(batch.batch)
-        loss, bias_gradient = self._loss.differentiate(batch)
+        model, prepared = self.model, self._batches.get(step)
+        model.forward(prepared.batch)
+        loss, bias_gradient = self._loss.differentiate(prepared)
         model.backward()
-        self._loss.add_l2_gradient(batch.batch)
+        self._loss.add_l2_gradient(prepared.batch)
         gradients = {"columns": model.columns, "rows": model.rows, "bias": bias_gradient}
         for name, parameter in model.parameters.items():
             parameter.grad = gradients[name]

@@ -61,7 +61,7 @@ def _rounded(value: Any) -> Any:  # pragma: no cover - compiled
 def _gather_sum(size: int, *, half: bool, masked: bool) -> Any:  # noqa: C901 - one compiled loop
     """Compile the loop for one embedding size, storage format and use of masks."""
     row_bytes = size * (2 if half else 4)
-    ahead = 12  # edges: far enough to mask memory, near enough to stay in the first cache
+    ahead = 12  # edges: far enough to hide the wait for memory, near enough to stay in the first cache
 
     @intrinsic
     def stack_array(_context: Any) -> Any:
