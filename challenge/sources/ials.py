@@ -41,12 +41,13 @@ class Ials(FactorisationConfig):
     weight: float = 0.7
 
     def require_memory(self, context: FitContext) -> None:
-        """Refuse before anything is trained what would not fit.
+        """Refuse before anything is trained what would not fit; what is loaded needs no room to train.
 
         Raises:
             ResourceError: more memory would be needed than is free; the hint names a size that would fit.
         """
-        require_memory(context.graph, self)
+        if context.saved is None:
+            require_memory(context.graph, self)
 
     def fit(self, context: FitContext) -> FittedIals:
         """Factorise the playlists and queries of the graph, all columns weighing the same."""
