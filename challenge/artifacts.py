@@ -175,8 +175,8 @@ def write_json(path: Path, value: object, *, sort_keys: bool = True) -> None:
     write_bytes(path, orjson.dumps(value, option=options))
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file of ours.
+def read_json(path: Path, *, hint: str | None = None) -> Any:
+    """Read a JSON file of ours; ``hint`` says what to do where that fails.
 
     Raises:
         MissingInputError: nothing there.
@@ -185,9 +185,9 @@ def read_json(path: Path) -> Any:
     try:
         return orjson.loads(path.read_bytes())
     except FileNotFoundError:
-        raise MissingInputError(f"{path}: no such file") from None
+        raise MissingInputError(f"{path}: no such file", hint=hint) from None
     except orjson.JSONDecodeError as error:
-        raise FormatError(f"{path}: not JSON ({error})") from error
+        raise FormatError(f"{path}: not JSON ({error})", hint=hint) from error
 
 
 def file_hash(path: Path) -> str:
