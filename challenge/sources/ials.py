@@ -20,7 +20,7 @@ from challenge.sources.base import FitContext, QueryBatch
 from challenge.sources.embedding import EmbeddingScores, TrackVectors
 from challenge.sources.factorise import FactorisationConfig, factorise, fold_in, gram_matrix
 from challenge.sources.held_columns import HeldColumns
-from challenge.types import FloatArray
+from challenge.types import FloatArray, NonNegative, PositiveInt
 
 _CHUNK: Final = 1 << 15
 """Rows that one thread scales at once."""
@@ -37,8 +37,8 @@ class Ials(FactorisationConfig):
         weight: of its scores in a blend.
     """
 
-    num_candidates: int = 500
-    weight: float = 0.7
+    num_candidates: PositiveInt = 500
+    weight: NonNegative = 0.7
 
     def require_memory(self, context: FitContext) -> None:
         """Refuse before anything is trained what would not fit; what is loaded needs no room to train.
