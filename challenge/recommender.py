@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -49,6 +51,7 @@ _FACTS: Final = "recommender.json"
 _CONFIG: Final = "config.toml"
 _RANKER: Final = "ranker.txt"
 _SOURCES: Final = "sources"
+_AGAIN: Final = "fit it again: challenge train --output DIR"
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ class Recommender:
         Raises:
             MissingInputError: a playlist has fewer than 500 tracks to choose from.
         """
-        queries = queries or self.queries()
+        queries = self.queries() if queries is None else queries
         return fill(
             self.sources,
             rank_queries(self.sources, scorer_of(self.sources, self.config, self.ranker), queries),
@@ -237,7 +240,7 @@ class Recommender:
                 "config": file_hash(temporary / _CONFIG),
                 "versions": package_versions(),
             }
-            write_json(temporary / _FACTS, facts)
+            write_json(temporary / _FACTS, facts | {"check": _check(facts)})
 
     @classmethod
     def load(cls, folder: Path, *, device: str | None = None) -> Recommender:
@@ -286,18 +289,28 @@ def saved_config(folder: Path) -> RunConfig:
 
 def _facts(folder: Path) -> dict[str, Any]:
     """Read and check what a saved recommender says of itself."""
-    hint = "fit it again: challenge train --output DIR"
-    if not (folder / _FACTS).exists():
-        raise MissingInputError(f"{folder}: holds no recommender ({_FACTS} is missing)", hint=hint)
-    facts: dict[str, Any] = read_json(folder / _FACTS, hint=hint)
+    path = folder / _FACTS
+    if not path.exists():
+        raise MissingInputError(f"{folder}: holds no recommender ({_FACTS} is missing)", hint=_AGAIN)
+    facts = read_json(path, hint=_AGAIN)
+    if not isinstance(facts, dict):
+        raise FormatError(f"{path}: expected a JSON object, found {type(facts).__name__}", hint=_AGAIN)
     if facts.get("format") != FORMAT_VERSION:
         raise FormatError(
-            f"{folder}: a recommender of format {facts.get('format')!r}; expected {FORMAT_VERSION}", hint=hint
+            f"{folder}: a recommender of format {facts.get('format')!r}; expected {FORMAT_VERSION}",
+            hint=_AGAIN,
         )
-    for name, path in (("config", folder / _CONFIG), ("ranker", folder / _RANKER)):
-        if facts[name] is not None and (not path.exists() or file_hash(path) != facts[name]):
-            raise FormatError(f"{path}: is missing or not as it was written", hint=hint)
+    if facts.pop("check", None) != _check(facts):
+        raise FormatError(f"{path}: is not as it was written: its checksum differs", hint=_AGAIN)
+    for name, file in (("config", folder / _CONFIG), ("ranker", folder / _RANKER)):
+        if facts[name] is not None and (not file.exists() or file_hash(file) != facts[name]):
+            raise FormatError(f"{file}: is missing or not as it was written", hint=_AGAIN)
     return facts
+
+
+def _check(facts: Mapping[str, Any]) -> int:
+    """CRC-32 of the facts, in whatever order and layout they stand in the file."""
+    return zlib.crc32(json.dumps(facts, sort_keys=True).encode())
 
 
 def scorer_of(sources: FittedSources, config: RunConfig, ranker: Ranker | None) -> Scorer:

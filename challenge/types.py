@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 Int32Array: TypeAlias = NDArray[np.int32]
@@ -18,6 +19,17 @@ Float64Array: TypeAlias = NDArray[np.float64]
 """Metrics, and sums that must not lose digits."""
 IdArray: TypeAlias = NDArray[np.bytes_]
 """Spotify ids without their prefix, dtype S22."""
+
+PositiveInt: TypeAlias = Annotated[int, Meta(ge=1)]
+"""A setting that is at least 1; ranges of settings are checked where a file or an option gives them."""
+NonNegativeInt: TypeAlias = Annotated[int, Meta(ge=0)]
+"""A setting that is 0 or more."""
+Positive: TypeAlias = Annotated[float, Meta(gt=0)]
+"""A setting above 0."""
+NonNegative: TypeAlias = Annotated[float, Meta(ge=0)]
+"""A setting that is 0 or more."""
+Share: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
+"""A setting from 0 to 1."""
 
 LIST_LENGTH: Final = 500
 """How many tracks each submitted playlist holds, exactly."""

@@ -13,6 +13,7 @@ import tomli_w
 
 from challenge.config import RunConfig, as_dict, dump, load, merge, override
 from challenge.errors import ConfigError, MissingInputError
+from challenge.lightgcn.config import LightGCNConfig
 from challenge.ranking.ranker import RankerConfig
 from challenge.sources.playlist_knn import PlaylistKnn
 from challenge.sources.registry import SOURCES, SourcesConfig
@@ -261,6 +262,56 @@ def test_a_value_of_the_wrong_type_is_named_in_our_words(key: tuple[str, ...], t
     kind = r"(a whole number|a number|true or false|text in quotes|a list|one of '.*')"
     place = re.escape(f"{tmp_path / 'settings.toml'}: {dotted} is {{'x': 1}}; expected ")
     assert re.fullmatch(place + kind, caught.value.message), caught.value.message
+
+
+LIGHTGCN_OWN: Final = {("sources", "lightgcn", field.name) for field in fields(LightGCNConfig)}
+"""Checked by the class itself, not by the types of its fields."""
+NUMBERS: Final = [
+    (*path, key)
+    for path in TABLES
+    for key, default in keys_of(path).items()
+    if isinstance(default, int | float) and (*path, key) not in LIGHTGCN_OWN
+]
+
+
+@pytest.mark.parametrize("key", NUMBERS, ids=".".join)
+def test_a_number_out_of_range_is_named(key: tuple[str, ...], tmp_path: Path) -> None:
+    """No number is below 0; those that divide or count something are above it."""
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, tomli_w.dumps(nested(key[:-1], {key[-1]: -1}))))
+    place = re.escape(f"{tmp_path / 'settings.toml'}: {'.'.join(key)} is -1; expected ")
+    assert re.fullmatch(place + r"(a (whole )?number >=? [012](\.0)?|0 or more)", caught.value.message)
+
+
+@pytest.mark.parametrize(
+    ("dotted", "value", "expected"),
+    [
+        ("sources.playlist_knn.num_neighbours", 0, "a whole number >= 1"),
+        ("sources.ials.embedding_size", 0, "a whole number >= 1"),
+        ("sources.ials.regularisation", 0.0, "a number > 0.0"),
+        ("sources.title_knn.min_similarity", 1.5, "a number <= 1.0"),
+        ("sources.popularity.weight", float("nan"), "a number >= 0.0"),
+        ("ranker.num_leaves", 1, "a whole number >= 2"),
+        ("ranker.bagging_fraction", 0, "a number > 0.0"),
+        ("ranker.feature_fraction", 2, "a number <= 1.0"),
+    ],
+)
+def test_ranges_by_hand(dotted: str, value: object, expected: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        override(RunConfig(), {dotted: value})
+    assert caught.value.message == f"command line: {dotted} is {value!r}; expected {expected}"
+
+
+def test_the_ends_of_ranges_are_allowed() -> None:
+    ends = {
+        "sources.playlist_knn.num_neighbours": 1,
+        "sources.playlist_knn.weight": 0.0,
+        "sources.title_knn.min_similarity": 1.0,
+        "ranker.num_folds": 0,
+        "ranker.num_leaves": 2,
+        "ranker.bagging_fraction": 1.0,
+    }
+    assert flat(as_dict(override(RunConfig(), ends))) == flat(DEFAULTS) | ends
 
 
 def test_whole_numbers_may_stand_for_others_and_not_the_reverse(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def load_record(kind: type[Record], folder: Path, *, of: str | None = None) -> R
 
 def _index(path: Path) -> tuple[str, dict[str, Any]]:
     """What a record is of, and the check of each of its files."""
-    index = read_json(path)
+    index = read_json(path, hint=_AGAIN)
     found, files = (index.get("of"), index.get("files")) if isinstance(index, dict) else (None, None)
     if not isinstance(found, str) or not isinstance(files, dict):
         raise FormatError(f"{path}: is not as it was written", hint=_AGAIN)

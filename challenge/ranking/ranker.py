@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta
 
 from challenge.errors import MissingInputError
 from challenge.files import write_text
 from challenge.ranking.forest import flatten
 from challenge.threads import thread_count
-from challenge.types import FloatArray, Int32Array, Int64Array
+from challenge.types import (
+    FloatArray,
+    Int32Array,
+    Int64Array,
+    NonNegative,
+    NonNegativeInt,
+    Positive,
+    PositiveInt,
+    Share,
+)
 
 
 @dataclass(frozen=True)
@@ -34,16 +44,16 @@ class RankerConfig:
         lambda_l2: L2 on leaf values.
     """
 
-    num_queries: int = 6000
-    num_folds: int = 0
-    negative_share: float = 0.25
-    num_iterations: int = 500
-    learning_rate: float = 0.05
-    num_leaves: int = 63
-    min_data_in_leaf: int = 150
-    feature_fraction: float = 0.5
-    bagging_fraction: float = 0.8
-    lambda_l2: float = 5.0
+    num_queries: PositiveInt = 6000
+    num_folds: NonNegativeInt = 0
+    negative_share: Share = 0.25
+    num_iterations: PositiveInt = 500
+    learning_rate: Positive = 0.05
+    num_leaves: Annotated[int, Meta(ge=2)] = 63
+    min_data_in_leaf: NonNegativeInt = 150
+    feature_fraction: Annotated[float, Meta(gt=0, le=1)] = 0.5
+    bagging_fraction: Annotated[float, Meta(gt=0, le=1)] = 0.8
+    lambda_l2: NonNegative = 5.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import numpy as np
 from challenge.sources.base import DenseScores, FitContext, QueryBatch
 from challenge.sources.kernels import artist_album_scores
 from challenge.sources.postings import PlaylistIndex
-from challenge.types import Int32Array, Int64Array
+from challenge.types import Int32Array, Int64Array, NonNegative, PositiveInt
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class ArtistAlbum:
         weight: of its scores in a blend.
     """
 
-    album_weight: float = 1.0
-    num_candidates: int = 100
-    weight: float = 0.0
+    album_weight: NonNegative = 1.0
+    num_candidates: PositiveInt = 100
+    weight: NonNegative = 0.0
 
     def fit(self, context: FitContext) -> FittedArtistAlbum:
         """List the tracks of each artist."""

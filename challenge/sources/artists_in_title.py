@@ -12,7 +12,7 @@ from challenge.data.titles import tokens
 from challenge.sources.artist_album import tracks_by_artist
 from challenge.sources.base import DenseScores, FitContext, QueryBatch
 from challenge.sources.postings import PlaylistIndex
-from challenge.types import Int32Array, Int64Array
+from challenge.types import Int32Array, Int64Array, NonNegative, NonNegativeInt, PositiveInt
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class ArtistsInTitle:
         weight: of its scores in a blend.
     """
 
-    min_artist_popularity: int = 20
-    num_candidates: int = 100
-    weight: float = 0.0
+    min_artist_popularity: NonNegativeInt = 20
+    num_candidates: PositiveInt = 100
+    weight: NonNegative = 0.0
 
     def fit(self, context: FitContext) -> FittedArtistsInTitle:
         """Collect the artists' names by their words."""

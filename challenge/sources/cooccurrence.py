@@ -9,7 +9,7 @@ import numpy as np
 from challenge.sources.base import DenseScores, FitContext, QueryBatch
 from challenge.sources.kernels import cooccurrence_scores
 from challenge.sources.postings import PlaylistIndex
-from challenge.types import FloatArray
+from challenge.types import FloatArray, NonNegative, PositiveInt
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class Cooccurrence:
         weight: of its scores in a blend.
     """
 
-    seed_damping: float = 0.6
-    track_damping: float = 0.3
-    length_damping: float = 0.5
-    shrinkage: float = 2.0
-    max_postings: int = 2000
-    num_candidates: int = 300
-    weight: float = 0.5
+    seed_damping: NonNegative = 0.6
+    track_damping: NonNegative = 0.3
+    length_damping: NonNegative = 0.5
+    shrinkage: NonNegative = 2.0
+    max_postings: PositiveInt = 2000
+    num_candidates: PositiveInt = 300
+    weight: NonNegative = 0.5
 
     def fit(self, context: FitContext) -> FittedCooccurrence:
         """Weigh tracks and rows; counts are made query by query."""

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from challenge import progress
 from challenge.blocks import each_block, even_blocks
 from challenge.sources.least_squares import solve_rows
-from challenge.types import FloatArray
+from challenge.types import FloatArray, NonNegative, Positive, PositiveInt
 
 _CHUNK: Final = 1 << 15
 """Rows that one thread multiplies at once, in place."""
@@ -30,11 +30,11 @@ class FactorisationConfig:
         cg_steps: conjugate-gradient steps for each row and alternation.
     """
 
-    embedding_size: int = 256
-    confidence: float = 20.0
-    regularisation: float = 10.0
-    iterations: int = 8
-    cg_steps: int = 3
+    embedding_size: PositiveInt = 256
+    confidence: NonNegative = 20.0
+    regularisation: Positive = 10.0
+    iterations: PositiveInt = 8
+    cg_steps: PositiveInt = 3
 
 
 class FactorMatrix:

@@ -20,7 +20,7 @@ from challenge.sources.base import FitContext, QueryBatch
 from challenge.sources.embedding import EmbeddingScores, TrackVectors
 from challenge.sources.factorise import FactorisationConfig, factorise, fold_in, gram_matrix
 from challenge.sources.held_columns import HeldColumns
-from challenge.types import FloatArray
+from challenge.types import FloatArray, NonNegative, PositiveInt
 
 _CHUNK: Final = 1 << 15
 """Rows that one thread scales at once."""
@@ -37,16 +37,17 @@ class Ials(FactorisationConfig):
         weight: of its scores in a blend.
     """
 
-    num_candidates: int = 500
-    weight: float = 0.7
+    num_candidates: PositiveInt = 500
+    weight: NonNegative = 0.7
 
     def require_memory(self, context: FitContext) -> None:
-        """Refuse before anything is trained what would not fit.
+        """Refuse before anything is trained what would not fit; what is loaded needs no room to train.
 
         Raises:
             ResourceError: more memory would be needed than is free; the hint names a size that would fit.
         """
-        require_memory(context.graph, self)
+        if context.saved is None:
+            require_memory(context.graph, self)
 
     def fit(self, context: FitContext) -> FittedIals:
         """Factorise the playlists and queries of the graph, all columns weighing the same."""

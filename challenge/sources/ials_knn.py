@@ -13,6 +13,7 @@ from challenge.sources.kernels import weighted_row_scores
 from challenge.sources.postings import PlaylistIndex
 from challenge.sources.search.base import ItemSearch
 from challenge.sources.search.choose import item_search
+from challenge.types import NonNegative, PositiveInt
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,10 @@ class IalsKnn:
         weight: of its scores in a blend.
     """
 
-    num_neighbours: int = 150
-    amplification: float = 4.0
-    num_candidates: int = 200
-    weight: float = 0.0
+    num_neighbours: PositiveInt = 150
+    amplification: NonNegative = 4.0
+    num_candidates: PositiveInt = 200
+    weight: NonNegative = 0.0
 
     def require_memory(self, context: FitContext) -> None:
         """See :meth:`challenge.sources.ials.Ials.require_memory`."""

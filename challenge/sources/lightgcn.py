@@ -13,6 +13,7 @@ from challenge.data.archive import load_record, save_record
 from challenge.lightgcn.config import LightGCNConfig
 from challenge.sources.base import FitContext, QueryBatch
 from challenge.sources.embedding import EmbeddingScores, TrackVectors
+from challenge.types import NonNegative, PositiveInt
 
 if TYPE_CHECKING:
     from challenge.lightgcn.embeddings import Embeddings
@@ -28,8 +29,8 @@ class LightGCN(LightGCNConfig):
         weight: of its scores in a blend.
     """
 
-    num_candidates: int = 500
-    weight: float = 0.7
+    num_candidates: PositiveInt = 500
+    weight: NonNegative = 0.7
 
     def fit(self, context: FitContext) -> FittedLightGCN:
         """Train on the graph, and embed all its nodes.

@@ -9,7 +9,7 @@ import numpy as np
 from challenge.sources.base import DenseScores, FitContext, QueryBatch
 from challenge.sources.kernels import neighbour_scores
 from challenge.sources.postings import PlaylistIndex
-from challenge.types import FloatArray
+from challenge.types import FloatArray, NonNegative, PositiveInt
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class PlaylistKnn:
         weight: of its scores in a blend.
     """
 
-    num_neighbours: int = 300
-    popularity_damping: float = 0.4
-    length_damping: float = 0.5
-    amplification: float = 1.5
-    num_candidates: int = 500
-    weight: float = 1.0
+    num_neighbours: PositiveInt = 300
+    popularity_damping: NonNegative = 0.4
+    length_damping: NonNegative = 0.5
+    amplification: NonNegative = 1.5
+    num_candidates: PositiveInt = 500
+    weight: NonNegative = 1.0
 
     def fit(self, context: FitContext) -> FittedPlaylistKnn:
         """Weigh tracks and rows; the neighbours themselves are found query by query."""

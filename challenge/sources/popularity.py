@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from challenge.sources.base import FitContext, QueryBatch
-from challenge.types import FloatArray, Int32Array
+from challenge.types import FloatArray, Int32Array, NonNegative, PositiveInt
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Popularity:
         weight: of its scores in a blend.
     """
 
-    num_candidates: int = 200
-    weight: float = 0.001
+    num_candidates: PositiveInt = 200
+    weight: NonNegative = 0.001
 
     def fit(self, context: FitContext) -> FittedPopularity:
         """Order the tracks."""

@@ -15,7 +15,7 @@ from challenge.sources.kernels import weighted_row_scores
 from challenge.sources.postings import PlaylistIndex
 from challenge.sources.title_groups import TitleGroups
 from challenge.sources.title_similarity import TitleSimilarity
-from challenge.types import FloatArray, Int32Array, Int64Array
+from challenge.types import FloatArray, Int32Array, Int64Array, NonNegative, PositiveInt, Share
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class TitleKnn:
         weight: of its scores in a blend.
     """
 
-    max_ngram: int = 4
-    min_similarity: float = 0.3
-    amplification: float = 3.0
-    num_titles: int = 200
-    length_damping: float = 0.0
-    num_candidates: int = 400
-    weight: float = 0.15
+    max_ngram: PositiveInt = 4
+    min_similarity: Share = 0.3
+    amplification: NonNegative = 3.0
+    num_titles: PositiveInt = 200
+    length_damping: NonNegative = 0.0
+    num_candidates: PositiveInt = 400
+    weight: NonNegative = 0.15
 
     def fit(self, context: FitContext) -> FittedTitleKnn:
         """Learn the weights of n-grams from the titles of the training playlists."""

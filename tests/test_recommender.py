@@ -1,0 +1,372 @@
+"""The recommender: fitted, asked, saved and loaded, and what is said of one that is not whole."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+from tiny_runs import TINY, make_tiny_sample, one_thread, with_sources
+
+from challenge import recommender as recommender_module
+from challenge.artifacts import write_json
+from challenge.config import dump
+from challenge.data.dataset import Dataset
+from challenge.errors import ConfigError, FormatError, InputError, MissingInputError, ResourceError
+from challenge.machine import Memory
+from challenge.ranking.fill import FilledLists
+from challenge.recommender import Recommender
+from challenge.sources import ials as ials_module
+from challenge.sources.base import IndexedQueries
+from challenge.sources.ials import FittedIals
+from challenge.sources.lightgcn import FittedLightGCN
+from challenge.sources.registry import SOURCES
+from challenge.split import training_queries
+from challenge.types import LIST_LENGTH
+from challenge.workflows.inputs import load_inputs
+
+COUNTING = ("playlist_knn", "cooccurrence", "title_knn", "popularity")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    with one_thread():
+        yield
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    sample = make_tiny_sample(tmp_path_factory.mktemp("sample"))
+    return load_inputs(sample.mpd, sample.challenge, cache=sample.cache).dataset
+
+
+@pytest.fixture(scope="module")
+def joined() -> Iterator[None]:
+    """As beside a large MPD: the training queries join the challenge, so that one fit does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training_queries, "JOINT_SHARE", 1.0)
+        yield
+
+
+@pytest.fixture(scope="module")
+def fitted(dataset: Dataset, joined: None) -> Recommender:
+    """All sources and a learned ranking."""
+    return Recommender.fit(dataset, replace(TINY, device="cpu"))
+
+
+@pytest.fixture(scope="module")
+def answers(fitted: Recommender) -> FilledLists:
+    return fitted.fill()
+
+
+@pytest.fixture(scope="module")
+def saved(fitted: Recommender, answers: FilledLists, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("saved") / "recommender"
+    fitted.save(folder)
+    return folder
+
+
+@pytest.fixture
+def copy(saved: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(saved, tmp_path / "recommender"))
+
+
+def require_equal(found: FilledLists, expected: FilledLists) -> None:
+    assert found.track.tobytes() == expected.track.tobytes()
+    assert found.source.tobytes() == expected.source.tobytes()
+    assert found.names == expected.names
+
+
+# -- fitted -----------------------------------------------------------------------------------------
+
+
+def test_every_query_gets_500_tracks_and_none_of_its_seeds(
+    fitted: Recommender, answers: FilledLists, dataset: Dataset
+) -> None:
+    assert answers.track.shape == (len(dataset.queries), LIST_LENGTH)
+    for query, row in enumerate(answers.track):
+        assert len(set(row.tolist())) == LIST_LENGTH
+        assert not np.isin(row, dataset.queries.seeds.row(query)).any()
+    assert len(fitted.sources.context.dataset.queries) > len(dataset.queries), "training queries stand behind"
+    assert fitted.queries().queries.pid.tolist() == dataset.queries.pid.tolist()
+
+
+def test_the_summary_tells_what_was_learned(fitted: Recommender, dataset: Dataset) -> None:
+    summary, everything = fitted.summary, fitted.sources.context.dataset
+    assert summary.device == "cpu"
+    assert len(summary.lightgcn) == 1
+    assert summary.ranker_queries == len(everything.queries) - len(dataset.queries)
+    assert summary.ranker_rows > summary.ranker_queries
+    assert sum(summary.importance.values()) == pytest.approx(1)
+
+
+def test_no_queries_are_not_all_queries(fitted: Recommender) -> None:
+    """An empty set of queries counts as false, and is answered by nothing all the same."""
+    assert fitted.fill(fitted.queries().first(0)).track.shape == (0, LIST_LENGTH)
+    assert fitted.fill(fitted.queries().first(2)).track.shape == (2, LIST_LENGTH)
+
+
+def test_strangers_are_continued_like_the_dataset_s_own(
+    fitted: Recommender, answers: FilledLists, dataset: Dataset
+) -> None:
+    """Their twins vouch for them, so that not everything is the same."""
+    filled = fitted.fill(IndexedQueries.strangers(fitted.sources.index, dataset.queries))
+    shared = [
+        len(np.intersect1d(one[:100], two[:100]))
+        for one, two in zip(filled.track, answers.track, strict=True)
+    ]
+    for query, row in enumerate(filled.track):
+        assert len(set(row.tolist())) == LIST_LENGTH
+        assert not np.isin(row, dataset.queries.seeds.row(query)).any()
+    assert np.mean(shared) > 50
+
+
+def test_the_seed_reaches_every_draw(
+    dataset: Dataset, fitted: Recommender, answers: FilledLists, joined: None
+) -> None:
+    """Training queries, factors, embeddings, the ranker: the same from the same seed, others from another."""
+    again = Recommender.fit(dataset, fitted.config)
+    other = Recommender.fit(dataset, replace(fitted.config, seed=1))
+    require_equal(again.fill(), answers)
+    assert (other.fill().track != answers.track).any()
+
+    def drawn(recommender: Recommender) -> list[np.ndarray]:
+        context = recommender.sources.context
+        ials, lightgcn = context.fitted("ials"), context.fitted("lightgcn")
+        assert isinstance(ials, FittedIals)
+        assert isinstance(lightgcn, FittedLightGCN)
+        assert recommender.ranker is not None
+        features = np.random.default_rng(0).random((500, len(recommender.ranker.names))).astype(np.float32)
+        return [
+            context.dataset.queries.pid,
+            ials.factors.columns[:, 0],
+            lightgcn.embeddings.columns[:, 0],
+            recommender.ranker.scores(features),
+        ]
+
+    for one, same, different in zip(drawn(fitted), drawn(again), drawn(other), strict=True):
+        np.testing.assert_array_equal(one, same)
+        assert not np.array_equal(one, different)
+
+
+def test_training_queries_in_folds_leave_the_dataset_as_it_was(dataset: Dataset) -> None:
+    config = with_sources("popularity", "title_knn", ranker=replace(TINY.ranker, num_folds=2))
+    recommender = Recommender.fit(dataset, config)
+    assert recommender.sources.context.dataset is dataset
+    assert recommender.summary.ranker_queries > 0
+    assert recommender.summary.device == "none"
+
+
+# -- saved and loaded -------------------------------------------------------------------------------
+
+
+def test_a_loaded_recommender_answers_byte_for_byte_the_same(saved: Path, answers: FilledLists) -> None:
+    loaded = Recommender.load(saved)
+    assert loaded.sources.names == tuple(SOURCES)
+    require_equal(loaded.fill(), answers)
+
+
+def test_strangers_too(saved: Path, fitted: Recommender, dataset: Dataset) -> None:
+    loaded = Recommender.load(saved)
+    queries = dataset.queries.take(range(0, 50, 7))
+    expected = fitted.fill(IndexedQueries.strangers(fitted.sources.index, queries))
+    require_equal(loaded.fill(IndexedQueries.strangers(loaded.sources.index, queries)), expected)
+
+
+def test_settings_and_catalog_are_those_that_were_saved(saved: Path, fitted: Recommender) -> None:
+    loaded = Recommender.load(saved)
+    assert loaded.config == fitted.config
+    assert (saved / "config.toml").read_text() == dump(fitted.config)
+    catalog, expected = (each.sources.context.dataset.catalog for each in (loaded, fitted))
+    assert list(catalog.track_names) == list(expected.track_names)
+    assert catalog.tracks.ids.tolist() == expected.tracks.ids.tolist()
+    assert loaded.queries().queries.titles == fitted.queries().queries.titles
+
+
+def test_saving_what_was_loaded_in_its_own_place_keeps_it(copy: Path, answers: FilledLists) -> None:
+    """The arrays are mapped from the files that are replaced."""
+    before = {path.relative_to(copy): path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    Recommender.load(copy).save(copy)
+    after = {path.relative_to(copy): path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    assert after == before
+    require_equal(Recommender.load(copy).fill(), answers)
+    assert [path.name for path in copy.parent.iterdir()] == [copy.name], "nothing temporary is left"
+
+
+def test_no_pickle_is_written_or_read(saved: Path) -> None:
+    for path in saved.rglob("*.npy"):
+        assert np.load(path, allow_pickle=False) is not None
+    assert {path.suffix for path in saved.rglob("*") if path.is_file()} == {".npy", ".json", ".toml", ".txt"}
+
+
+def test_a_blend_needs_no_ranker(dataset: Dataset, tmp_path: Path) -> None:
+    recommender = Recommender.fit(dataset, with_sources(*COUNTING, ranking="blend"))
+    recommender.save(tmp_path / "recommender")
+    assert not (tmp_path / "recommender" / "ranker.txt").exists()
+    assert not (tmp_path / "recommender" / "sources").exists(), "what counts is counted again"
+    require_equal(Recommender.load(tmp_path / "recommender").fill(), recommender.fill())
+
+
+def test_a_save_replaces_all_of_the_one_before(copy: Path, dataset: Dataset) -> None:
+    recommender = Recommender.fit(dataset, with_sources(*COUNTING, ranking="blend"))
+    recommender.save(copy)
+    assert not (copy / "sources").exists()
+    require_equal(Recommender.load(copy).fill(), recommender.fill())
+
+
+def test_loading_trains_nothing_and_asks_for_no_memory_to_train(
+    saved: Path, answers: FilledLists, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that could not train answers all the same."""
+    monkeypatch.setattr(ials_module, "memory", lambda: Memory(1, 1))
+    monkeypatch.setattr(ials_module, "factorise", None)
+    loaded = Recommender.load(saved)
+    assert "graph" not in vars(loaded.sources.context), "no graph of all playlists is built"
+    require_equal(loaded.fill(), answers)
+
+
+def test_fitting_without_memory_is_refused_beforehand(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ials_module, "memory", lambda: Memory(1, 1))
+    for name in ("ials", "ials_knn"):
+        with pytest.raises(ResourceError, match="embedding_size 8 needs"):
+            Recommender.fit(dataset, with_sources(name, ranking="blend"))
+
+
+def test_another_device_may_be_asked_for(saved: Path) -> None:
+    assert Recommender.load(saved, device="auto").config.device == "auto"
+    with pytest.raises(ConfigError, match="device is 'abacus'"):
+        Recommender.load(saved, device="abacus").fill()
+
+
+# -- not whole --------------------------------------------------------------------------------------
+
+
+def files_of(folder: Path) -> list[Path]:
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    assert len(found) > 60
+    return found
+
+
+def refused(folder: Path) -> InputError:
+    with pytest.raises(InputError) as caught:
+        Recommender.load(folder)
+    assert str(folder) in caught.value.message
+    assert caught.value.hint
+    return caught.value
+
+
+def test_a_changed_byte_in_any_file_is_refused(copy: Path) -> None:
+    """A letter of the middle for another; every byte of a record is tested with the records."""
+    for path in files_of(copy):
+        before = path.read_bytes()
+        middle = len(before) // 2
+        letters = (i for i in range(middle, len(before)) if before[i : i + 1].isalnum())
+        place = middle if path.suffix == ".npy" else next(letters)
+        changed = bytearray(before)
+        changed[place] ^= 1
+        path.write_bytes(changed)
+        assert isinstance(refused(copy), InputError), path
+        path.write_bytes(before)
+    assert Recommender.load(copy).config == Recommender.load(copy).config
+
+
+def test_every_fact_is_vouched_for(copy: Path) -> None:
+    path = copy / "recommender.json"
+    facts = orjson.loads(path.read_bytes())
+    assert {"format", "fingerprint", "queries", "ranker", "config", "versions"} <= set(facts)
+    for name in facts:
+        write_json(path, facts | {name: 51 if name == "queries" else "other"})
+        assert isinstance(refused(copy), FormatError), name
+        write_json(path, {key: value for key, value in facts.items() if key != name})
+        assert isinstance(refused(copy), FormatError), name
+    write_json(path, facts)
+    Recommender.load(copy)
+
+
+def test_a_missing_file_is_named(copy: Path, tmp_path: Path) -> None:
+    for path in files_of(copy):
+        kept = path.rename(tmp_path / "kept")
+        assert path.name in refused(copy).message
+        kept.rename(path)
+
+
+def test_a_truncated_file_is_named(copy: Path) -> None:
+    for path in files_of(copy):
+        before = path.read_bytes()
+        path.write_bytes(before[: len(before) // 2])
+        assert path.name in refused(copy).message
+        path.write_bytes(before)
+
+
+def test_a_copy_that_broke_off_is_refused(saved: Path, tmp_path: Path) -> None:
+    """Whichever files have arrived."""
+    names = [path.relative_to(saved) for path in files_of(saved)]
+    for order in (names, names[::-1]):
+        for count in (0, 1, len(names) // 2, len(names) - 1):
+            folder = tmp_path / f"{count}-{order is names}"
+            folder.mkdir()
+            for name in order[:count]:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(saved / name, folder / name)
+            refused(folder)
+
+
+def test_parts_of_another_recommender_are_refused(copy: Path, dataset: Dataset, tmp_path: Path) -> None:
+    fewer = replace(dataset, queries=dataset.queries.take(range(40)))
+    other = Recommender.fit(fewer, with_sources("ials", ranking="blend"))
+    other.save(tmp_path / "other")
+    for name in ("index", "queries", "sources/ials"):
+        shutil.copytree(copy / name, tmp_path / "kept")
+        shutil.rmtree(copy / name)
+        shutil.copytree(tmp_path / "other" / name, copy / name)
+        error = refused(copy)
+        assert isinstance(error, FormatError)
+        assert "is of other playlists or tracks" in error.message
+        shutil.rmtree(copy / name)
+        (tmp_path / "kept").rename(copy / name)
+    Recommender.load(copy)
+
+
+def test_a_folder_without_a_recommender(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "none"):
+        error = refused(folder)
+        assert isinstance(error, MissingInputError)
+        assert error.message == f"{folder}: holds no recommender (recommender.json is missing)"
+        assert "challenge train" in str(error.hint)
+
+
+@pytest.mark.parametrize("version", [0, 2, None, "1"])
+def test_another_version_is_refused(copy: Path, version: object) -> None:
+    path = copy / "recommender.json"
+    write_json(path, orjson.loads(path.read_bytes()) | {"format": version})
+    error = refused(copy)
+    assert isinstance(error, FormatError)
+    assert error.message == f"{copy}: a recommender of format {version!r}; expected 1"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "5", "{}", '{"format": 1}', '{"format": 1, "fingerprint": 3}'])
+def test_facts_of_another_shape_are_refused(copy: Path, text: str) -> None:
+    (copy / "recommender.json").write_text(text)
+    assert isinstance(refused(copy), FormatError)
+
+
+def test_a_save_that_fails_leaves_what_was_there(
+    copy: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path: path.read_bytes() for path in files_of(copy)}
+    recommender = Recommender.fit(dataset, with_sources("popularity", ranking="blend"))
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(recommender_module, "save_record", full)
+    with pytest.raises(ResourceError, match="the disk is full"):
+        recommender.save(copy)
+    assert {path: path.read_bytes() for path in files_of(copy)} == before
+    assert [path.name for path in copy.parent.iterdir()] == [copy.name]
