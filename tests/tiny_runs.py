@@ -11,20 +11,26 @@ from pathlib import Path
 from typing import Any
 
 from challenge import threads
-from challenge.config import RunConfig, override
+from challenge.config import RunConfig
+from challenge.ranking.ranker import RankerConfig
 from challenge.sample import write_sample
+from challenge.sources.base import Source
+from challenge.sources.ials import Ials
+from challenge.sources.lightgcn import LightGCN
+from challenge.sources.registry import SOURCES, SourcesConfig
 
 PER_CATEGORY = 5
-TINY = override(
-    RunConfig(team="Tiny team", email="tiny@example.org"),
-    {
-        "sources.ials.embedding_size": 8,
-        "sources.ials.iterations": 2,
-        "sources.lightgcn.embedding_size": 8,
-        "sources.lightgcn.epochs": 1,
-        "ranker.num_queries": 60,
-        "ranker.num_iterations": 10,
-    },
+TINY = RunConfig(
+    team="Tiny team",
+    email="tiny@example.org",
+    sources=SourcesConfig(
+        settings={
+            **SOURCES,
+            "ials": Ials(embedding_size=8, iterations=2),
+            "lightgcn": LightGCN(embedding_size=8, epochs=1),
+        }
+    ),
+    ranker=RankerConfig(num_queries=60, num_iterations=10),
 )
 TINY_TOML = """\
 team = "Tiny team"
@@ -44,6 +50,12 @@ num_iterations = 10
 def with_sources(*names: str, **changes: Any) -> RunConfig:
     """Tiny settings with these sources only."""
     return replace(TINY, sources=replace(TINY.sources, names=names), **changes)
+
+
+def with_settings(config: RunConfig, **settings: Source) -> RunConfig:
+    """Change the settings of the sources that are named."""
+    sources = replace(config.sources, settings={**config.sources.settings, **settings})
+    return replace(config, sources=sources)
 
 
 @dataclass(frozen=True)

@@ -43,24 +43,36 @@ def load_record(kind: type[Record], folder: Path, *, of: str | None = None) -> R
 
     Raises:
         MissingInputError: nothing there, or a file is missing.
-        FormatError: a file was changed, or it is of other rows and columns.
+        FormatError: a file was changed, it is of other rows and columns, or of another kind of record.
     """
-    index = read_json(folder / _INDEX, hint=_AGAIN)
-    if of is not None and index["of"] != of:
+    found, files = _index(folder / _INDEX)
+    if of is not None and found != of:
         raise FormatError(
-            f"{folder}: is of other playlists or tracks (found {index['of'][:12]}, expected {of[:12]})",
+            f"{folder}: is of other playlists or tracks (found {found[:12]}, expected {of[:12]})",
             hint=_AGAIN,
         )
     arrays = {}
-    for name, check in index["files"].items():
+    for name, check in files.items():
         path = folder / f"{name}.npy"
         if not path.exists():
             raise MissingInputError(f"{path}: no such file", hint=_AGAIN)
         if _check(path) != check:
             raise FormatError(f"{path}: is not as it was written: its checksum differs", hint=_AGAIN)
         arrays[name] = _mapped(path)
-    record: Record = _record(kind, arrays, "")
+    try:
+        record: Record = _record(kind, arrays, "")
+    except KeyError as error:
+        raise FormatError(f"{folder}: lacks {error.args[0]} of a {kind.__name__}", hint=_AGAIN) from None
     return record
+
+
+def _index(path: Path) -> tuple[str, dict[str, Any]]:
+    """What a record is of, and the check of each of its files."""
+    index = read_json(path, hint=_AGAIN)
+    found, files = (index.get("of"), index.get("files")) if isinstance(index, dict) else (None, None)
+    if not isinstance(found, str) or not isinstance(files, dict):
+        raise FormatError(f"{path}: is not as it was written", hint=_AGAIN)
+    return found, files
 
 
 def _check(path: Path) -> dict[str, int]:

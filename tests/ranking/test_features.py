@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numba
 import numpy as np
 import pytest
+from fitted import fit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_runs import one_thread
@@ -25,36 +26,36 @@ from toy_dataset import (
 
 from challenge.data.dataset import Dataset
 from challenge.data.interactions import Interactions
-from challenge.ranking import rank as recommend
+from challenge.errors import InvariantError
+from challenge.ranking import rank as rank_module
 from challenge.ranking.features import (
     QUERY_FEATURES,
     RANK_FUSION,
     feature_names,
     make_features,
-    query_facts,
+    query_features,
     ranks_by_source,
 )
+from challenge.ranking.pair_features import pair_features
 from challenge.ranking.rank import (
     RankedLists,
+    Scorer,
     batch_size,
-    blended_order,
-    facts_of,
+    blended_scorer,
+    iterate_batches,
     label_candidates,
-    learned_order,
+    learned_scorer,
     rank_queries,
-    source_names,
     training_rows,
 )
-from challenge.ranking.ranker import Ranker, RankerConfig, TrainingRows, iterate_batches, train_ranker
-from challenge.sources.base import QueryBatch, query_batch
-from challenge.sources.ials import FactorsConfig
-from challenge.sources.merge import Candidates, merge_candidates
-from challenge.sources.postings import build_index
-from challenge.sources.registry import SourcesConfig, SourceSet, fit_sources
+from challenge.ranking.ranker import Ranker, RankerConfig, TrainingRows, train_ranker
+from challenge.sources.base import QueryBatch
+from challenge.sources.merge import Candidates
+from challenge.sources.registry import FittedSources
+from challenge.sources.title_knn import TitleKnn
 from challenge.types import Category, FloatArray
 
-COUNTING = ("neighbours", "cooccurrence", "title", "continuation", "popularity")
-CONFIG = SourcesConfig(names=COUNTING, factors=FactorsConfig(embedding_size=2, iterations=2))
+COUNTING = ("playlist_knn", "cooccurrence", "title_knn", "artist_album", "popularity")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -69,16 +70,16 @@ def toy() -> ToyDataset:
 
 
 @pytest.fixture(scope="module")
-def fitted(toy: ToyDataset) -> SourceSet:
-    return fit_sources(toy.dataset, CONFIG)
+def fitted(toy: ToyDataset) -> FittedSources:
+    return fit(toy.dataset, *COUNTING)
 
 
 @pytest.fixture(scope="module")
-def described(fitted: SourceSet) -> tuple[Candidates, dict[str, FloatArray]]:
+def described(fitted: FittedSources) -> tuple[Candidates, dict[str, FloatArray]]:
     """Candidates of all queries, and their features by name."""
-    batch = query_batch(fitted.index, 0, 15)
-    candidates = merge_candidates(batch, fitted.generators)
-    table = make_features(fitted.index, batch, candidates, facts_of(fitted), fitted.names)
+    batch = fitted.queries().batch(0, 15)
+    candidates = fitted.candidates(batch)
+    table = make_features(fitted, batch, candidates)
     names = feature_names(fitted.names)
     assert table.shape == (len(candidates.track), len(names))
     assert len(set(names)) == len(names)
@@ -124,11 +125,11 @@ def test_ranks_by_source(rows: list[list[tuple[float, float]]]) -> None:
 # -- the table ------------------------------------------------------------------------------------
 
 
-def test_facts_of_queries_by_hand() -> None:
+def test_features_of_queries_by_hand() -> None:
     """Tracks 0 and 1 by artist 0 from albums 0 and 1; 2 by artist 1, album 2; 3 in no playlist."""
     dataset = Dataset(
         catalog_of([0, 0, 1, 2], [0, 1, 2, 3]),
-        playlists_of([[0, 1], [0, 1, 2]], ["a", "b"]),
+        playlists_of([[0, 1], [0, 1, 2]], ["a", "A!"]),
         queries_of(
             [
                 Question(Category.TITLE_RANDOM_25, "a", [0, 1, 0, 3], [1, 4, 5, 9], num_holdouts=7),
@@ -136,9 +137,10 @@ def test_facts_of_queries_by_hand() -> None:
             ]
         ),
     )
-    index = build_index(dataset)
-    facts = query_facts(index, dataset.queries, np.array([3, 0], np.float32), np.array([0.5, 0], np.float32))
-    first, second = (dict(zip(QUERY_FEATURES, row.tolist(), strict=True)) for row in facts.table)
+    sources = fit(dataset, "popularity", title_knn=TitleKnn(min_similarity=0.99))
+    table = query_features(sources, sources.queries().batch(0, 2))
+    assert table.dtype == np.float32
+    first, second = (dict(zip(QUERY_FEATURES, row.tolist(), strict=True)) for row in table)
     numbers = list(Category)
     assert first.pop("query_popularity") == pytest.approx(np.log([4, 4, 2]).mean())
     assert first.pop("query_mean_playlist_age") == pytest.approx(0.5 / 365.25, rel=1e-5)
@@ -150,14 +152,13 @@ def test_facts_of_queries_by_hand() -> None:
         "query_artist_diversity": pytest.approx(2 / 3),
         "query_album_diversity": 1,
         "query_mean_playlist_length": 2.5,
-        "query_same_title_count": 3,
-        "query_title_support": 0.5,
+        "query_same_title_count": 2,
+        "query_title_support": pytest.approx(2),
     }
     assert second == dict.fromkeys(QUERY_FEATURES, 0) | {"query_holdouts": 40}
-    assert facts.mean_duration.tolist() == [pytest.approx(201_333.33), 0]
 
 
-def test_what_sources_say(fitted: SourceSet, described: tuple[Candidates, dict[str, FloatArray]]) -> None:
+def test_what_sources_say(fitted: FittedSources, described: tuple[Candidates, dict[str, FloatArray]]) -> None:
     candidates, columns = described
     ranks = ranks_by_source(candidates)
     for number, name in enumerate(COUNTING):
@@ -173,12 +174,13 @@ def test_what_sources_say(fitted: SourceSet, described: tuple[Candidates, dict[s
 
 
 def test_what_is_known_of_candidates(
-    toy: ToyDataset, fitted: SourceSet, described: tuple[Candidates, dict[str, FloatArray]]
+    toy: ToyDataset, fitted: FittedSources, described: tuple[Candidates, dict[str, FloatArray]]
 ) -> None:
     candidates, columns = described
     index, catalog = fitted.index, toy.dataset.catalog
     fused = columns["fused_rank"].astype(float)
-    support, facts = fitted.title.support, facts_of(fitted)
+    support = fitted.title.support(toy.dataset.queries.titles)
+    of_query = query_features(fitted, fitted.queries().batch(0, 15))
     for n in range(0, len(candidates.track), 37):
         query, track = int(candidates.query[n]), int(candidates.track[n])
         seeds = index.seeds(query)
@@ -196,7 +198,7 @@ def test_what_is_known_of_candidates(
             "duration": catalog.track_duration_ms[track] / 1000,
             "popularity_gap": np.log1p(index.popularity[track]) - mean,
             "duration_gap": abs(catalog.track_duration_ms[track] / 1000 - duration),
-            "title_share": value["title_score"] / (support[query] + 1),
+            "title_share": value["title_knn_score"] / (support[query] + 1),
             "confidence_mean": value["pair_confidence_sum"] / many,
             "cosine_mean": value["pair_cosine_sum"] / many,
             "sharing_share": value["pair_seeds_sharing"] / many,
@@ -207,63 +209,90 @@ def test_what_is_known_of_candidates(
             "album_fused_rank": fused[of_album].sum(),
             "mean_playlist_age": index.mean_playlist_age[track],
             "mean_playlist_length": index.mean_playlist_length[track],
+            "mean_playlist_age_gap": index.mean_playlist_age[track] - value["query_mean_playlist_age"],
+            "mean_playlist_length_gap": (
+                index.mean_playlist_length[track] - value["query_mean_playlist_length"]
+            ),
+            "length_gap": index.mean_playlist_length[track] - toy.dataset.queries.num_tracks[query],
             "query_seeds": len(seeds),
         }
         for name, wanted in known.items():
             assert value[name] == pytest.approx(float(wanted), rel=1e-4, abs=1e-5), name
-        assert facts.table[query].tolist() == [value[name] for name in QUERY_FEATURES]
+        assert of_query[query].tolist() == [value[name] for name in QUERY_FEATURES]
 
 
 def test_sources_other_than_the_title_get_along_without_it(toy: ToyDataset) -> None:
-    sources = fit_sources(toy.dataset, replace(CONFIG, names=("popularity",)))
-    batch = query_batch(sources.index, 0, 2)
-    candidates = merge_candidates(batch, sources.generators)
-    table = make_features(sources.index, batch, candidates, facts_of(sources), sources.names)
-    columns = dict(zip(source_names(sources), table.T, strict=True))
+    sources = fit(toy.dataset, "popularity")
+    batch = sources.queries().batch(0, 2)
+    table = make_features(sources, batch, sources.candidates(batch))
+    columns = dict(zip(feature_names(sources.names), table.T, strict=True))
     assert not columns["title_share"].any()
-    assert "title_score" not in columns
+    assert "title_knn_score" not in columns
+    assert columns["query_title_support"].any(), "titles describe queries all the same"
+
+
+def test_pair_features_may_be_known_already(fitted: FittedSources) -> None:
+    batch = fitted.queries().batch(2, 5)
+    candidates = fitted.candidates(batch)
+    pairs = pair_features(fitted.index, batch, candidates)
+    table = make_features(fitted, batch, candidates)
+    np.testing.assert_array_equal(make_features(fitted, batch, candidates, pairs=pairs), table)
+    assert (make_features(fitted, batch, candidates, pairs=pairs + 1) != table).any()
 
 
 # -- batches ----------------------------------------------------------------------------------------
 
 
-@given(st.integers(0, 40), st.integers(1, 50))
-def test_tiles_cover_everything_once(total: int, size: int) -> None:
-    covered = [query for start, stop in iterate_batches(3, 3 + total, size) for query in range(start, stop)]
-    assert covered == list(range(3, 3 + total))
+@pytest.mark.parametrize("size", [1, 4, 15, 50])
+@pytest.mark.parametrize("first", [0, 3, 15])
+def test_batches_cover_everything_once(
+    fitted: FittedSources, size: int, first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rank_module, "batch_size", lambda _: size)
+    covered = []
+    for start, batch, candidates in iterate_batches(fitted, fitted.queries(), "rank", first=first):
+        assert 1 <= len(batch) <= size
+        assert batch.index_row.tolist() == [80 + start + i for i in range(len(batch))]
+        assert len(candidates.indptr) == len(batch) + 1
+        covered += range(start, start + len(batch))
+    assert covered == list(range(first, 15))
 
 
-def test_tile_size_keeps_to_its_memory(fitted: SourceSet, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert batch_size(fitted) == recommend.MAX_BATCH
-    monkeypatch.setattr(recommend, "BATCH_BYTES", 4 * fitted.index.n_tracks * len(COUNTING) * 10)
+def test_batch_size_keeps_to_its_memory(fitted: FittedSources, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert batch_size(fitted) == rank_module.MAX_BATCH
+    monkeypatch.setattr(rank_module, "BATCH_BYTES", 4 * fitted.index.n_tracks * len(COUNTING) * 10)
     assert batch_size(fitted) == 10
-    monkeypatch.setattr(recommend, "BATCH_BYTES", 1)
+    monkeypatch.setattr(rank_module, "BATCH_BYTES", 1)
     assert batch_size(fitted) == 4
 
 
-def features_order(sources: SourceSet) -> recommend.Order:
-    """An order that uses every feature."""
-    facts = facts_of(sources)
+def features_scorer(sources: FittedSources) -> Scorer:
+    """A scorer that uses every feature."""
     rng = np.random.default_rng(0)
     weight = rng.standard_normal(len(feature_names(sources.names))).astype(np.float32)
 
-    def order(batch: QueryBatch, candidates: Candidates) -> FloatArray:
-        table = make_features(sources.index, batch, candidates, facts, sources.names)
+    def score(batch: QueryBatch, candidates: Candidates) -> FloatArray:
+        table = make_features(sources, batch, candidates)
         return (table.astype(float) @ weight).astype(np.float32)
 
-    return order
+    return score
 
 
-def ranked_with(sources: SourceSet, size: int, monkeypatch: pytest.MonkeyPatch) -> RankedLists:
-    monkeypatch.setattr(recommend, "batch_size", lambda _: size)
-    return rank_queries(sources, features_order(sources))
+def ranked(sources: FittedSources, scorer: Scorer) -> RankedLists:
+    return rank_queries(sources, scorer, sources.queries())
+
+
+def ranked_with(sources: FittedSources, size: int, monkeypatch: pytest.MonkeyPatch) -> RankedLists:
+    monkeypatch.setattr(rank_module, "batch_size", lambda _: size)
+    return ranked(sources, features_scorer(sources))
 
 
 @pytest.mark.parametrize("size", [1, 2, 7])
-def test_lists_do_not_depend_on_the_tile_size(
-    fitted: SourceSet, size: int, monkeypatch: pytest.MonkeyPatch
+def test_lists_do_not_depend_on_the_batch_size(
+    fitted: FittedSources, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, parts = ranked_with(fitted, 128, monkeypatch), ranked_with(fitted, size, monkeypatch)
+    assert (whole.track >= 0).any()
     np.testing.assert_array_equal(parts.track, whole.track)
     np.testing.assert_array_equal(parts.source, whole.source)
 
@@ -277,7 +306,7 @@ def restored_threads() -> Iterator[None]:
 
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one processor only")
 def test_lists_do_not_depend_on_the_number_of_threads(
-    fitted: SourceSet, restored_threads: None, monkeypatch: pytest.MonkeyPatch
+    fitted: FittedSources, restored_threads: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     numba.set_num_threads(1)
     one = ranked_with(fitted, 16, monkeypatch)
@@ -285,19 +314,32 @@ def test_lists_do_not_depend_on_the_number_of_threads(
     np.testing.assert_array_equal(ranked_with(fitted, 16, monkeypatch).track, one.track)
 
 
-def test_training_rows_do_not_depend_on_the_tile_size(
-    toy: ToyDataset, fitted: SourceSet, monkeypatch: pytest.MonkeyPatch
+def test_training_rows_do_not_depend_on_the_batch_size(
+    toy: ToyDataset, fitted: FittedSources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor do the random draws among candidates that are no hits."""
     holdout = Interactions.from_rows([tracks_of(g).tolist()[::3] if g else [5] for g in toy.genre_of])
     config = RankerConfig(negative_share=0.4)
     rows = []
     for size in (128, 4):
-        monkeypatch.setattr(recommend, "batch_size", lambda _, size=size: size)
+        monkeypatch.setattr(rank_module, "batch_size", lambda _, size=size: size)
         rows.append(training_rows(fitted, holdout, config, seed=3))
     for name in ("features", "label", "group"):
         np.testing.assert_array_equal(getattr(rows[0], name), getattr(rows[1], name))
     assert rows[0].group.sum() == len(rows[0].label)
+
+
+def test_training_rows_from_a_query_on(toy: ToyDataset, fitted: FittedSources) -> None:
+    """Where training queries stand behind the challenge's, the first row of holdout is the first of them."""
+    holdout = Interactions.from_rows([tracks_of(g).tolist()[::3] if g else [5] for g in toy.genre_of])
+    config = RankerConfig(negative_share=1.0)
+    everything = training_rows(fitted, holdout, config, seed=3)
+    later = training_rows(fitted, holdout.take(range(6, 15)), config, seed=3, first=6)
+    count = len(later.label)
+    assert 0 < count < len(everything.label)
+    np.testing.assert_array_equal(later.features, everything.features[-count:])
+    np.testing.assert_array_equal(later.label, everything.label[-count:])
+    assert later.group.tolist() == everything.group[-len(later.group) :].tolist()
 
 
 # -- orders ---------------------------------------------------------------------------------------
@@ -311,12 +353,12 @@ def test_labels() -> None:
 
 def test_lists_come_in_the_order_of_scores_ties_by_track() -> None:
     dataset = random_dataset(2, queries=3)
-    sources = fit_sources(dataset, replace(CONFIG, names=("popularity",)))
+    sources = fit(dataset, "popularity")
 
-    def order(batch: QueryBatch, candidates: Candidates) -> FloatArray:
+    def score(batch: QueryBatch, candidates: Candidates) -> FloatArray:
         return (candidates.track % 3).astype(np.float32)
 
-    lists = rank_queries(sources, order)
+    lists = ranked(sources, score)
     for query in range(3):
         found = lists.track[query][lists.track[query] >= 0].tolist()
         popular = set(np.flatnonzero(sources.index.popularity).tolist())
@@ -327,17 +369,20 @@ def test_lists_come_in_the_order_of_scores_ties_by_track() -> None:
         assert (lists.source[query, len(found) :] == -1).all()
 
 
-def fitted_opinions(sources: SourceSet, query: int) -> list[bool]:
+def fitted_opinions(sources: FittedSources, query: int) -> list[bool]:
     """Which sources score any track for a query."""
-    batch = query_batch(sources.index, query, query + 1)
-    return [bool((generator.scores(batch) > 0).any()) for generator in sources.generators]
+    batch = sources.queries().batch(query, query + 1)
+    return [bool((source.score(batch).best(1) >= 0).any()) for source in sources.fitted.values()]
 
 
-def test_each_place_names_the_source_that_ranked_it_best(fitted: SourceSet) -> None:
-    lists = rank_queries(fitted, blended_order(fitted, {"popularity": 1.0}))
+def popular_first(sources: FittedSources) -> Scorer:
+    return blended_scorer({name: float(name == "popularity") for name in sources.names})
+
+
+def test_each_place_names_the_source_that_ranked_it_best(fitted: FittedSources) -> None:
+    lists = ranked(fitted, popular_first(fitted))
     assert lists.names == COUNTING
-    batch = query_batch(fitted.index, 0, 15)
-    candidates = merge_candidates(batch, fitted.generators)
+    candidates = fitted.candidates(fitted.queries().batch(0, 15))
     ranks = np.where(candidates.score > 0, ranks_by_source(candidates), np.inf)
     for query in (0, 4):
         assert set(lists.source[query].tolist()) <= {-1, *np.flatnonzero(fitted_opinions(fitted, query))}
@@ -346,25 +391,30 @@ def test_each_place_names_the_source_that_ranked_it_best(fitted: SourceSet) -> N
             assert lists.source[query, place] == np.argmin(ranks[here][0])
 
 
-def test_recall_is_the_share_of_held_out_tracks_among_candidates(fitted: SourceSet) -> None:
-    config = replace(CONFIG, names=("popularity",), popularity=replace(CONFIG.popularity, num_candidates=10))
-    sources = fit_sources(fitted.dataset, config)
-    order = blended_order(sources, {"popularity": 1.0})
-    first = rank_queries(sources, order)
-    assert np.isnan(first.recall)
-    holdout = Interactions.from_rows([[*row[:3].tolist(), 125] for row in first.track])
-    assert rank_queries(sources, order, holdout=holdout).recall == 0.75
+def test_only_the_queries_asked_for_are_ranked(fitted: FittedSources) -> None:
+    whole = ranked(fitted, popular_first(fitted))
+    some = rank_queries(fitted, popular_first(fitted), fitted.queries().first(4))
+    np.testing.assert_array_equal(some.track, whole.track[:4])
 
 
 def test_blend_by_hand() -> None:
     """Scores are divided by the best of the query; what is negative counts nothing."""
     dataset = random_dataset(0, queries=2)
-    sources = fit_sources(dataset, replace(CONFIG, names=("title", "popularity")))
+    sources = fit(dataset, "title_knn", "popularity")
     candidates = candidates_of([[[2, 10], [1, 20]], [[0, -5], [-1, 4], [-3, 2]]])
-    batch = query_batch(sources.index, 0, 2)
-    found = blended_order(sources, {"title": 1.0, "popularity": 0.5})(batch, candidates)
+    batch = sources.queries().batch(0, 2)
+    found = blended_scorer({"title_knn": 1.0, "popularity": 0.5})(batch, candidates)
     np.testing.assert_allclose(found, [1 + 0.25, 0.5 + 0.5, 0, 0.5, 0.25])
-    assert not blended_order(sources, {})(batch, candidates).any()
+    assert not blended_scorer({"title_knn": 0.0, "popularity": 0.0})(batch, candidates).any()
+
+
+def test_a_source_asked_alone_counts_whatever_its_weight(toy: ToyDataset) -> None:
+    sources = fit(toy.dataset, "artist_album")
+    batch = sources.queries().batch(1, 3)
+    candidates = sources.candidates(batch)
+    found = blended_scorer({"artist_album": 0.0})(batch, candidates)
+    assert (found > 0).all()
+    np.testing.assert_array_equal(found, blended_scorer({"artist_album": 2.0})(batch, candidates))
 
 
 def first_column(names: list[str], monkeypatch: pytest.MonkeyPatch) -> Ranker:
@@ -375,24 +425,32 @@ def first_column(names: list[str], monkeypatch: pytest.MonkeyPatch) -> Ranker:
     return ranker
 
 
-def test_learned_order_asks_the_ranker(fitted: SourceSet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_learned_order_asks_the_ranker(fitted: FittedSources, monkeypatch: pytest.MonkeyPatch) -> None:
     ranker = first_column(feature_names(fitted.names), monkeypatch)
-    lists = rank_queries(fitted, learned_order(fitted, ranker))
-    by_first_source = rank_queries(fitted, blended_order(fitted, {"neighbours": 1.0}))
+    lists = ranked(fitted, learned_scorer(fitted, ranker))
+    weights = {name: float(name == "playlist_knn") for name in COUNTING}
+    by_first_source = ranked(fitted, blended_scorer(weights))
     for query in (1, 2, 3):
         np.testing.assert_array_equal(lists.track[query], by_first_source.track[query])
 
 
-def test_a_ranker_of_other_features_is_refused(fitted: SourceSet, monkeypatch: pytest.MonkeyPatch) -> None:
-    ranker = first_column(["something", "else"], monkeypatch)
-    with pytest.raises(ValueError, match="other features"):
-        learned_order(fitted, ranker)
+def test_a_ranker_of_other_features_is_refused(
+    fitted: FittedSources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = feature_names(fitted.names)
+    expected = rf"knows 2 features, these sources give {len(names)}; they differ in .*"
+    with pytest.raises(InvariantError, match=expected):
+        learned_scorer(fitted, first_column(["something", "else"], monkeypatch))
+    with pytest.raises(InvariantError, match=r"they differ in their order$"):
+        learned_scorer(fitted, first_column(names[::-1], monkeypatch))
+    with pytest.raises(InvariantError, match=r"they differ in new$"):
+        learned_scorer(fitted, first_column([*names, "new"], monkeypatch))
 
 
-def test_a_tile_without_any_candidate_is_ranked_too(toy: ToyDataset) -> None:
+def test_a_batch_without_any_candidate_is_ranked_too(toy: ToyDataset) -> None:
     """Title-only playlists come first in the challenge: with neighbours alone whole batches know nothing."""
     dataset = replace(toy.dataset, queries=toy.dataset.queries.take([0, 6, 13]))
-    sources = fit_sources(dataset, replace(CONFIG, names=("neighbours",)))
+    sources = fit(dataset, "playlist_knn")
     names = feature_names(sources.names)
     rng = np.random.default_rng(0)
     rows = TrainingRows(
@@ -401,6 +459,5 @@ def test_a_tile_without_any_candidate_is_ranked_too(toy: ToyDataset) -> None:
         np.array([30, 30]),
     )
     ranker = train_ranker(rows, names, RankerConfig(num_iterations=2, min_data_in_leaf=5), seed=0)
-    lists = rank_queries(sources, learned_order(sources, ranker))
-    assert (lists.track == -1).all()
-    assert (rank_queries(sources, blended_order(sources, {"neighbours": 1.0})).track == -1).all()
+    assert (ranked(sources, learned_scorer(sources, ranker)).track == -1).all()
+    assert (ranked(sources, blended_scorer({"playlist_knn": 1.0})).track == -1).all()

@@ -6,27 +6,36 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from fitted import fit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from toy_dataset import Question, catalog_of, playlists_of, queries_of
 
 from challenge.data.dataset import Dataset
 from challenge.errors import MissingInputError
-from challenge.ranking.fill import FALLBACKS, by_popularity, fill
+from challenge.ranking.fill import FALLBACKS, FilledLists
+from challenge.ranking.fill import fill as fill_lists
 from challenge.ranking.rank import RankedLists
-from challenge.sources.registry import SourcesConfig, SourceSet, fit_sources
+from challenge.sources.base import IndexedQueries
+from challenge.sources.popularity import by_popularity
+from challenge.sources.registry import FittedSources
 from challenge.types import LIST_LENGTH, Category
 
 TRACKS = 620
-NAMES = ("neighbours", "popularity")
+NAMES = ("playlist_knn", "popularity")
 
 
-def sources_of(questions: list[Question], tracks: int = TRACKS) -> SourceSet:
+def sources_of(questions: list[Question], tracks: int = TRACKS) -> FittedSources:
     """Playlists "a" hold tracks 600, 601 and (one of them) 602; the others the first 40, by popularity."""
     rows = [[600, 601], [600, 601, 602], *(list(range(40 - i)) for i in range(40))]
     titles = ["a", "A", *(["long"] * 40)]
     dataset = Dataset(catalog_of([0] * tracks), playlists_of(rows, titles), queries_of(questions))
-    return fit_sources(dataset, SourcesConfig(names=NAMES))
+    return fit(dataset, *NAMES)
+
+
+def fill(sources: FittedSources, ranked: RankedLists) -> FilledLists:
+    """Fill the lists of the dataset's own queries."""
+    return fill_lists(sources, ranked, sources.queries())
 
 
 TITLES = (None, "a", "long", "")
@@ -77,7 +86,7 @@ def test_fill_is_total(situation: tuple[list[Question], list[list[int]]]) -> Non
 
 def test_titles_fill_before_popularity() -> None:
     filled = fill(BASE, ranked_lists([[], [], [7], []]))
-    popular = by_popularity(BASE).tolist()
+    popular = by_popularity(BASE.index.popularity).tolist()
     assert popular[:3] == [0, 1, 2]
     assert filled.names == (*NAMES, *FALLBACKS)
     assert filled.track[0].tolist() == popular[:LIST_LENGTH]
@@ -97,7 +106,7 @@ def test_full_lists_stay_as_they_are() -> None:
 
 
 def test_popularity_ties_go_by_index() -> None:
-    popular = by_popularity(BASE)
+    popular = by_popularity(BASE.index.popularity)
     assert popular[38:44].tolist() == [38, 600, 601, 39, 602, 40]
     assert sorted(popular.tolist()) == list(range(TRACKS))
 
@@ -108,13 +117,13 @@ def test_counts_by_category_and_source() -> None:
     counts = filled.counts((second, first, second, first))
     assert list(counts) == [first.value, second.value]
     assert counts[first.value] == {
-        "neighbours": 2,
+        "playlist_knn": 2,
         "popularity": 1,
         "title fallback": 3,
         "popularity fallback": 994,
     }
     assert counts[second.value] == {
-        "neighbours": 250,
+        "playlist_knn": 250,
         "popularity": 250,
         "title fallback": 40,
         "popularity fallback": 460,
@@ -140,7 +149,17 @@ def test_too_small_a_catalog_is_an_error(tracks: int, enough: bool) -> None:
 
 
 def test_no_queries_need_no_tracks() -> None:
-    dataset = replace(BASE.dataset, queries=queries_of([]), catalog=catalog_of([0] * 603))
-    filled = fill(fit_sources(dataset, SourcesConfig(names=NAMES)), ranked_lists([]))
+    base = BASE.context.dataset
+    dataset = replace(base, queries=queries_of([]), catalog=catalog_of([0] * 603))
+    filled = fill(fit(dataset, *NAMES), ranked_lists([]))
     assert filled.track.shape == (0, LIST_LENGTH)
     assert filled.counts(()) == {}
+
+
+def test_strangers_are_filled_by_their_own_titles_and_seeds() -> None:
+    questions = [Question(Category.TITLE_ONLY, "a", [600]), Question(Category.TITLE_ONLY, "long", [1, 2])]
+    queries = IndexedQueries.strangers(BASE.index, queries_of(questions))
+    filled = fill_lists(BASE, ranked_lists([[], [7]]), queries)
+    assert filled.track[0, :4].tolist() == [601, 602, 0, 1]
+    assert filled.track[1, :4].tolist() == [7, 0, 3, 4]
+    assert not np.isin(filled.track[1], [1, 2]).any()

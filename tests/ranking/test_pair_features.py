@@ -10,12 +10,13 @@ from itertools import pairwise
 import numba
 import numpy as np
 import pytest
+from fitted import batch_in
 from toy_dataset import Question, catalog_of, playlists_of, queries_of, random_dataset
 
 from challenge.data.dataset import Dataset
 from challenge.ranking import pair_features as module
 from challenge.ranking.pair_features import NEAR_WINDOW, NEXT_WINDOW, RECENT_SEEDS, Pair, pair_features
-from challenge.sources.base import query_batch
+from challenge.sources.base import IndexedQueries
 from challenge.sources.merge import Candidates
 from challenge.sources.postings import PlaylistIndex, build_index
 from challenge.types import Category, FloatArray
@@ -120,7 +121,7 @@ def every_candidate(index: PlaylistIndex, start: int, stop: int) -> Candidates:
 def features_of(dataset: Dataset, start: int = 0, stop: int = 12) -> tuple[Candidates, FloatArray]:
     index = build_index(dataset)
     candidates = every_candidate(index, start, stop)
-    return candidates, pair_features(index, query_batch(index, start, stop), candidates)
+    return candidates, pair_features(index, batch_in(index, dataset, start, stop), candidates)
 
 
 @pytest.fixture(scope="module", params=range(len(CORPORA)))
@@ -148,7 +149,7 @@ def test_column(compared: tuple[FloatArray, FloatArray], column: Pair) -> None:
     np.testing.assert_allclose(features[:, column], wanted[:, column], rtol=1e-4, atol=1e-6)
 
 
-def test_tiles_and_threads_do_not_matter() -> None:
+def test_batches_and_threads_do_not_matter() -> None:
     dataset = CORPORA[0]
     _, whole = features_of(dataset)
     parts = [features_of(dataset, start, min(start + 5, 12))[1] for start in range(0, 12, 5)]
@@ -168,7 +169,7 @@ def test_a_seed_that_nobody_else_has_says_nothing() -> None:
     index = build_index(dataset)
     assert index.popularity[17:].tolist() == [2, 2, 2]
     candidates = every_candidate(index, 1, 2)
-    features = pair_features(index, query_batch(index, 1, 2), candidates)
+    features = pair_features(index, batch_in(index, dataset, 1, 2), candidates)
     with_company = candidates.track >= 18
     assert features[~with_company, Pair.CONFIDENCE_SUM].any() == 0
     assert (features[with_company, Pair.CONFIDENCE_SUM] == np.float32(1 / 3)).all()
@@ -185,7 +186,7 @@ def test_popular_seeds_are_sampled_evenly() -> None:
     )
     index = build_index(dataset)
     candidates = every_candidate(index, 0, 1)
-    found = pair_features(index, query_batch(index, 0, 1), candidates)
+    found = pair_features(index, batch_in(index, dataset, 0, 1), candidates)
     assert candidates.track.tolist() == [1, 2, 3]
     assert count // 3 < module.MAX_POSTINGS < count // 2
     read = len(range(0, count + 1, 3))  # the query's own row comes last and is not of the sample
@@ -195,3 +196,19 @@ def test_popular_seeds_are_sampled_evenly() -> None:
     fame = index.popularity[1:]
     cosine = 3 * shared / np.sqrt((count + 3) * (fame + 2.0))
     np.testing.assert_allclose(found[:, Pair.COSINE_SUM], cosine, rtol=1e-5)
+
+
+def test_a_query_that_is_no_row_relates_like_one_that_has_none_of_its_own() -> None:
+    """The playlists of a stranger's seeds are all read, the row of its twin among them."""
+    dataset = CORPORA[1]
+    index = build_index(dataset)
+    candidates = every_candidate(index, 0, 12)
+    strangers = IndexedQueries.strangers(index, dataset.queries).batch(0, 12)
+    found = pair_features(index, strangers, candidates)
+    own = pair_features(index, batch_in(index, dataset), candidates)
+    same = [Pair.SAME_ARTIST, Pair.SAME_ALBUM, Pair.SINCE_ARTIST, Pair.SHARE_OF_ALBUM]
+    np.testing.assert_array_equal(found[:, same], own[:, same])
+    # One more playlist with the seed, which holds no candidate, since seeds are none.
+    assert (found[:, Pair.CONFIDENCE_SUM] <= own[:, Pair.CONFIDENCE_SUM]).all()
+    assert (found[:, Pair.CONFIDENCE_SUM] < own[:, Pair.CONFIDENCE_SUM]).any()
+    np.testing.assert_array_equal(found[:, Pair.COSINE_SUM], own[:, Pair.COSINE_SUM])

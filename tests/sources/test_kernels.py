@@ -10,6 +10,7 @@ import numba
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from fitted import batch_of, context_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_dataset import Question, catalog_of, playlists_of, queries_of, random_dataset
@@ -20,20 +21,22 @@ from challenge.data.interactions import Interactions
 from challenge.errors import ResourceError
 from challenge.graph import BipartiteGraph
 from challenge.machine import Memory
+from challenge.sources import factorise as factorise_module
 from challenge.sources import ials, least_squares
-from challenge.sources.base import QueryBatch, best_tracks, query_batch
+from challenge.sources.base import DenseScores
 from challenge.sources.cooccurrence import Cooccurrence
-from challenge.sources.ials import (
-    FactorsConfig,
-    Side,
-    estimate_memory,
+from challenge.sources.factorise import (
+    FactorisationConfig,
+    FactorMatrix,
     factorise,
-    require_memory,
+    fold_in,
+    gram_matrix,
     solve_side,
 )
+from challenge.sources.ials import estimate_memory, require_memory
 from challenge.sources.kernels import weighted_row_scores
-from challenge.sources.playlist_knn import PlaylistNeighbours
-from challenge.sources.postings import PlaylistIndex, build_index
+from challenge.sources.playlist_knn import PlaylistKnn
+from challenge.sources.postings import build_index
 from challenge.types import Category, FloatArray
 
 SEEDS = range(5)
@@ -45,8 +48,9 @@ def rows_of(dataset: Dataset) -> list[list[int]]:
     return [list(dict.fromkeys(part.row(i).tolist())) for part in parts for i in range(len(part))]
 
 
-def everything(index: PlaylistIndex) -> QueryBatch:
-    return query_batch(index, 0, index.n_queries)
+def scores_of(config: PlaylistKnn | Cooccurrence, dataset: Dataset) -> FloatArray:
+    """Scores of all tracks for all queries."""
+    return config.fit(context_of(dataset)).score(batch_of(dataset)).table
 
 
 # -- the index -------------------------------------------------------------------------------------
@@ -99,22 +103,10 @@ def test_distinct_keeps_first_occurrences(rows: list[list[int]]) -> None:
         assert found.row_positions(i).tolist() == [row.index(track) for track in dict.fromkeys(row)]
 
 
-def test_tiles_count_inside_themselves() -> None:
-    dataset = random_dataset(1)
-    index = build_index(dataset)
-    batch = query_batch(index, 3, 6)
-    assert len(batch) == 3
-    assert batch.index_row.tolist() == [28, 29, 30]
-    seeds = [index.seeds(query).tolist() for query in (3, 4, 5)]
-    assert batch.seed_track.tolist() == [*seeds[0], *seeds[1], *seeds[2]]
-    assert batch.seed_query.tolist() == [0] * len(seeds[0]) + [1] * len(seeds[1]) + [2] * len(seeds[2])
-    assert len(query_batch(index, 4, 4)) == 0
-
-
 # -- playlist neighbours ---------------------------------------------------------------------------
 
 
-def plain_neighbours(dataset: Dataset, config: PlaylistNeighbours) -> np.ndarray:
+def plain_neighbours(dataset: Dataset, config: PlaylistKnn) -> np.ndarray:
     rows, index = rows_of(dataset), build_index(dataset)
     n_playlists = len(dataset.playlists)
     weight = 1 / (np.maximum(index.popularity.astype(float) - 1, 0) ** config.popularity_damping + 1)
@@ -133,7 +125,7 @@ def plain_neighbours(dataset: Dataset, config: PlaylistNeighbours) -> np.ndarray
         positive = np.sort(similarity[similarity > 0])[::-1]
         if len(positive) == 0:
             continue
-        least = positive[min(config.neighbours, len(positive)) - 1]
+        least = positive[min(config.num_neighbours, len(positive)) - 1]
         for row, value in enumerate(similarity):
             if value > 0 and value >= least * (1 - 1e-6):
                 for track in rows[row]:
@@ -146,9 +138,8 @@ def plain_neighbours(dataset: Dataset, config: PlaylistNeighbours) -> np.ndarray
 def test_neighbour_scores(seed: int, neighbours: int) -> None:
     """Rows as similar as the last neighbour vote too, so the order of rows never decides."""
     dataset = random_dataset(seed)
-    config = PlaylistNeighbours(neighbours=neighbours)
-    index = build_index(dataset)
-    scores = config.fit(index, dataset.queries).scores(everything(index))
+    config = PlaylistKnn(num_neighbours=neighbours)
+    scores = scores_of(config, dataset)
     assert scores.any()
     np.testing.assert_allclose(scores, plain_neighbours(dataset, config), rtol=2e-4, atol=1e-5)
 
@@ -160,11 +151,10 @@ def test_neighbour_scores_by_hand() -> None:
         playlists_of([[0, 1, 2, 3], [0]], ["a", "b"]),
         queries_of([Question(Category.FIRST_5, None, [0, 1])]),
     )
-    index = build_index(dataset)
-    generator = PlaylistNeighbours(length_damping=0.5, amplification=2.0).fit(index, dataset.queries)
+    scores = scores_of(PlaylistKnn(length_damping=0.5, amplification=2.0), dataset)
     first, second = (1 / (2**0.4 + 1) + 0.5) / 2, 1 / (2**0.4 + 1)
     vote = (second / first) ** 2
-    np.testing.assert_allclose(generator.scores(everything(index))[0], [1 + vote, 1, 1, 1], rtol=1e-6)
+    np.testing.assert_allclose(scores[0], [1 + vote, 1, 1, 1], rtol=1e-6)
 
 
 # -- co-occurrence ---------------------------------------------------------------------------------
@@ -192,7 +182,7 @@ def test_cooccurrence_scores(seed: int, max_postings: int) -> None:
     dataset = random_dataset(seed)
     config, index = Cooccurrence(max_postings=max_postings), build_index(dataset)
     assert index.popularity.max() > 8, "so that sampling has something to do"
-    scores = config.fit(index, dataset.queries).scores(everything(index))
+    scores = scores_of(config, dataset)
     assert scores.any()
     np.testing.assert_allclose(scores, plain_cooccurrence(dataset, config), rtol=1e-4)
 
@@ -235,7 +225,7 @@ def test_weighted_row_scores(entries: list[list[tuple[int, float]]], rows: list[
     st.integers(1, 12),
 )
 def test_best_tracks_come_in_order_and_ties_by_index(rows: list[list[float]], limit: int) -> None:
-    best = best_tracks(np.array(rows, np.float32), limit)
+    best = DenseScores(np.array(rows, np.float32)).best(limit)
     assert best.shape == (len(rows), min(limit, 9))
     for row, found in zip(rows, best.tolist(), strict=True):
         order = sorted((i for i in range(9) if row[i] > 0), key=lambda i: (-row[i], i))[:limit]
@@ -255,8 +245,8 @@ def random_matrix(seed: int, rows: int = 20, columns: int = 15) -> sp.csr_matrix
 def test_solve_side_reaches_the_normal_equations(seed: int) -> None:
     matrix, rng = random_matrix(seed), np.random.default_rng(seed)
     fixed = rng.standard_normal((15, 5)).astype(np.float32)
-    config = FactorsConfig(embedding_size=5, confidence=4, regularisation=2)
-    solved = solve_side(matrix, Side(fixed.copy()), config, 40).factors()
+    config = FactorisationConfig(embedding_size=5, confidence=4, regularisation=2)
+    solved = solve_side(matrix, FactorMatrix(fixed.copy()), config, 40).factors()
     gram = fixed.T @ fixed + 2 * np.eye(5, dtype=np.float32)
     for row in range(20):
         held = fixed[matrix[row].indices].astype(float)
@@ -271,8 +261,10 @@ def test_as_many_steps_as_entries_are_exact(entries: int) -> None:
     matrix = sp.csr_matrix(
         ([1.0] * entries, (np.zeros(entries, int), np.arange(entries))), shape=(1, len(fixed))
     )
-    config = FactorsConfig(embedding_size=8, confidence=20, regularisation=0.1)
-    few, many = (solve_side(matrix, Side(fixed.copy()), config, steps).factors() for steps in (entries, 30))
+    config = FactorisationConfig(embedding_size=8, confidence=20, regularisation=0.1)
+    few, many = (
+        solve_side(matrix, FactorMatrix(fixed.copy()), config, steps).factors() for steps in (entries, 30)
+    )
     np.testing.assert_allclose(few, many, rtol=1e-3, atol=1e-5)
 
 
@@ -280,13 +272,40 @@ def test_rows_longer_than_the_copy_are_solved_alike() -> None:
     rng, size = np.random.default_rng(0), least_squares.KEPT + 300
     fixed = rng.standard_normal((size, 4)).astype(np.float32)
     matrix = sp.csr_matrix(np.ones((1, size), np.float32))
-    solved = solve_side(matrix, Side(fixed.copy()), FactorsConfig(embedding_size=4), 12).factors()[0]
+    solved = solve_side(
+        matrix, FactorMatrix(fixed.copy()), FactorisationConfig(embedding_size=4), 12
+    ).factors()[0]
     gram = (fixed.T @ fixed).astype(float)
     expected = np.linalg.solve(21 * gram + 10 * np.eye(4), 21 * fixed.sum(axis=0, dtype=float))
     np.testing.assert_allclose(solved, expected, rtol=1e-3, atol=1e-4)
 
 
-def loss(matrix: sp.csr_matrix, rows: FloatArray, columns: FloatArray, config: FactorsConfig) -> float:
+@pytest.mark.parametrize("seed", range(3))
+def test_folding_in_reaches_the_normal_equations(seed: int) -> None:
+    """In float64: only the factors themselves and the result are float32."""
+    matrix, rng = random_matrix(seed), np.random.default_rng(seed)
+    fixed = rng.standard_normal((15, 5)).astype(np.float32)
+    config = FactorisationConfig(embedding_size=5, confidence=4, regularisation=2)
+    found = fold_in(matrix, fixed, gram_matrix(fixed), config)
+    assert found.dtype == np.float32
+    factors = fixed.astype(float)
+    for row in range(20):
+        held = factors[matrix[row].indices]
+        system = factors.T @ factors + 2 * np.eye(5) + 4 * held.T @ held
+        expected = np.linalg.solve(system, 5 * held.sum(axis=0))
+        np.testing.assert_allclose(found[row], expected, rtol=1e-4, atol=1e-6)
+    assert not found[3].any(), "a row without entries is zero"
+
+
+def test_the_gram_matrix_sums_over_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    factors = np.random.default_rng(0).standard_normal((100, 3)).astype(np.float32)
+    expected = factors.astype(float).T @ factors
+    np.testing.assert_allclose(gram_matrix(factors), expected, rtol=1e-5)
+    monkeypatch.setattr(factorise_module, "_CHUNK", 7)
+    np.testing.assert_allclose(gram_matrix(factors), expected, rtol=1e-5)
+
+
+def loss(matrix: sp.csr_matrix, rows: FloatArray, columns: FloatArray, config: FactorisationConfig) -> float:
     """Hu, Koren and Volinsky's weighted squared error with its penalty."""
     held = matrix.toarray()
     error = (held - rows.astype(float) @ columns.T) ** 2 * (1 + config.confidence * held)
@@ -295,7 +314,7 @@ def loss(matrix: sp.csr_matrix, rows: FloatArray, columns: FloatArray, config: F
 
 def test_factorise_descends_and_ends_on_exact_rows() -> None:
     matrix = random_matrix(5)
-    config = FactorsConfig(embedding_size=4, regularisation=0.5, iterations=1, cg_steps=4)
+    config = FactorisationConfig(embedding_size=4, regularisation=0.5, iterations=1, cg_steps=4)
     losses = []
     for iterations in (1, 2, 4, 8):
         rows, columns = factorise(matrix, replace(config, iterations=iterations))
@@ -310,7 +329,7 @@ def test_factorise_descends_and_ends_on_exact_rows() -> None:
 
 def test_factors_that_would_not_fit_are_refused_with_what_would(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = BipartiteGraph.from_matrix(sp.csr_matrix(np.ones((300, 200), np.int8)))
-    config = FactorsConfig(embedding_size=128)
+    config = FactorisationConfig(embedding_size=128)
     room = estimate_memory(graph, 128)
     assert room == 4 * 128 * 500 + 16 * 60_000
     monkeypatch.setattr(ials, "memory", lambda: Memory(room, room))
@@ -326,9 +345,9 @@ def test_factors_that_would_not_fit_are_refused_with_what_would(monkeypatch: pyt
 
 
 def test_factorise_depends_on_the_seed_alone() -> None:
-    matrix, config = random_matrix(1), FactorsConfig(embedding_size=4, iterations=2)
+    matrix, config = random_matrix(1), FactorisationConfig(embedding_size=4, iterations=2)
     first, second = factorise(matrix, config), factorise(matrix, config)
-    other = factorise(matrix, replace(config, seed=1))
+    other = factorise(matrix, config, seed=1)
     assert (first[0] == second[0]).all()
     assert (first[1] == second[1]).all()
     assert (first[0] != other[0]).any()
@@ -349,14 +368,11 @@ def one_thread() -> Iterator[None]:
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one processor only")
 def test_scores_do_not_depend_on_the_number_of_threads(one_thread: None) -> None:
     dataset = random_dataset(3, playlists=60, queries=20)
-    index, matrix = build_index(dataset), random_matrix(3)
+    matrix, config = random_matrix(3), FactorisationConfig(8, iterations=2)
 
     def answers() -> list[np.ndarray]:
-        batch = everything(index)
-        counted = [
-            c.fit(index, dataset.queries).scores(batch) for c in (PlaylistNeighbours(), Cooccurrence())
-        ]
-        return [*counted, best_tracks(counted[0], 7), *factorise(matrix, FactorsConfig(8, iterations=2))]
+        counted = [scores_of(config, dataset) for config in (PlaylistKnn(), Cooccurrence())]
+        return [*counted, DenseScores(counted[0]).best(7), *factorise(matrix, config)]
 
     alone = answers()
     numba.set_num_threads(2)

@@ -6,13 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from fitted import batch_of, context_of
 from toy_dataset import Question, catalog_of, playlists_of, queries_of
 
 from challenge.data.dataset import Dataset
-from challenge.sources.artists_in_title import TitleNames
-from challenge.sources.base import query_batch
+from challenge.sources.artists_in_title import ArtistsInTitle
+from challenge.sources.base import IndexedQueries
 from challenge.sources.postings import build_index
-from challenge.sources.title_knn import TitleGenerator, TitleNeighbours, group_titles, similar_keys
+from challenge.sources.title_groups import group_titles
+from challenge.sources.title_knn import FittedTitleKnn, TitleKnn
+from challenge.sources.title_similarity import TitleSimilarity
 from challenge.types import Category, FloatArray
 
 PLAYLISTS = [
@@ -35,13 +38,12 @@ def dataset_of(*titles: str | None) -> Dataset:
     )
 
 
-def fit(dataset: Dataset, config: TitleNeighbours | None = None) -> TitleGenerator:
-    config = config or TitleNeighbours()
-    return config.fit(build_index(dataset), dataset.queries, group_titles(dataset.playlists))
+def fit(dataset: Dataset, config: TitleKnn | None = None) -> FittedTitleKnn:
+    return (config or TitleKnn()).fit(context_of(dataset))
 
 
-def scores_of(generator: TitleGenerator) -> FloatArray:
-    return generator.scores(query_batch(generator.index, 0, generator.index.n_queries))
+def scores_of(source: FittedTitleKnn, dataset: Dataset) -> FloatArray:
+    return source.score(batch_of(dataset)).table
 
 
 def test_playlists_are_grouped_by_normalised_title() -> None:
@@ -60,59 +62,73 @@ def test_only_titles_in_use_count() -> None:
 
 
 def test_equal_titles_have_similarity_1_and_others_less() -> None:
-    keys = ["summer vibes", "summr vibes", "workout"]
-    found = similar_keys(["summer vibes", "", "qqq", "workout", "summer vibes"], keys, TitleNeighbours())
-    dense = found.toarray()
-    assert dense.shape == (5, 3)
-    np.testing.assert_allclose(dense[0, 0], 1, rtol=1e-5)
-    assert 0.1 < dense[0, 1] < 0.9
-    assert dense[0, 2] == 0
-    assert not dense[1:3].any()
-    np.testing.assert_allclose(dense[3], [0, 0, 1], rtol=1e-5)
-    assert (dense[4] == dense[0]).all()
+    similarity = TitleSimilarity(["summer vibes", "summr vibes", "workout"], 4)
+    found = similarity.to("summer vibes").toarray()
+    assert found.shape == (1, 3)
+    np.testing.assert_allclose(found[0, 0], 1, rtol=1e-5)
+    assert 0.1 < found[0, 1] < 0.9
+    assert found[0, 2] < 0.1, "single letters and the bounds of words are all they share"
+    assert not similarity.to("").nnz
+    assert similarity.to("qqq").max() < TitleKnn().min_similarity
+    np.testing.assert_allclose(similarity.to("workout").toarray()[0, 2], 1, rtol=1e-5)
+    assert (similarity.to("summer vibes").toarray() == found).all()
+    assert TitleSimilarity([], 4).to("workout").shape == (1, 0)
 
 
-def test_sharpness_and_threshold() -> None:
-    keys = ["summer vibes", "summr vibes"]
-    plain = TitleNeighbours(amplification=1.0, min_similarity=0.0)
-    similarity = similar_keys(["summer vibes"], keys, plain).toarray()[0, 1]
-    cubed = similar_keys(["summer vibes"], keys, replace(plain, amplification=3.0)).toarray()[0, 1]
-    np.testing.assert_allclose(cubed, similarity**3, rtol=1e-5)
-    strict = replace(plain, min_similarity=float(similarity) + 0.01)
-    assert similar_keys(["summer vibes"], keys, strict).nnz == 1
+def vote_of(config: TitleKnn, title: str = "summer vibes") -> float:
+    """Weight of the vote of the playlist "summr vibes" (row 2), 0 where it has none."""
+    votes = fit(dataset_of(), config).votes((title,))
+    return float(dict(zip(votes.row.tolist(), votes.weight.tolist(), strict=True)).get(2, 0.0))
+
+
+def test_amplification_and_threshold() -> None:
+    plain = TitleKnn(amplification=1.0, min_similarity=0.0)
+    similarity = vote_of(plain)
+    assert 0.1 < similarity < 0.9
+    np.testing.assert_allclose(vote_of(replace(plain, amplification=3.0)), similarity**3, rtol=1e-5)
+    assert vote_of(replace(plain, min_similarity=similarity + 0.01)) == 0
+    assert vote_of(replace(plain, min_similarity=similarity - 0.01)) == similarity
 
 
 def test_only_the_most_similar_titles_vote() -> None:
     keys = ["chill", "chilly", "chilling", "chillax"]
-    found = similar_keys(["chill"], keys, TitleNeighbours(similar_titles=2, min_similarity=0.0))
-    everything = similar_keys(["chill"], keys, TitleNeighbours(min_similarity=0.0)).toarray()[0]
-    assert everything.all()
-    assert sorted(found.indices) == sorted(np.argsort(-everything)[:2])
+    dataset = replace(dataset_of(), playlists=playlists_of([[0], [1], [2], [3]], keys))
+    everything = fit(dataset, TitleKnn(min_similarity=0.0)).votes(("chill",))
+    assert sorted(everything.row.tolist()) == [0, 1, 2, 3]
+    found = fit(dataset, TitleKnn(num_titles=2, min_similarity=0.0)).votes(("chill",))
+    assert sorted(found.row) == sorted(everything.row[np.argsort(-everything.weight)[:2]])
 
 
 def test_votes_by_hand() -> None:
     """Every playlist with the same title has one vote for each of its distinct tracks."""
-    generator = fit(dataset_of("WORKOUT", "Summer Vibes"), TitleNeighbours(min_similarity=0.99))
-    np.testing.assert_allclose(scores_of(generator)[0], [0, 0, 0, 0, 1, 1, 0, 0, 0], rtol=1e-5)
-    np.testing.assert_allclose(scores_of(generator)[1], [2, 1, 1, 0, 0, 0, 0, 0, 0], rtol=1e-5)
-    assert generator.same_title_count.tolist() == [1, 2]
-    np.testing.assert_allclose(generator.support, [1, 2], rtol=1e-5)
+    dataset = dataset_of("WORKOUT", "Summer Vibes", "nobody's")
+    source = fit(dataset, TitleKnn(min_similarity=0.99))
+    np.testing.assert_allclose(scores_of(source, dataset)[0], [0, 0, 0, 0, 1, 1, 0, 0, 0], rtol=1e-5)
+    np.testing.assert_allclose(scores_of(source, dataset)[1], [2, 1, 1, 0, 0, 0, 0, 0, 0], rtol=1e-5)
+    titles = dataset.queries.titles
+    assert source.same_title_count(titles).tolist() == [1, 2, 0]
+    np.testing.assert_allclose(source.support(titles), [1, 2, 0], rtol=1e-5)
+    votes = source.votes(titles)
+    assert votes.indptr.tolist() == [0, 1, 3, 3]
+    assert votes.row.tolist() == [3, 0, 1]
 
 
 def test_long_playlists_can_be_damped() -> None:
-    config = TitleNeighbours(min_similarity=0.99, length_damping=1.0)
-    generator = fit(dataset_of("workout"), config)
-    np.testing.assert_allclose(scores_of(generator)[0, 4:6], [0.5, 0.5], rtol=1e-5)
+    dataset = dataset_of("workout")
+    source = fit(dataset, TitleKnn(min_similarity=0.99, length_damping=1.0))
+    np.testing.assert_allclose(scores_of(source, dataset)[0, 4:6], [0.5, 0.5], rtol=1e-5)
 
 
 def test_misspelt_titles_vote_less() -> None:
-    scores = scores_of(fit(dataset_of("summer vibes")))[0]
+    dataset = dataset_of("summer vibes")
+    scores = scores_of(fit(dataset), dataset)[0]
     assert scores[0] > scores[1] > scores[3] > 0
     assert not scores[4:].any()
 
 
 def test_emoji_titles_match_emoji() -> None:
-    scores = scores_of(fit(dataset_of("🔥", "workout")))
+    dataset = dataset_of("🔥", "workout")
+    scores = scores_of(fit(dataset), dataset)
     assert scores[0, 6] > scores[0, 7] > 0
     assert not scores[0, :6].any()
     assert not scores[1, 6:].any()
@@ -120,47 +136,59 @@ def test_emoji_titles_match_emoji() -> None:
 
 @pytest.mark.parametrize("title", [None, "", "   ", "?!", "\u200d", "\x00"])
 def test_titles_of_nothing_have_no_votes(title: str | None) -> None:
-    generator = fit(dataset_of(title, "Workout"))
-    assert not scores_of(generator)[0].any()
-    assert scores_of(generator)[1].any()
-    assert generator.support[0] == generator.same_title_count[0] == 0
+    dataset = dataset_of(title, "Workout")
+    source = fit(dataset)
+    assert not scores_of(source, dataset)[0].any()
+    assert scores_of(source, dataset)[1].any()
+    assert source.support((title,))[0] == source.same_title_count((title,))[0] == 0
 
 
 def test_nothing_is_titled() -> None:
     dataset = dataset_of("Workout")
     bare = replace(dataset, playlists=playlists_of([[0], [1]], [None, "!"]))
-    generator = fit(bare)
-    assert not scores_of(generator).any()
-    assert generator.support.tolist() == [0]
+    source = fit(bare)
+    assert not scores_of(source, bare).any()
+    assert source.support(bare.queries.titles).tolist() == [0]
     untitled = dataset_of(None, "")
-    assert not scores_of(fit(untitled)).any()
+    assert not scores_of(fit(untitled), untitled).any()
 
 
-def test_tiles_give_what_the_whole_gives() -> None:
-    generator = fit(dataset_of("workout", "", "summer vibes", "🔥", None, "vibes"))
-    whole = scores_of(generator)
+def test_batches_give_what_the_whole_gives() -> None:
+    dataset = dataset_of("workout", "", "summer vibes", "🔥", None, "vibes")
+    source = fit(dataset)
+    whole = scores_of(source, dataset)
     for size in (1, 2, 4):
-        batches = [query_batch(generator.index, i, min(i + size, 6)) for i in range(0, 6, size)]
-        assert (np.concatenate([generator.scores(batch) for batch in batches]) == whole).all()
+        parts = [batch_of(dataset, i, min(i + size, 6)) for i in range(0, 6, size)]
+        assert (np.concatenate([source.score(batch).table for batch in parts]) == whole).all()
+
+
+def test_votes_of_other_titles_are_not_those_of_the_latest() -> None:
+    """Votes are kept for what features ask after the scores."""
+    source = fit(dataset_of())
+    first = source.votes(("workout",))
+    assert source.votes(("workout",)) is first
+    assert source.support(("summer vibes",)) > 2
+    np.testing.assert_allclose(source.support(("workout",)), [1], rtol=1e-5)
 
 
 # -- names in titles -------------------------------------------------------------------------------
 
 
-def named(*titles: str | None, least: int = 1) -> FloatArray:
+def named(*titles: str | None, least: int = 1, strangers: bool = False) -> FloatArray:
     """Tracks 0, 1 by "The Blue Cats" (popularity 2, 1), 2 by "Blue", 3 by "Étoile", 4 by "!!!"."""
     dataset = Dataset(
         catalog_of([0, 0, 1, 2, 3], names=["The Blue Cats", "Blue", "Étoile", "!!!"]),
         playlists_of([[0, 1], [0, 2], [2, 3, 4]], ["a", "b", "c"]),
         queries_of([Question(Category.TITLE_ONLY, title, []) for title in titles]),
     )
-    index = build_index(dataset)
-    generator = TitleNames(min_artist_popularity=least).fit(index, dataset.queries, dataset.catalog)
-    return generator.scores(query_batch(index, 0, len(titles)))
+    source = ArtistsInTitle(min_artist_popularity=least).fit(context_of(dataset))
+    asked = IndexedQueries.strangers if strangers else IndexedQueries.of_index
+    return source.score(asked(build_index(dataset), dataset.queries).batch(0, len(titles))).table
 
 
-def test_titles_that_name_an_artist() -> None:
-    scores = named("the blue cats", "Best of ETOILE", "cats", None, "!!!", "")
+@pytest.mark.parametrize("strangers", [False, True])
+def test_titles_that_name_an_artist(strangers: bool) -> None:
+    scores = named("the blue cats", "Best of ETOILE", "cats", None, "!!!", "", strangers=strangers)
     np.testing.assert_allclose(scores[0], [1, 0.5, 1 / 3, 0, 0], rtol=1e-6)
     np.testing.assert_allclose(scores[1], [0, 0, 0, 1 / 3, 0], rtol=1e-6)
     assert not scores[2:].any()
