@@ -16,6 +16,9 @@ A message says where, what was found and what was expected; ``hint`` says what t
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class ChallengeError(Exception):
     """Base of all errors of this package; ``exit_code`` is what the command line returns for it."""
@@ -64,3 +67,10 @@ class InvariantError(ChallengeError):
     """A state that the package's own code must never reach."""
 
     exit_code = 70
+
+
+def suggest(name: str, known: Iterable[str]) -> str | None:
+    """Return the one of the ``known`` names that ``name`` is nearest to, None where none is near."""
+    by_lower_case = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(name.lower(), by_lower_case, n=1, cutoff=0.6)
+    return by_lower_case[near[0]] if near else None

@@ -14,7 +14,8 @@ from challenge import threads
 from challenge.config import RunConfig
 from challenge.lightgcn.config import LightGCNConfig
 from challenge.ranking.ranker import RankerConfig
-from challenge.sample import write_sample
+from challenge.sample.options import SampleOptions
+from challenge.sample.write import write_sample
 from challenge.sources.ials import FactorsConfig
 from challenge.sources.registry import SourcesConfig
 
@@ -83,7 +84,7 @@ class TinySample:
 
 def make_tiny_sample(folder: Path) -> TinySample:
     """300 playlists and a challenge of 50."""
-    files = write_sample(folder, playlists=300, seed=5, challenge_per_category=PER_CATEGORY, workers=1)
+    files = write_sample(folder, SampleOptions(300, PER_CATEGORY, seed=5), workers=1)
     return TinySample(files.mpd, files.challenge_set, files.answers, folder / "cache")
 
 

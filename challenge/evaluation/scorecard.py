@@ -11,9 +11,9 @@ import numpy as np
 
 from challenge.artifacts import read_json, write_json, write_text
 from challenge.errors import FormatError
+from challenge.evaluation.defaults import RESAMPLES
 from challenge.evaluation.metrics import MetricValues
 from challenge.evaluation.significance import (
-    RESAMPLES,
     Estimate,
     PairedDifference,
     estimates,

@@ -7,31 +7,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from challenge.artifacts import RunManifest, file_hash
+from challenge.artifacts import RunManifest
 from challenge.mpd.challenge_set import ChallengeSet, read_challenge_set
+from challenge.mpd.outputs import (
+    ANSWERS_NAME,
+    CHALLENGE_SET_NAME,
+    MPD_NAME,
+    dataset_folder,
+    require_replaceable,
+)
 from challenge.mpd.store import Store, prepare_store
 from challenge.split.files import write_split
-from challenge.split.split import Split, SplitKind, split_holdout
+from challenge.split.options import SplitOptions
+from challenge.split.split import Split, split_holdout
 from challenge.types import Category
 
-MANIFEST_NAME: Final = "manifest.json"
-
-
-@dataclass(frozen=True)
-class SplitOptions:
-    """How to hold out a challenge.
-
-    Attributes:
-        kind: the final split, or one for tuning, which lacks the final one's playlists altogether.
-        draw: number of the tuning split, from 0.
-        seed: decides every choice.
-        per_category: playlists in each category; fewer are taken of a small MPD.
-    """
-
-    kind: SplitKind = "tuning"
-    draw: int = 0
-    seed: int = 0
-    per_category: int = 1000
+_MAKER: Final = "split"
 
 
 @dataclass(frozen=True)
@@ -79,21 +70,20 @@ def split(
     Raises:
         MissingInputError: a file is not there, or no playlist can be held out.
         FormatError: an input is not in the official format.
-        ConfigError: an option is out of range.
+        ConfigError: the folder cannot be written, or an input or a file of somebody else's would be replaced.
         ResourceError: the disk is full.
     """
     options = options or SplitOptions()
+    require_replaceable(output, _MAKER, (mpd, challenge))
     followed = None if challenge is None else read_challenge_set(challenge)
     store = prepare_store(mpd, cache_dir=cache)
     manifest = RunManifest(config=asdict(options), seed=options.seed, inputs=_inputs(store, followed))
     with manifest.stage("split"):
-        held_out = split_holdout(store, challenge_set=followed, **asdict(options))
-    with manifest.stage("write"):
-        paths = write_split(held_out, output)
-    files = _files(held_out, options, paths)
-    hashes = {path.name: file_hash(path) for path in paths.values()}
-    manifest.results = {"store": str(store.path), "files": hashes, "playlists": files.playlists}
-    manifest.save(output / MANIFEST_NAME)
+        held_out = split_holdout(store, options, challenge_set=followed)
+    files = _files(held_out, output)
+    manifest.results = {"store": str(store.path), "playlists": files.playlists}
+    with dataset_folder(output, _MAKER, manifest) as folder, manifest.stage("write"):
+        write_split(held_out, folder)
     return files
 
 
@@ -102,12 +92,14 @@ def _inputs(store: Store, challenge_set: ChallengeSet | None) -> dict[str, str]:
     return {"mpd": store.content_hash, **followed}
 
 
-def _files(held_out: Split, options: SplitOptions, paths: dict[str, Path]) -> SplitFiles:
+def _files(held_out: Split, folder: Path) -> SplitFiles:
     counts = Counter(held_out.queries.categories)
     lengths = held_out.source.playlists.interactions.lengths
     return SplitFiles(
-        **paths,
-        options=options,
+        mpd=folder / MPD_NAME,
+        challenge_set=folder / CHALLENGE_SET_NAME,
+        answers=folder / ANSWERS_NAME,
+        options=held_out.options,
         train_playlists=len(held_out.train_rows),
         train_rows=int(lengths[held_out.train_rows].sum()),
         playlists={category: counts[category] for category in Category},

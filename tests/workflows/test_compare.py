@@ -13,8 +13,8 @@ from tiny_runs import TINY, TinySample, make_tiny_sample, one_thread, with_sourc
 
 from challenge.errors import ConfigError, FormatError
 from challenge.evaluation.ground_truth import read_ground_truth
+from challenge.split.options import SplitKind, SplitOptions
 from challenge.workflows.compare import (
-    SYSTEMS,
     Comparison,
     compare,
     ground_truth_of,
@@ -23,6 +23,7 @@ from challenge.workflows.compare import (
 )
 from challenge.workflows.inputs import load_inputs
 from challenge.workflows.run import run
+from challenge.workflows.systems import SYSTEMS
 
 CHEAP = with_sources("neighbours", "cooccurrence", "title", "factors", "popularity")
 
@@ -78,15 +79,16 @@ def test_the_best_is_set_against_all_others(compared: Comparison) -> None:
 
 def test_a_split_of_the_mpd_serves_too(sample: TinySample) -> None:
     config = with_sources("popularity")
-    found = compare(sample.mpd, config, systems=("popularity",), per_category=1, cache=sample.cache)
+    found = compare(
+        sample.mpd, config, systems=("popularity",), split=SplitOptions(per_category=1), cache=sample.cache
+    )
     again = compare(
         sample.mpd,
         config,
         systems=("popularity",),
-        per_category=1,
+        split=SplitOptions(SplitKind.FINAL, per_category=1),
         cache=sample.cache,
         challenge=sample.challenge,
-        kind="final",
     )
     assert found.best == "popularity"
     assert found.differences == {}
@@ -114,7 +116,7 @@ def test_what_cannot_be_compared(sample: TinySample, tmp_path: Path) -> None:
 
 def test_a_system_without_its_source_says_so(sample: TinySample) -> None:
     with pytest.raises(ConfigError, match="sources: neighbours not in use"):
-        compare(sample.mpd, with_sources("popularity"), systems=("knn",), per_category=1, cache=sample.cache)
+        compare(sample.mpd, with_sources("popularity"), systems=("knn",), cache=sample.cache)
 
 
 def test_answers_and_held_out_tracks_are_the_same_thing(sample: TinySample) -> None:
