@@ -70,6 +70,7 @@ class InvariantError(ChallengeError):
 
 
 def suggestion(name: str, known: Iterable[str]) -> str | None:
-    """Return the hint "did you mean …?" where one of the ``known`` names is close to ``name``, else None."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else None
+    """Return the hint "did you mean …?" where one of the ``known`` names is near to ``name``, else None."""
+    by_lower_case = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(name.lower(), by_lower_case, n=1, cutoff=0.5)
+    return f"did you mean {by_lower_case[near[0]]}?" if near else None

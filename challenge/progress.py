@@ -22,7 +22,7 @@ class Backend(Protocol):
     """Shows tasks and messages to a person."""
 
     def task(self, label: str, total: float | None, unit: str) -> AbstractContextManager[Advance]:
-        """Open a task of ``total`` units; the returned callable advances it."""
+        """Open a task of ``total`` units, named in the plural; the returned callable advances it."""
         ...
 
     def message(self, text: str) -> None:
@@ -48,7 +48,7 @@ def use_backend(backend: Backend) -> Iterator[None]:
 
 
 def task(label: str, total: float | None = None, *, unit: str = "") -> AbstractContextManager[Advance]:
-    """Open a task that the caller advances itself."""
+    """Open a task that the caller advances itself; ``unit`` is a plural, such as "playlists", or "B"."""
     backend = _backend.get()
     return nullcontext(_ignore) if backend is None else backend.task(label, total, unit)
 

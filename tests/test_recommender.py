@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import orjson
 import pytest
+from challenge.artifacts import write_json
 from tiny_runs import TINY, make_tiny_sample, one_thread, with_sources
 
 from challenge import recommender as recommender_module
-from challenge.artifacts import write_json
 from challenge.config import dump
 from challenge.data.dataset import Dataset
 from challenge.errors import ConfigError, FormatError, InputError, MissingInputError, ResourceError

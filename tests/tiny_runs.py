@@ -12,7 +12,8 @@ from typing import Any
 
 from challenge import threads
 from challenge.config import RunConfig, override
-from challenge.sample import write_sample
+from challenge.sample.options import SampleOptions
+from challenge.sample.write import write_sample
 from challenge.sources.base import Source
 
 PER_CATEGORY = 5
@@ -90,7 +91,7 @@ class TinySample:
 
 def make_tiny_sample(folder: Path, seed: int = 5) -> TinySample:
     """300 playlists and a challenge of 50."""
-    files = write_sample(folder, playlists=300, seed=seed, challenge_per_category=PER_CATEGORY, workers=1)
+    files = write_sample(folder, SampleOptions(300, PER_CATEGORY, seed=seed), workers=1)
     return TinySample(files.mpd, files.challenge_set, files.answers, folder / "cache")
 
 

@@ -25,6 +25,7 @@ from challenge import __version__
 from challenge.cli.console import console_progress
 from challenge.cli.errors import EXIT_CODES, report_errors
 from challenge.cli.options import QuietFlag, ThreadsOption, TracebackFlag
+from challenge.cli.parameters import PlainParameters
 from challenge.cli.settings import show_defaults
 from challenge.threads import use_threads
 
@@ -57,23 +58,11 @@ commands do one step each. Every command tells with [bold]--help[/bold] what it 
 """
 
 
-class _PlainFlags:
-    """Mixed into commands: flags take no value, so their help names no type."""
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        """Return the parameters, flags without the name of a type."""
-        parameters: list[Any] = super().get_params(ctx)  # type: ignore[misc]
-        for parameter in parameters:
-            if getattr(parameter, "is_flag", False):
-                parameter.metavar = ""
-        return parameters
-
-
-class _Group(_PlainFlags, TyperGroup):
+class _Group(PlainParameters, TyperGroup):
     """All commands together."""
 
 
-class _Command(_PlainFlags, TyperCommand):
+class _Command(PlainParameters, TyperCommand):
     """One command."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:

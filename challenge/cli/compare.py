@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from challenge.cli.console import make_table, show, show_json
+from challenge.cli.metric_text import INTERVAL_NOTE, METRIC_TITLES, estimate_text, mean_text
 from challenge.cli.options import CacheOption, ConfigOption, JsonFlag, MpdOption
 from challenge.cli.settings import EpochsOption, RunDeviceOption, RunSeedOption, load_config, with_options
-from challenge.cli.split import SplitKindName, SplitKindOption
+from challenge.cli.split import DRAW, KIND, PER_CATEGORY
 from challenge.errors import ConfigError
+from challenge.evaluation.defaults import CONFIDENCE
+from challenge.split.options import SplitKind, SplitOptions
+from challenge.workflows.systems import SYSTEMS, require_systems
 
 if TYPE_CHECKING:
     from challenge.workflows.compare import Comparison
@@ -34,14 +39,12 @@ def compare(
         typer.Option("--answers", metavar="PATH", help="Held-out tracks of --challenge.", show_default=False),
     ] = None,
     systems: Annotated[
-        str, typer.Option("--systems", metavar="A,B,…", help="Which systems to run.")
-    ] = "popularity,title,knn,ials,lightgcn,blend,full",
-    kind: SplitKindOption = SplitKindName.TUNING,
-    draw: Annotated[int, typer.Option("--draw", min=0, metavar="N", help="Number of the tuning split.")] = 0,
-    per_category: Annotated[
-        int,
-        typer.Option("--per-category", min=1, metavar="N", help="Playlists to hold out in each category."),
-    ] = 1000,
+        str,
+        typer.Option("--systems", metavar="A,B,…", help="Which systems to run."),
+    ] = ",".join(SYSTEMS),
+    kind: Annotated[SplitKind | None, KIND] = None,
+    draw: Annotated[int | None, DRAW] = None,
+    per_category: Annotated[int | None, PER_CATEGORY] = None,
     model: Annotated[
         Path | None,
         typer.Option(
@@ -64,13 +67,15 @@ def compare(
     """Run several systems on the same held-out playlists and show their scores in one table.
 
     Reads the MPD and either a challenge set with its answers, or holds out a split of the MPD itself. Writes
-    nothing. A star marks a difference from the best system that chance would make in less than one of twenty
-    cases (paired sign-flip test).
+    nothing. A star marks a difference from the best system that a paired sign-flip test calls significant.
     """
     from challenge.recommender import saved_config
     from challenge.run_folder import RunFolder
     from challenge.workflows.compare import compare as compare_systems
 
+    names = require_systems([name.strip() for name in systems.split(",") if name.strip()])
+    chosen = {"kind": kind, "draw": draw, "per_category": per_category}
+    given = {name: value for name, value in chosen.items() if value is not None}
     if model is None:
         settings = load_config(config, seed=seed, device=device, epochs=epochs)
     else:
@@ -80,12 +85,10 @@ def compare(
     result = compare_systems(
         mpd,
         settings,
-        systems=[name.strip() for name in systems.split(",")],
+        systems=names,
         challenge=challenge,
         answers=answers,
-        kind=kind.value,
-        draw=draw,
-        per_category=per_category,
+        split=replace(SplitOptions(seed=settings.seed), **given) if given else None,  # type: ignore[arg-type]
         run=model,
         cache=cache,
     )
@@ -110,38 +113,37 @@ def _as_dict(result: Comparison) -> dict[str, object]:
 
 
 def _show(result: Comparison, *, by_category: bool) -> None:
-    heads = ("system", "R-precision", "95 %", "NDCG", "95 %", "clicks", "95 %")
     rows = [(name, *_overall(result, name)) for name in result.cards]
-    show(make_table(None, heads, rows, left=1))
+    show(make_table(None, ("system", *(f"{title} ±" for title in METRIC_TITLES.values())), rows))
     if by_category:
-        for metric, title in (("r_precision", "R-precision"), ("ndcg", "NDCG"), ("clicks", "clicks")):
+        for metric, title in METRIC_TITLES.items():
             _show_categories(result, metric, title)
-    show(f"* differs from {result.best} with p < .05, paired")
+    show(INTERVAL_NOTE)
+    if len(result.cards) > 1:
+        show(f"* differs from {result.best} with p < {1 - CONFIDENCE:.2g}, paired sign-flip test")
     show(f"signature {result.cards[result.best].signature}")
 
 
 def _overall(result: Comparison, name: str) -> list[str]:
-    cells = []
-    for metric in ("r_precision", "ndcg", "clicks"):
-        estimate, digits = result.cards[name].overall[metric], 3 if metric == "clicks" else 4
-        cells.append(f"{estimate.mean:.{digits}f}{_star(result, name, 'all', metric)}")
-        cells.append(f"{estimate.low:.{digits}f}–{estimate.high:.{digits}f}")
-    return cells
+    overall = result.cards[name].overall
+    return [
+        estimate_text(metric, overall[metric], _star(result, name, "all", metric)) for metric in METRIC_TITLES
+    ]
 
 
 def _show_categories(result: Comparison, metric: str, title: str) -> None:
-    digits = 3 if metric == "clicks" else 4
     rows = [
         (
             category.replace("_", " "),
             *(
-                f"{card.by_category[category][metric].mean:.{digits}f}{_star(result, name, category, metric)}"
+                mean_text(metric, card.by_category[category][metric].mean)
+                + _star(result, name, category, metric)
                 for name, card in result.cards.items()
             ),
         )
         for category in result.cards[result.best].by_category
     ]
-    show(make_table(title, ("category", *result.cards), rows, left=1))
+    show(make_table(title, ("category", *result.cards), rows))
 
 
 def _star(result: Comparison, name: str, category: str, metric: str) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def stdout_console() -> Console:
-    """The console for results; 110 columns wide where stdout is no terminal."""
+    """The console for results; 80 columns wide where stdout is no terminal."""
     from rich.console import Console
 
     return Console(highlight=False, width=None if sys.stdout.isatty() else _file_width())
@@ -37,9 +37,9 @@ def stderr_console() -> Console:
 
 
 def _file_width() -> int:
-    """Columns for output into files and pipes: what COLUMNS says, otherwise 110."""
+    """Columns for output into files and pipes: what COLUMNS says, otherwise 80."""
     named = os.environ.get("COLUMNS", "")
-    return int(named) if named.isdigit() and int(named) > 0 else 110
+    return int(named) if named.isdigit() and int(named) > 0 else 80
 
 
 def show(*renderables: RenderableType) -> None:
@@ -69,7 +69,14 @@ def make_table(
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+    table = Table(
+        title=title,
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        title_style="bold",
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     for number, name in enumerate(columns):
         side = "left" if number < left else "right"
         table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
@@ -125,8 +132,19 @@ def amount_text(done: float, total: float | None, unit: str) -> str:
     """How much of a task is done, such as "3,400 of 10,000 playlists"."""
     if unit == "B":
         return size_text(done) if total is None else f"{size_text(done)} of {size_text(total)}"
-    text = count_text(done) if total is None else f"{count_text(done)} of {count_text(total)}"
-    return f"{text} {unit}".rstrip()
+    if total is None:
+        return f"{count_text(done)} {unit_text(done, unit)}".rstrip()
+    return f"{count_text(done)} of {count_text(total)} {unit_text(total, unit)}".rstrip()
+
+
+def unit_text(amount: float, unit: str) -> str:
+    """A unit as it stands behind an amount: it is given in the plural, and one has the singular."""
+    if amount != 1:
+        return unit
+    for plural, singular in (("ies", "y"), ("ches", "ch"), ("s", "")):
+        if unit.endswith(plural):
+            return unit.removesuffix(plural) + singular
+    return unit
 
 
 def rate_text(done: float, seconds: float, unit: str) -> str:
@@ -138,7 +156,8 @@ def rate_text(done: float, seconds: float, unit: str) -> str:
         return f"{size_text(rate)}/s"
     for name, factor in (("s", 1), ("min", 60), ("h", 3600)):
         if rate * factor >= 1 or name == "h":
-            return f"{count_text(float(f'{rate * factor:.3g}'))} {unit}".rstrip() + f"/{name}"
+            rounded = float(f"{rate * factor:.3g}")
+            return f"{count_text(rounded)} {unit_text(rounded, unit)}".rstrip() + f"/{name}"
     return ""
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from challenge.cli.console import make_table, show, show_json, size_text
 from challenge.cli.options import JsonFlag, SeedOption
+from challenge.sample.options import MIN_PLAYLISTS, SampleOptions
 
 if TYPE_CHECKING:
-    from challenge.sample import SampleFiles
+    from challenge.sample.write import SampleFiles
+
+_DEFAULTS: Final = SampleOptions()
 
 
 def sample(
@@ -21,27 +24,28 @@ def sample(
     ),
     playlists: Annotated[
         int,
-        typer.Option("--playlists", min=100, metavar="N", help="Playlists in the MPD; a million take 6 GB."),
-    ] = 10_000,
-    challenge_per_category: Annotated[
+        typer.Option(
+            "--playlists", min=MIN_PLAYLISTS, metavar="N", help="Playlists in the MPD; a million take 6 GB."
+        ),
+    ] = _DEFAULTS.playlists,
+    per_category: Annotated[
         int,
         typer.Option(
             "--per-category", min=1, metavar="N", help="Challenge playlists in each of the ten categories."
         ),
-    ] = 1_000,
-    seed: SeedOption = 0,
+    ] = _DEFAULTS.per_category,
+    seed: SeedOption = _DEFAULTS.seed,
     json: JsonFlag = False,
 ) -> None:
     """Make a synthetic MPD and challenge set, with invented artists, albums and tracks.
 
-    Reads nothing. Writes DIR/mpd.zip, DIR/challenge_set.json and DIR/answers.json in the official formats.
-    The same options give the same files, whatever the number of threads.
+    Reads nothing. Writes DIR/mpd.zip, DIR/challenge_set.json and DIR/answers.json in the official formats,
+    and DIR/manifest.json; a former sample there is replaced, but no other file. The same options give the
+    same dataset, whatever the number of threads.
     """
-    from challenge.sample import write_sample
+    from challenge.sample.write import write_sample
 
-    files = write_sample(
-        output, playlists=playlists, seed=seed, challenge_per_category=challenge_per_category
-    )
+    files = write_sample(output, SampleOptions(playlists, per_category, seed))
     if json:
         show_json(files)
     else:

@@ -9,11 +9,13 @@ import typer
 
 from challenge import progress
 from challenge.cli.console import make_table, show, show_json
+from challenge.cli.metric_text import INTERVAL_NOTE, METRIC_TITLES, estimate_text
 from challenge.cli.options import AnswersOption, JsonFlag
+from challenge.evaluation.defaults import RESAMPLES
+from challenge.evaluation.variants import CHOICES, Variants
 
 if TYPE_CHECKING:
     from challenge.evaluation.scorecard import Score, Scorecard
-    from challenge.evaluation.variants import Variants
 
 
 def score(
@@ -50,16 +52,14 @@ def score(
         typer.Option(
             "--variant",
             metavar="METRIC=VARIANT",
-            help="Another variant of a metric; may be given for each. "
-            "r_precision: leaderboard, tracks, common-artists; "
-            "ndcg: leaderboard, log-rank, rules-page; clicks: leaderboard, missing-as-zero.",
+            help=f"Another variant of a metric; may be given for each: {', '.join(CHOICES)}.",
             show_default="the leaderboard's",
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the confidence intervals.")] = 0,
     resamples: Annotated[
         int, typer.Option("--resamples", min=10, metavar="N", help="Draws behind the confidence intervals.")
-    ] = 1000,
+    ] = RESAMPLES,
     per_playlist: Annotated[
         Path | None,
         typer.Option("--per-playlist", metavar="FILE", help="Write each playlist's scores there, as CSV."),
@@ -73,11 +73,14 @@ def score(
     interval and the signature that names the variants of the metrics, the answers and the seed. A submission
     that is broken or lacks playlists of the answers is refused.
     """
+    from challenge.mpd.outputs import require_writable_file
     from challenge.workflows.score import save_beside
-    from challenge.workflows.score import score as judge
+    from challenge.workflows.score import score as score_file
 
-    variants = _forms(variant or [])
-    card, scores = judge(
+    variants = _variants(variant or [])
+    if per_playlist is not None:
+        require_writable_file(per_playlist, (file, answers, mpd, challenge))
+    card, scores = score_file(
         file,
         answers,
         store=store,
@@ -98,9 +101,7 @@ def score(
         show_card(card)
 
 
-def _forms(choices: list[str]) -> Variants:
-    from challenge.evaluation.variants import Variants
-
+def _variants(choices: list[str]) -> Variants:
     variants = Variants()
     for choice in choices:
         variants = variants.with_choice(choice)
@@ -109,20 +110,19 @@ def _forms(choices: list[str]) -> Variants:
 
 def show_card(card: Scorecard) -> None:
     """Print a scorecard as a table with its signature."""
-    columns = ["category", "playlists"]
-    for name in ("R-precision", "NDCG", "clicks"):
-        columns += [name, "95 %"]
+    columns = ["category", "playlists", *(f"{title} ±" for title in METRIC_TITLES.values())]
     rows = [_row(name.replace("_", " "), score) for name, score in card.by_category.items()]
     table = make_table(None, columns, rows)
     table.add_section()
     table.add_row(*(str(cell) for cell in _row("all", card.overall)), style="bold")
     show(table)
+    show(INTERVAL_NOTE)
     show(f"signature {card.signature}")
 
 
 def _row(name: str, score: Score) -> list[str]:
-    cells = [name, f"{score.n_playlists:,}"]
-    for metric, digits in (("r_precision", 4), ("ndcg", 4), ("clicks", 3)):
-        value = score[metric]
-        cells += [f"{value.mean:.{digits}f}", f"{value.low:.{digits}f}–{value.high:.{digits}f}"]
-    return cells
+    return [
+        name,
+        f"{score.n_playlists:,}",
+        *(estimate_text(metric, score[metric]) for metric in METRIC_TITLES),
+    ]

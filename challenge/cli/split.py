@@ -2,51 +2,46 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from challenge.cli.console import make_table, show, show_json, size_text
 from challenge.cli.options import CacheOption, JsonFlag, MpdOption, OutputOption, SeedOption
+from challenge.split.options import SplitKind, SplitOptions
 
 if TYPE_CHECKING:
     from challenge.workflows.split import SplitFiles
 
 
-class SplitKindName(StrEnum):
-    """Which split."""
-
-    TUNING = "tuning"
-    FINAL = "final"
-
-
-SplitKindOption: TypeAlias = Annotated[
-    SplitKindName,
-    typer.Option(
-        "--kind", help="A split to tune on, or the final one, whose playlists no tuning split touches."
-    ),
-]
+DEFAULTS: Final = SplitOptions()
+KIND: Final = typer.Option(
+    "--kind",
+    help="A split to tune on, or the final one, whose playlists no tuning split touches.",
+    show_default=str(DEFAULTS.kind),
+)
+DRAW: Final = typer.Option(
+    "--draw", min=0, metavar="N", help="Number of the tuning split.", show_default=str(DEFAULTS.draw)
+)
+PER_CATEGORY: Final = typer.Option(
+    "--per-category",
+    min=1,
+    metavar="N",
+    help="Playlists in each of the ten categories; a small MPD gives fewer.",
+    show_default=str(DEFAULTS.per_category),
+)
 
 
 def split(
     *,
     mpd: MpdOption,
     output: OutputOption,
-    kind: SplitKindOption = SplitKindName.TUNING,
-    draw: Annotated[int, typer.Option("--draw", min=0, metavar="N", help="Number of the tuning split.")] = 0,
-    seed: SeedOption = 0,
-    per_category: Annotated[
-        int,
-        typer.Option(
-            "--per-category",
-            min=1,
-            metavar="N",
-            help="Playlists in each of the ten categories; a small MPD gives fewer.",
-        ),
-    ] = 1000,
+    kind: Annotated[SplitKind, KIND] = DEFAULTS.kind,
+    draw: Annotated[int, DRAW] = DEFAULTS.draw,
+    seed: SeedOption = DEFAULTS.seed,
+    per_category: Annotated[int, PER_CATEGORY] = DEFAULTS.per_category,
     challenge: Annotated[
         Path | None,
         typer.Option(
@@ -62,13 +57,12 @@ def split(
     """Hold out a challenge in the ten categories, so that any system can be scored without the organisers.
 
     Reads the MPD. Writes DIR/mpd.zip (the training playlists), DIR/challenge_set.json and DIR/answers.json in
-    the official formats, and DIR/manifest.json. Held-out playlists leave the training data entirely, and each
-    of their tracks still occurs there.
+    the official formats, and DIR/manifest.json; a former split there is replaced, but no other file. Held-out
+    playlists leave the training data entirely, and each of their tracks still occurs there.
     """
-    from challenge.workflows.split import SplitOptions
     from challenge.workflows.split import split as hold_out
 
-    options = SplitOptions(kind=kind.value, draw=draw, seed=seed, per_category=per_category)
+    options = SplitOptions(kind=kind, draw=draw, seed=seed, per_category=per_category)
     files = hold_out(mpd, output, options, challenge=challenge, cache=cache)
     if json:
         show_json(files)

@@ -11,13 +11,13 @@ import numpy as np
 from challenge import __version__
 from challenge.data.interactions import Interactions
 from challenge.errors import InvalidSubmissionError
+from challenge.evaluation.defaults import RESAMPLES
 from challenge.evaluation.ground_truth import GroundTruth
 from challenge.evaluation.metrics import evaluate
 from challenge.evaluation.scorecard import PlaylistScores, Scorecard, make_scorecard
-from challenge.evaluation.significance import RESAMPLES
 from challenge.evaluation.variants import RPrecisionVariant, Variants
 from challenge.submission.submission import Submission
-from challenge.types import IdArray, Int32Array
+from challenge.types import IdArray, Int32Array, Int64Array
 
 ArtistOf: TypeAlias = Callable[[IdArray], Int32Array]
 """Gives the artist index of each track id (S22), -1 where unknown."""
@@ -50,7 +50,7 @@ def score_submission(
     variants = variants or Variants()
     if artist_of is None and variants.needs_artists:
         variants = replace(variants, r_precision=RPrecisionVariant.TRACKS)
-    ids = submission.track_ids[_rows_of(submission, truth)]
+    ids = submission.track_ids[rows_of_truth(submission, truth)]
     codes, distinct = _numbered(ids, truth.track_ids)
     recommended, held_out = codes[: ids.size].reshape(ids.shape), codes[ids.size :]
     artists = artist_of(distinct) if artist_of is not None and variants.needs_artists else None
@@ -70,8 +70,12 @@ def make_signature(variants: Variants, truth: GroundTruth, *, seed: int, resampl
     )
 
 
-def _rows_of(submission: Submission, truth: GroundTruth) -> np.ndarray:
-    """Where each playlist of the ground truth is in the submission, int64, shape (Q,)."""
+def rows_of_truth(submission: Submission, truth: GroundTruth) -> Int64Array:
+    """Return the row that each playlist of the ground truth has in the submission, int64, shape (Q,).
+
+    Raises:
+        InvalidSubmissionError: a playlist has none.
+    """
     row_of = {pid: row for row, pid in enumerate(submission.pid.tolist())}
     missing = [pid for pid in truth.pid.tolist() if pid not in row_of]
     if missing:

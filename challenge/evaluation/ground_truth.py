@@ -15,6 +15,7 @@ import numpy as np
 from challenge.data.ragged import indptr_from_lengths
 from challenge.data.vocabulary import ids_of
 from challenge.errors import FormatError, MissingInputError
+from challenge.mpd.file_kind import FileKind, refuse_other_kind
 from challenge.types import ID_LENGTH, ID_PATTERN, TRACK_PREFIX, IdArray, Int32Array, Int64Array
 
 _URI: Final = re.compile(TRACK_PREFIX + ID_PATTERN)
@@ -68,18 +69,52 @@ def read_ground_truth(path: Path) -> GroundTruth:
         FormatError: not such a file, no playlist in it, or a playlist without a proper track.
     """
     try:
-        raw = msgspec.json.decode(path.read_bytes(), type=dict[str, _Record])
+        data = path.read_bytes()
     except FileNotFoundError:
         raise MissingInputError(f"{path}: no such file", hint=_HINT) from None
     except OSError as error:
-        raise MissingInputError(f"{path}: cannot be read ({error.strerror})", hint=_HINT) from error
+        reason = (error.strerror or str(error)).lower()
+        raise MissingInputError(f"{path}: cannot be read ({reason})", hint=_HINT) from error
+    try:
+        raw = msgspec.json.decode(data, type=dict[str, _Record])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise FormatError(f"{path}: not answers ({error})", hint=_HINT) from error
+        refuse_other_kind(path, "answers", FileKind.ANSWERS, FileKind.JSON, hint=_HINT)
+        raise FormatError(f"{path}: {_fault(data)}", hint=_HINT) from error
     if not raw:
         raise FormatError(f"{path}: no playlist in it", hint=_HINT)
     for pid, record in raw.items():
         _check(path, pid, record)
     return _as_arrays({int(pid): record for pid, record in raw.items()})
+
+
+def _fault(data: bytes) -> str:
+    """Where JSON that could not be read as answers departs from them."""
+    try:
+        raw = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return f"not answers: damaged, or not JSON at all ({error})"
+    if not isinstance(raw, dict):
+        return f"not answers: expected a JSON object, found {_json_kind(raw)}"
+    for pid, record in raw.items():
+        if not isinstance(record, dict) or "holdout" not in record:
+            return f'playlist {pid}: expected an object with "holdout", found {_json_kind(record)}'
+        holdout, category = record["holdout"], record.get("category", _UNNAMED)
+        if not isinstance(holdout, list) or not all(isinstance(uri, str) for uri in holdout):
+            return f'playlist {pid}: "holdout" is not a list of track URIs'
+        if not isinstance(category, str):
+            return f'playlist {pid}: "category" is {_json_kind(category)}; expected a name'
+    return "not answers"
+
+
+def _json_kind(value: object) -> str:
+    names = {
+        dict: "another object",
+        list: "a list",
+        str: "a string",
+        bool: "true or false",
+        type(None): "null",
+    }
+    return names.get(type(value), "a number")
 
 
 def _check(path: Path, pid: str, record: _Record) -> None:

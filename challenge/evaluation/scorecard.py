@@ -10,9 +10,9 @@ from typing import Any, Final
 import numpy as np
 
 from challenge.errors import FormatError
+from challenge.evaluation.defaults import RESAMPLES
 from challenge.evaluation.metrics import MetricValues
 from challenge.evaluation.significance import (
-    RESAMPLES,
     Estimate,
     PairedDifference,
     estimates,

@@ -8,11 +8,9 @@ from typing import Final
 
 import numpy as np
 
+from challenge.evaluation.defaults import CONFIDENCE, PERMUTATIONS, RESAMPLES
 from challenge.types import Float64Array
 
-RESAMPLES: Final = 1000
-PERMUTATIONS: Final = 10_000
-CONFIDENCE: Final = 0.95
 _BLOCK: Final = 250
 
 

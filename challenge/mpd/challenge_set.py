@@ -18,7 +18,8 @@ import numpy as np
 from challenge.data.ragged import indptr_from_lengths
 from challenge.data.strings import StringTable
 from challenge.data.vocabulary import ids_of
-from challenge.errors import FormatError, MissingInputError
+from challenge.errors import FormatError, InputError, MissingInputError
+from challenge.mpd.file_kind import FileKind, refuse_other_kind
 from challenge.mpd.records import (
     REPAIR_HINT,
     UNREADABLE,
@@ -113,8 +114,13 @@ def read_challenge_set(path: Path | str) -> ChallengeSet:
         FormatError: damaged, not JSON, empty, or a playlist that is none of the ten kinds.
     """
     source = Path(path)
-    data = _read(source)
-    playlists = _decode(data, source)
+    try:
+        data = _read(source)
+        playlists = _decode(data, source)
+    except InputError:
+        kinds = (FileKind.CHALLENGE_SET, FileKind.DATASET_FOLDER, FileKind.JSON)
+        refuse_other_kind(source, "a challenge set", *kinds, hint=_WANTED)
+        raise
     if not playlists:
         raise FormatError(f"{source}: the challenge set is empty: it has no playlists", hint=_WANTED)
     _require_distinct_pids(playlists, source)

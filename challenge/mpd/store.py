@@ -20,7 +20,7 @@ from challenge.data.interactions import Interactions
 from challenge.data.playlists import Playlists
 from challenge.data.strings import StringTable
 from challenge.data.vocabulary import Vocabulary
-from challenge.errors import FormatError, MissingInputError
+from challenge.errors import FormatError, InputError, MissingInputError
 from challenge.files import (
     atomic_directory,
     default_cache_dir,
@@ -31,12 +31,15 @@ from challenge.files import (
 )
 from challenge.mpd.build import build_columns, checksummed
 from challenge.mpd.columns import load_column, load_strings
+from challenge.mpd.file_kind import MPD_KINDS, FileKind, kind_of, refuse_other_kind
 from challenge.mpd.slices import SliceFile, content_hash, find_slices
 from challenge.types import ALBUM_PREFIX, ARTIST_PREFIX, TRACK_PREFIX
 from challenge.versions import package_versions
 
 STORE_VERSION: Final = 1
 _MANIFEST: Final = "manifest.json"
+_MPD_WANTED: Final = "name the MPD: the official mpd.zip, or the folder it was unpacked to"
+_STORE_WANTED: Final = "name a store that 'challenge prepare' made, or the MPD itself with --mpd"
 _ABANDONED_SECONDS: Final = 86_400
 _JSON_BYTES_PER_STORE_BYTE: Final = 15
 """A store takes about a 40th of the whole MPD's JSON, and a 16th of a small part's, mostly new tracks."""
@@ -86,7 +89,7 @@ def prepare_store(
     """
     if is_store(Path(path)):
         return open_store(path)
-    slices = checksummed(find_slices(Path(path)), workers=workers)
+    slices = checksummed(_find_slices(Path(path)), workers=workers)
     key = content_hash(slices, version=STORE_VERSION)
     folder = Path(cache_dir or default_cache_dir()) / f"mpd-{key[:20]}"
     if is_store(folder):
@@ -94,6 +97,14 @@ def prepare_store(
         return open_store(folder)
     _build(slices, folder, key, workers)
     return open_store(folder)
+
+
+def _find_slices(path: Path) -> list[SliceFile]:
+    try:
+        return find_slices(path)
+    except InputError:
+        refuse_other_kind(path, "the MPD", *MPD_KINDS, hint=_MPD_WANTED)
+        raise
 
 
 def _build(slices: list[SliceFile], folder: Path, key: str, workers: int | None) -> None:
@@ -147,7 +158,9 @@ def open_store(path: Path | str) -> Store:
     """
     folder = Path(path)
     if not folder.exists():
-        raise MissingInputError(f"{folder}: no such store", hint="prepare it from the MPD first")
+        raise MissingInputError(f"{folder}: no such store", hint=_STORE_WANTED)
+    if kind_of(folder) is not FileKind.STORE:
+        raise FormatError(f"{folder}: not a store of the MPD", hint=_STORE_WANTED)
     if not is_store(folder):
         hint = "delete it and prepare it from the MPD again"
         raise FormatError(f"{folder}: not a complete store of version {STORE_VERSION}", hint=hint)

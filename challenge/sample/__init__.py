@@ -4,7 +4,3 @@ Popularity falls as a power. Tracks belong to albums and artists, artists to cir
 playlist mixes a few circles, and its title tells which, more or less. So what helps on the real dataset helps
 here: neighbours, the continuation of artists and albums, titles, and the order of tracks.
 """
-
-from challenge.sample.write import SampleFiles, write_sample
-
-__all__ = ["SampleFiles", "write_sample"]

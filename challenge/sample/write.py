@@ -7,33 +7,61 @@ import signal
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import numpy as np
 import orjson
 
 from challenge import progress
 from challenge.data.interactions import Interactions
-from challenge.errors import ConfigError
 from challenge.files import atomic_file, write_bytes
+from challenge.manifest import Command
+from challenge.mpd.outputs import (
+    ANSWERS_NAME,
+    CHALLENGE_SET_NAME,
+    MPD_NAME,
+    dataset_folder,
+    require_replaceable,
+)
 from challenge.mpd.zip_writer import Deflated, ZipWriter
 from challenge.sample.catalogue import build_catalogue
 from challenge.sample.challenge_set import HeldOutPlaylists, draw_category
 from challenge.sample.draw import ThemedCatalogue, draw_playlists, lengths_at_least
+from challenge.sample.options import SampleOptions
 from challenge.sample.text import TrackTexts, challenge_json, slice_json
 from challenge.threads import thread_count
 from challenge.types import Category, Int32Array
+from challenge.versions import package_versions
 
 SLICE_PLAYLISTS: Final = 1000
-MIN_PLAYLISTS: Final = 100
+_MAKER: Final = "sample"
 FIRST_CHALLENGE_PID: Final = 1_000_000
 _README: Final = """A synthetic dataset in the format of the Million Playlist Dataset.
 {playlists:,} playlists, seed {seed}.
 Every artist, album, track and playlist in it is invented.
 """
+
+
+class SampleManifest(msgspec.Struct, kw_only=True):
+    """How a sample came about.
+
+    Attributes:
+        kind: tells it from other manifests.
+        command: what was run.
+        options: what was asked for.
+        versions: of Python and packages.
+        files: SHA-256 of each file written, by name.
+    """
+
+    kind: str = _MAKER
+    command: Command
+    options: SampleOptions
+    versions: dict[str, str]
+    files: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -130,61 +158,65 @@ def _slices(maker: _SliceMaker, workers: int) -> Iterator[_Slice]:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def write_sample(
-    out_dir: Path,
-    *,
-    playlists: int,
-    seed: int,
-    challenge_per_category: int = 1000,
-    workers: int | None = None,
-) -> SampleFiles:
-    """Write ``mpd.zip``, ``challenge_set.json`` and ``answers.json`` into ``out_dir``.
+def write_sample(folder: Path, options: SampleOptions, *, workers: int | None = None) -> SampleFiles:
+    """Write ``mpd.zip``, ``challenge_set.json`` and ``answers.json`` into ``folder``, and a manifest beside.
 
-    The content depends on ``playlists``, ``seed`` and ``challenge_per_category`` only, not on ``workers``
-    (None: one for each processor). Every seed and every held-out track occurs in the MPD.
+    The content depends on the options only, not on ``workers`` (None: one for each processor). Every seed and
+    every held-out track occurs in the MPD. A former sample there is replaced, nothing else.
 
     Raises:
-        ConfigError: fewer than 100 playlists, a negative seed, or no challenge playlists at all.
+        ConfigError: the folder cannot be written, or a file there is not of a former sample.
         ResourceError: the disk is full.
     """
-    if playlists < MIN_PLAYLISTS:
-        raise ConfigError(f"playlists = {playlists}: a sample needs at least {MIN_PLAYLISTS}")
-    if challenge_per_category < 1 or seed < 0:
-        raise ConfigError("challenge_per_category must be at least 1 and seed at least 0")
-    maker = _SliceMaker(playlists, seed)
+    require_replaceable(folder, _MAKER)
+    manifest = SampleManifest(command=Command.begin(), options=options, versions=package_versions())
+    with dataset_folder(folder, manifest) as temporary:
+        written = _write(temporary, options, workers or thread_count())
+        manifest.command.stop()
+    return replace(
+        written,
+        mpd=folder / MPD_NAME,
+        challenge_set=folder / CHALLENGE_SET_NAME,
+        answers=folder / ANSWERS_NAME,
+    )
+
+
+def _write(folder: Path, options: SampleOptions, workers: int) -> SampleFiles:
+    maker = _SliceMaker(options.playlists, options.seed)
     seen = np.zeros(maker.catalogue.n_tracks, np.bool_)
     rows = size = 0
     with (
-        atomic_file(out_dir / "mpd.zip") as file,
-        progress.task("Sample", playlists, unit="playlists") as done,
+        atomic_file(folder / MPD_NAME) as file,
+        progress.task("Sample", options.playlists, unit="playlists") as done,
     ):
         archive = ZipWriter(file)
-        archive.add(Deflated.of("README.md", _README.format(playlists=playlists, seed=seed).encode()))
-        for part in _slices(maker, workers or thread_count()):
+        readme = _README.format(playlists=options.playlists, seed=options.seed)
+        archive.add(Deflated.of("README.md", readme.encode()))
+        for part in _slices(maker, workers):
             archive.add(part.member)
             seen[part.tracks] = True
             rows, size = rows + part.rows, size + part.member.size
             done(part.playlists)
         archive.close()
-    themed = ThemedCatalogue.of(maker.catalogue.restricted(seen), seed)
+    themed = ThemedCatalogue.of(maker.catalogue.restricted(seen), options.seed)
     parts = [
-        draw_category(themed, category, challenge_per_category, seed)
+        draw_category(themed, category, options.per_category, options.seed)
         for category in progress.track(Category, "Challenge set", len(Category), unit="categories")
     ]
-    _write_challenge(out_dir, maker.texts, parts, max(FIRST_CHALLENGE_PID, playlists))
+    _write_challenge(folder, maker.texts, parts, max(FIRST_CHALLENGE_PID, options.playlists))
     return SampleFiles(
-        mpd=out_dir / "mpd.zip",
-        challenge_set=out_dir / "challenge_set.json",
-        answers=out_dir / "answers.json",
-        playlists=playlists,
+        mpd=folder / MPD_NAME,
+        challenge_set=folder / CHALLENGE_SET_NAME,
+        answers=folder / ANSWERS_NAME,
+        playlists=options.playlists,
         rows=rows,
         tracks=int(seen.sum()),
-        challenge_playlists=len(Category) * challenge_per_category,
+        challenge_playlists=len(Category) * options.per_category,
         json_bytes=size,
     )
 
 
-def _write_challenge(out_dir: Path, texts: TrackTexts, parts: list[HeldOutPlaylists], first_pid: int) -> None:
+def _write_challenge(folder: Path, texts: TrackTexts, parts: list[HeldOutPlaylists], first_pid: int) -> None:
     """Write the challenge set and the answers."""
     titles = [title for part in parts for title in part.titles]
     categories = [part.category.value for part in parts for _ in part.titles]
@@ -192,11 +224,11 @@ def _write_challenge(out_dir: Path, texts: TrackTexts, parts: list[HeldOutPlayli
     holdouts = Interactions.concatenate([part.holdouts for part in parts])
     pids = list(range(first_pid, first_pid + len(titles)))
     text = challenge_json(texts, pids, titles, holdouts.lengths, seeds)
-    write_bytes(out_dir / "challenge_set.json", text)
+    write_bytes(folder / CHALLENGE_SET_NAME, text)
     uris = texts.uris(holdouts.track_index)
     bounds = holdouts.indptr.tolist()
     answers = {
         str(pid): {"category": category, "holdout": uris[a:b]}
         for pid, category, (a, b) in zip(pids, categories, pairwise(bounds), strict=True)
     }
-    write_bytes(out_dir / "answers.json", orjson.dumps(answers))
+    write_bytes(folder / ANSWERS_NAME, orjson.dumps(answers))

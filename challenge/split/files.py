@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from challenge.files import write_bytes, write_json
+from challenge.mpd.outputs import ANSWERS_NAME, CHALLENGE_SET_NAME, MPD_NAME
 from challenge.mpd.writer import TrackJson, challenge_set_json, write_mpd
 from challenge.split.split import Split
 
@@ -23,9 +24,9 @@ def write_split(split: Split, folder: Path | str) -> dict[str, Path]:
     """
     folder = Path(folder)
     paths = {
-        "mpd": folder / "mpd.zip",
-        "challenge_set": folder / "challenge_set.json",
-        "answers": folder / "answers.json",
+        "mpd": folder / MPD_NAME,
+        "challenge_set": folder / CHALLENGE_SET_NAME,
+        "answers": folder / ANSWERS_NAME,
     }
     tracks = TrackJson(split.source.catalog, getattr(split.source, "album_names", None))
     write_mpd(split.source.playlists, split.train_rows, tracks, paths["mpd"])

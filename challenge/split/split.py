@@ -14,21 +14,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import numpy as np
 
 from challenge.data.dataset import Dataset, Queries
 from challenge.data.interactions import Interactions
 from challenge.data.playlists import Playlists
-from challenge.errors import ConfigError, MissingInputError
+from challenge.errors import MissingInputError
 from challenge.mpd.build_dataset import PlaylistSource
 from challenge.mpd.challenge_set import ChallengeSet
 from challenge.split.holdout import HeldOut, HoldoutPool
 from challenge.split.lengths import target_lengths
+from challenge.split.options import SplitKind, SplitOptions
 from challenge.types import Category, Int64Array
-
-SplitKind: TypeAlias = Literal["tuning", "final"]
 
 MAX_SHARE: Final = 0.06
 """Of the playlists that can be held out, at most this share is: a small MPD keeps its training data."""
@@ -40,8 +39,7 @@ class Split:
 
     Attributes:
         source: the playlists and catalog it was taken from.
-        kind: "tuning" or "final".
-        seed: the seed of all choices; ``draw`` tells tuning splits of one seed apart.
+        options: how it was drawn.
         train_rows: rows of the source's playlists that are left for training, int64, ascending.
         query_rows: the row of each held-out playlist, int64, shape (Q,).
         queries: the Q held-out playlists as a challenge, grouped by category.
@@ -49,9 +47,7 @@ class Split:
     """
 
     source: PlaylistSource
-    kind: SplitKind
-    seed: int
-    draw: int
+    options: SplitOptions
     train_rows: Int64Array
     query_rows: Int64Array
     queries: Queries
@@ -76,41 +72,27 @@ class Split:
 
 
 def split_holdout(
-    source: PlaylistSource,
-    *,
-    seed: int,
-    per_category: int = 1000,
-    challenge_set: ChallengeSet | None = None,
-    kind: SplitKind = "tuning",
-    draw: int = 0,
+    source: PlaylistSource, options: SplitOptions, *, challenge_set: ChallengeSet | None = None
 ) -> Split:
-    """Hold out up to ``per_category`` playlists in each category.
+    """Hold out playlists in each category.
 
     Lengths follow the challenge set's ``num_tracks`` in each category where one is at hand; otherwise they
     are those of the MPD's playlists that are long enough.
 
     Args:
         source: a store or dataset.
-        seed: decides every choice.
-        per_category: fewer are taken where that were more than 6 % of the eligible playlists in all.
+        options: what to draw; of each category, at most a tenth of 6 % of the eligible playlists is taken.
         challenge_set: whose lengths to follow.
-        kind: the final split, or one for tuning, which never touches the final one's playlists.
-        draw: number of the tuning split, from 0; two of them may share playlists.
 
     Raises:
-        ConfigError: ``per_category`` below 1, or an unknown kind.
         MissingInputError: no playlist can be held out.
     """
-    if per_category < 1:
-        raise ConfigError(f"per_category is {per_category}; expected at least 1")
-    if kind not in ("tuning", "final"):
-        raise ConfigError(f"kind of split is {kind!r}; expected 'tuning' or 'final'")
     pool = HoldoutPool(source.playlists, source.catalog.n_tracks)
-    count = min(per_category, int(MAX_SHARE * pool.n_eligible / len(Category)) or 1)
-    chosen = _draw(pool, count, challenge_set, np.random.default_rng([seed, 0]))
-    if kind == "tuning":
+    count = min(options.per_category, int(MAX_SHARE * pool.n_eligible / len(Category)) or 1)
+    chosen = _draw(pool, count, challenge_set, np.random.default_rng([options.seed, 0]))
+    if options.kind == SplitKind.TUNING:
         pool.commit()
-        chosen = _draw(pool, count, challenge_set, np.random.default_rng([seed, 1 + draw]))
+        chosen = _draw(pool, count, challenge_set, np.random.default_rng([options.seed, 1 + options.draw]))
     if not chosen:
         raise MissingInputError(
             f"none of {len(source.playlists):,} playlists can be held out: expected titled ones of at least "
@@ -119,9 +101,7 @@ def split_holdout(
         )
     return Split(
         source=source,
-        kind=kind,
-        seed=seed,
-        draw=draw,
+        options=options,
         train_rows=pool.remaining_rows(),
         query_rows=np.array([held_out.row for held_out in chosen], np.int64),
         queries=queries_of(source.playlists, chosen),

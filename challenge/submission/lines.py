@@ -12,6 +12,7 @@ from typing import IO, Final, cast
 from isal import igzip, isal_zlib
 
 from challenge.errors import InputError, MissingInputError
+from challenge.mpd.file_kind import FileKind, refuse_other_kind
 from challenge.submission.rules import Rule, Violations
 
 MAX_LINE_BYTES: Final = 1 << 16
@@ -20,6 +21,7 @@ MAX_TEXT_BYTES: Final = 1 << 29
 """Most text that is read after inflating: a submission of 10,000 playlists has about 190 MB."""
 MAX_LINES: Final = 1_000_000
 """Most lines that are read, blank ones and comments included."""
+_WANTED: Final = "name the submission's .csv or .csv.gz file, which begins with a team_info line"
 _CHUNK_BYTES: Final = 1 << 20
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _DAMAGE: Final = (EOFError, gzip.BadGzipFile, cast("type[Exception]", isal_zlib.error))
@@ -39,8 +41,9 @@ def read_lines(path: Path, violations: Violations) -> Iterator[tuple[int, bytes]
     Raises:
         MissingInputError: nothing there.
         InputError: not a file that can be read.
+        FormatError: plainly another kind of file, such as JSON.
     """
-    head = _head(path)
+    head = require_file(path)
     if not head:
         violations.add(Rule.EMPTY_FILE, "the file has no bytes")
         return
@@ -62,15 +65,23 @@ def stopped_early(violations: Violations) -> bool:
     return any(violations.counts[rule] for rule in (Rule.DAMAGED_GZIP, Rule.FILE_TOO_LARGE))
 
 
-def _head(path: Path) -> bytes:
+def require_file(path: Path) -> bytes:
+    """Return the first bytes of what may be a submission.
+
+    Raises:
+        MissingInputError: nothing there.
+        InputError: not a file that can be read.
+        FormatError: plainly another kind of file, such as JSON.
+    """
+    refuse_other_kind(path, "a submission", FileKind.SUBMISSION, hint=_WANTED)
     try:
         with path.open("rb") as file:
             return file.read(2)
     except FileNotFoundError:
-        hint = "name the submission's .csv or .csv.gz file"
-        raise MissingInputError(f"{path}: no such file", hint=hint) from None
+        raise MissingInputError(f"{path}: no such file", hint=_WANTED) from None
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); expected a file") from error
+        message = f"{path}: cannot be read ({(error.strerror or str(error)).lower()}); expected a file"
+        raise InputError(message, hint=_WANTED) from error
 
 
 def _check_name(path: Path, zipped: bool, violations: Violations) -> None:

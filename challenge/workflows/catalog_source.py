@@ -9,7 +9,7 @@ import numpy as np
 
 from challenge import progress
 from challenge.data.catalog import Catalog
-from challenge.errors import FormatError, MissingInputError
+from challenge.errors import ConfigError, FormatError, MissingInputError
 from challenge.mpd.build_dataset import extend_catalog
 from challenge.mpd.challenge_set import ChallengeSet
 from challenge.mpd.store import is_store, open_store, prepare_store
@@ -44,6 +44,16 @@ class CatalogSource:
         """Give the artist index of each track id (S22), -1 where the track is unknown; int32."""
         index = self.catalog.tracks.index_of(ids)
         return np.where(index >= 0, self.catalog.track_artist[index], -1).astype(np.int32)
+
+
+def require_one(*, store: Path | None, mpd: Path | None) -> None:
+    """Refuse two sources of the same facts, of which one would be left unread.
+
+    Raises:
+        ConfigError: both are named.
+    """
+    if store is not None and mpd is not None:
+        raise ConfigError("--store and --mpd both name the MPD", hint="leave one of them out")
 
 
 def find_catalog(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
@@ -28,20 +27,11 @@ from challenge.ranking.rank import rank_queries
 from challenge.recommender import Recommender, scorer_of
 from challenge.run_folder import RunFolder
 from challenge.sources.registry import FittedSources, SourcesConfig
-from challenge.split.split import SplitKind, split_holdout
-from challenge.types import LIST_LENGTH
+from challenge.split.options import SplitOptions
+from challenge.split.split import split_holdout
+from challenge.types import LIST_LENGTH, Int32Array
 from challenge.workflows.inputs import load_inputs
-
-SYSTEMS: Final[Mapping[str, tuple[str, ...]]] = {
-    "popularity": ("popularity",),
-    "title": ("title_knn",),
-    "knn": ("playlist_knn",),
-    "ials": ("ials",),
-    "lightgcn": ("lightgcn",),
-    "blend": (),
-    "full": (),
-}
-"""Systems with their only sources, none named means all; every one falls back on titles, then popularity."""
+from challenge.workflows.systems import SYSTEMS, require_systems
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +56,7 @@ def compare(
     systems: Sequence[str] = tuple(SYSTEMS),
     challenge: Path | None = None,
     answers: Path | None = None,
-    kind: SplitKind = "tuning",
-    draw: int = 0,
-    per_category: int = 1000,
+    split: SplitOptions | None = None,
     run: Path | None = None,
     cache: Path | None = None,
 ) -> Comparison:
@@ -80,37 +68,49 @@ def compare(
         systems: some of :data:`SYSTEMS`.
         challenge: with ``answers``, the challenge to score on; alone, whose lengths the split follows.
         answers: held-out tracks of the challenge.
-        kind: the split to draw where no answers are given.
-        draw: number of the tuning split.
-        per_category: playlists to hold out in each category.
+        split: how to hold out a challenge where no answers are given.
         run: folder of a run on this challenge, whose recommender to use instead of fitting one.
         cache: where prepared data is kept.
 
     Raises:
-        ConfigError: an unknown system.
+        ConfigError: an unknown system, or options that do not go together.
         InputError: a file is missing or not in the official format.
     """
-    unknown = [name for name in systems if name not in SYSTEMS]
-    if unknown or not systems:
-        raise ConfigError(f"system {unknown or 'none'}: expected some of {', '.join(SYSTEMS)}")
+    systems = require_systems(systems)
+    _needed(config, systems)
+    require_together(challenge=challenge, answers=answers, split=split, run=run)
     recommender = None if run is None else Recommender.load(RunFolder(run).recommender, device=config.device)
-    if challenge is not None and answers is not None:
-        inputs = load_inputs(mpd, challenge, cache=cache)
-        dataset, truth = inputs.dataset, read_ground_truth(answers)
+    challenge_set = None if challenge is None else read_challenge_set(challenge)
+    if challenge_set is not None and answers is not None:
+        truth = read_ground_truth(answers)
+        _require_playlists(truth, challenge_set.pid)
+        dataset = load_inputs(mpd, challenge_set, cache=cache).dataset
         holdout = holdout_of_ground_truth(truth, dataset)
     else:
-        lengths = read_challenge_set(challenge) if challenge is not None else None
-        split = split_holdout(
-            prepare_store(mpd, cache_dir=cache),
-            seed=config.seed,
-            per_category=per_category,
-            challenge_set=lengths,
-            kind=kind,
-            draw=draw,
-        )
-        dataset, holdout = split.dataset(), split.holdout
+        options = split or SplitOptions(seed=config.seed)
+        held_out = split_holdout(prepare_store(mpd, cache_dir=cache), options, challenge_set=challenge_set)
+        dataset, holdout = held_out.dataset(), held_out.holdout
         truth = ground_truth_of(dataset, holdout)
     return compare_on(dataset, holdout, truth, config, systems, recommender=recommender)
+
+
+def require_together(
+    *, challenge: Path | None, answers: Path | None, split: SplitOptions | None, run: Path | None
+) -> None:
+    """Refuse an option that would have no effect beside the others.
+
+    Raises:
+        ConfigError: answers or a run without a challenge to score on, or a split beside it.
+    """
+    if answers is not None and challenge is None:
+        hint = "name their challenge set with --challenge, or leave --answers out to score on a split"
+        raise ConfigError(f"--answers {answers}: held-out tracks of no challenge", hint=hint)
+    if answers is not None and split is not None:
+        hint = "leave --kind, --draw and --per-category out, or --answers"
+        raise ConfigError("a split is asked for, but --answers name the challenge to score on", hint=hint)
+    if run is not None and answers is None:
+        hint = "name the challenge of that run with --challenge and --answers"
+        raise ConfigError("--model: a run's recommender does not fit a split drawn here", hint=hint)
 
 
 def compare_on(
@@ -217,15 +217,19 @@ def holdout_of_ground_truth(truth: GroundTruth, dataset: Dataset) -> Interaction
     Raises:
         FormatError: the ground truth lacks a query.
     """
-    row_of = {pid: row for row, pid in enumerate(truth.pid.tolist())}
-    missing = [pid for pid in dataset.queries.pid.tolist() if pid not in row_of]
-    if missing:
-        raise FormatError(
-            f"answers: {len(missing):,} playlists of the challenge have none, such as {missing[0]}"
-        )
+    _require_playlists(truth, dataset.queries.pid)
     tracks = dataset.catalog.tracks.index_of(truth.track_ids)
     held_out = Interactions(truth.indptr, tracks, np.zeros_like(tracks))
-    return held_out.take([row_of[pid] for pid in dataset.queries.pid.tolist()])
+    return held_out.take(np.searchsorted(truth.pid, dataset.queries.pid))
+
+
+def _require_playlists(truth: GroundTruth, pid: Int32Array) -> None:
+    missing = np.setdiff1d(pid, truth.pid)
+    if len(missing):
+        raise FormatError(
+            f"answers: {len(missing):,} playlists of the challenge have none, such as {missing[0]}",
+            hint="name the answers that belong to this challenge set",
+        )
 
 
 def ground_truth_of(dataset: Dataset, holdout: Interactions) -> GroundTruth:

@@ -30,15 +30,15 @@ class RunInputs:
     seeds: SeedReport
 
 
-def load_inputs(mpd: Path, challenge: Path, *, cache: Path | None = None) -> RunInputs:
-    """Read the challenge set, and the MPD or its store where it was read before.
+def load_inputs(mpd: Path, challenge: Path | ChallengeSet, *, cache: Path | None = None) -> RunInputs:
+    """Read the challenge set, unless it is read already, and the MPD or its store where it was read before.
 
     Raises:
         MissingInputError: a file is not there.
         FormatError: a file is not in the official format.
         ResourceError: the disk is full.
     """
-    challenge_set = read_challenge_set(challenge)
+    challenge_set = challenge if isinstance(challenge, ChallengeSet) else read_challenge_set(challenge)
     store = prepare_store(mpd, cache_dir=cache)
     seeds = seed_report(store.catalog, challenge_set)
     if seeds.unknown_seeds:

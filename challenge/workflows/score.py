@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Final
 
 from challenge import progress
-from challenge.evaluation.evaluate import score_submission
+from challenge.evaluation.defaults import RESAMPLES
+from challenge.evaluation.evaluate import rows_of_truth, score_submission
 from challenge.evaluation.ground_truth import read_ground_truth
 from challenge.evaluation.scorecard import PlaylistScores, Scorecard
-from challenge.evaluation.significance import RESAMPLES
 from challenge.evaluation.variants import Variants
 from challenge.mpd.challenge_set import read_challenge_set
 from challenge.run_folder import RunFolder
 from challenge.submission.reader import read_submission
-from challenge.workflows.catalog_source import CatalogSource, find_catalog
+from challenge.workflows.catalog_source import find_catalog, require_one
 
 NO_ARTISTS: Final = (
     "no store of the MPD at hand, so the artists of tracks are unknown: R-precision counts tracks only, "
@@ -47,13 +47,20 @@ def score(
         resamples: how many times the bootstrap draws.
 
     Raises:
+        ConfigError: both a store and an MPD are named.
         MissingInputError: a file is not there.
         FormatError: answers or store are not what they should be.
         InvalidSubmissionError: the submission is broken or incomplete.
     """
-    truth, lists = read_ground_truth(answers), read_submission(submission)
+    require_one(store=store, mpd=mpd)
     variants = variants or Variants()
-    source = _catalog(submission, store, mpd, challenge) if variants.needs_artists else None
+    truth = read_ground_truth(answers)
+    challenge_set = None if challenge is None else read_challenge_set(challenge)
+    lists = read_submission(submission)
+    rows_of_truth(lists, truth)
+    source = find_catalog(submission, store=store, mpd=mpd) if variants.needs_artists else None
+    if source is not None and challenge_set is not None:
+        source = source.with_seeds(challenge_set)
     card, scores = score_submission(
         lists,
         truth,
@@ -78,12 +85,3 @@ def save_beside(submission: Path, card: Scorecard) -> Path | None:
         progress.message(f"Note: {folder.scorecard} cannot be written, so the scorecard is not kept")
         return None
     return folder.scorecard
-
-
-def _catalog(
-    submission: Path, store: Path | None, mpd: Path | None, challenge: Path | None
-) -> CatalogSource | None:
-    source = find_catalog(submission, store=store, mpd=mpd)
-    if source is None or challenge is None:
-        return source
-    return source.with_seeds(read_challenge_set(challenge))

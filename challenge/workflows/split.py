@@ -3,41 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from challenge.files import file_hash, require_writable, write_json
 from challenge.manifest import Command, Input
 from challenge.mpd.challenge_set import read_challenge_set
+from challenge.mpd.outputs import (
+    ANSWERS_NAME,
+    CHALLENGE_SET_NAME,
+    MPD_NAME,
+    dataset_folder,
+    require_replaceable,
+)
 from challenge.mpd.store import prepare_store
 from challenge.profile import Profile
 from challenge.split.files import write_split
-from challenge.split.split import Split, SplitKind, split_holdout
+from challenge.split.options import SplitOptions
+from challenge.split.split import Split, split_holdout
 from challenge.types import Category
 from challenge.versions import package_versions
 from challenge.workflows.inputs import challenge_input, mpd_input
 
-MANIFEST_NAME: Final = "manifest.json"
-
-
-@dataclass(frozen=True)
-class SplitOptions:
-    """How to hold out a challenge.
-
-    Attributes:
-        kind: the final split, or one for tuning, which lacks the final one's playlists altogether.
-        draw: number of the tuning split, from 0.
-        seed: decides every choice.
-        per_category: playlists in each category; fewer are taken of a small MPD.
-    """
-
-    kind: SplitKind = "tuning"
-    draw: int = 0
-    seed: int = 0
-    per_category: int = 1000
+_MAKER: Final = "split"
 
 
 @dataclass(frozen=True)
@@ -84,7 +74,7 @@ class SplitManifest(msgspec.Struct, kw_only=True):
     versions: dict[str, str]
     mpd: Input
     challenge_set: Input | None
-    files: dict[str, str]
+    files: dict[str, str] = msgspec.field(default_factory=dict)
     playlists: dict[str, int]
     profile: Profile
 
@@ -112,39 +102,40 @@ def split(
         InputError: ``output`` cannot be written.
         MissingInputError: a file is not there, or no playlist can be held out.
         FormatError: an input is not in the official format.
-        ConfigError: an option is out of range.
+        ConfigError: the folder cannot be written, or an input or a file of somebody else's would be replaced.
         ResourceError: the disk is full.
     """
     options, command, profile = options or SplitOptions(), Command.begin(), Profile()
-    require_writable(output)
+    require_replaceable(output, _MAKER, (mpd, challenge))
     followed = None if challenge is None else read_challenge_set(challenge)
     store = prepare_store(mpd, cache_dir=cache)
     with profile.stage("split"):
-        held_out = split_holdout(store, challenge_set=followed, **asdict(options))
-    with profile.stage("write"):
-        paths = write_split(held_out, output)
-    files = _files(held_out, options, paths)
-    command.stop()
+        held_out = split_holdout(store, options, challenge_set=followed)
+    files = _files(held_out, output)
     manifest = SplitManifest(
         command=command,
         options=options,
         versions=package_versions(),
         mpd=mpd_input(mpd, store),
         challenge_set=None if challenge is None or followed is None else challenge_input(challenge, followed),
-        files={path.name: file_hash(path) for path in paths.values()},
         playlists={category.value: count for category, count in files.playlists.items()},
         profile=profile,
     )
-    write_json(output / MANIFEST_NAME, msgspec.to_builtins(manifest), sort_keys=False)
+    with dataset_folder(output, manifest) as folder:
+        with profile.stage("write"):
+            write_split(held_out, folder)
+        command.stop()
     return files
 
 
-def _files(held_out: Split, options: SplitOptions, paths: dict[str, Path]) -> SplitFiles:
+def _files(held_out: Split, folder: Path) -> SplitFiles:
     counts = Counter(held_out.queries.categories)
     lengths = held_out.source.playlists.interactions.lengths
     return SplitFiles(
-        **paths,
-        options=options,
+        mpd=folder / MPD_NAME,
+        challenge_set=folder / CHALLENGE_SET_NAME,
+        answers=folder / ANSWERS_NAME,
+        options=held_out.options,
         train_playlists=len(held_out.train_rows),
         train_rows=int(lengths[held_out.train_rows].sum()),
         playlists={category: counts[category] for category in Category},

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from challenge.mpd.challenge_set import read_challenge_set
+from challenge.submission.lines import require_file
 from challenge.submission.rules import Rule
 from challenge.submission.validator import ValidationReport, validate_file
-from challenge.workflows.catalog_source import CatalogSource, find_catalog
+from challenge.workflows.catalog_source import CatalogSource, find_catalog, require_one
 
 _WHOLE_MPD: Final = 1_000_000
 
@@ -26,9 +27,13 @@ def validate(
         mpd: the MPD itself, where there is no store yet.
 
     Raises:
+        ConfigError: both a store and an MPD are named.
         MissingInputError: a file is not there.
-        FormatError: the challenge set or the store is not what it should be.
+        FormatError: the challenge set or the store is not what it should be, or the submission is plainly
+            another kind of file.
     """
+    require_one(store=store, mpd=mpd)
+    require_file(submission)
     challenge_set = read_challenge_set(challenge)
     source = find_catalog(submission, store=store, mpd=mpd)
     if source is None:

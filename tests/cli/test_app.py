@@ -112,8 +112,8 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing_half_written(tmp_path: Path) ->
     command = [sys.executable, "-m", "challenge", "sample", "-o", str(tmp_path), "--playlists", "500000"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c) as process:
         assert process.stderr is not None
-        while "started" not in process.stderr.readline():
-            pass
+        while "started" not in (line := process.stderr.readline()):
+            assert line, "it ended before it was stopped"
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
     assert process.returncode == 130

@@ -21,10 +21,11 @@ from challenge.files import file_hash
 from challenge.mpd import challenge_set as challenge_set_module
 from challenge.mpd.describe import OFFICIAL_TOTALS, Fact
 from challenge.mpd.store import open_store
+from challenge.split.options import SplitKind, SplitOptions
 from challenge.types import Category
 from challenge.workflows.describe import describe, is_challenge_set
 from challenge.workflows.prepare import prepare
-from challenge.workflows.split import SplitOptions, split
+from challenge.workflows.split import split
 
 
 @pytest.fixture(autouse=True)
@@ -251,7 +252,7 @@ def test_equal_options_give_equal_splits_and_draws_differ(splittable: Path, tmp_
     tuning = answers("0", draw=0)
     assert answers("again", draw=0) == tuning
     assert answers("1", draw=1) != tuning
-    assert not set(answers("final", kind="final")) & set(tuning)
+    assert not set(answers("final", kind=SplitKind.FINAL)) & set(tuning)
 
 
 def test_split_prints_what_to_do_next(splittable: Path, tmp_path: Path) -> None:

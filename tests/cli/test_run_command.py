@@ -155,7 +155,7 @@ def test_compare_prints_one_table(invoke: Invoke, sample: TinySample, tmp_path: 
     assert "R-precision" in result.stdout
     assert "*" in rows["popularity"], "worse than playlist_knn on 50 playlists"
     assert "title first 100" in result.stdout.replace("_", " ")
-    assert "* differs from knn with p < .05, paired" in result.stdout
+    assert "* differs from knn with p < 0.05, paired" in result.stdout
     printed = CliRunner().invoke(build_app(), ["compare", *options, "--json"])
     facts = json.loads(printed.stdout)
     assert facts["best"] == "knn"

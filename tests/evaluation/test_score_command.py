@@ -48,11 +48,11 @@ def test_command_shows_a_table_with_intervals_and_signature(toy):
         "all",
         "10",
         "0.6250",
-        "0.6250–0.6250",
-        *[f"{NDCG:.4f}"],
-        f"{NDCG:.4f}–{NDCG:.4f}",
+        "±0.0000",
+        f"{NDCG:.4f}",
+        "±0.0000",
         "0.000",
-        "0.000–0.000",
+        "±0.000",
     ]
     assert "signature r_precision:leaderboard|" in result.stdout
     assert not (toy.submission.parent / "scorecard.json").exists()

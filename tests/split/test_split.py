@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,12 @@ from challenge.mpd.describe import describe_store
 from challenge.mpd.store import Store, prepare_store
 from challenge.split.files import write_split
 from challenge.split.lengths import target_lengths
+from challenge.split.options import SplitKind, SplitOptions
 from challenge.split.split import Split, split_holdout
 from challenge.types import Category
 
 PLAYLISTS = 600
+FINAL = SplitOptions(SplitKind.FINAL, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 @pytest.fixture(scope="module")
 def split(store: Store) -> Split:
-    return split_holdout(store, seed=3, kind="final")
+    return split_holdout(store, FINAL)
 
 
 def occurs_in_training(split: Split) -> np.ndarray:
@@ -95,8 +98,8 @@ def test_seeds_and_holdout_are_the_playlist_without_what_would_vanish(split: Spl
 
 
 def test_a_seed_decides_everything(split: Split, store: Store) -> None:
-    again = split_holdout(store, seed=3, kind="final")
-    other = split_holdout(store, seed=4, kind="final")
+    again = split_holdout(store, FINAL)
+    other = split_holdout(store, replace(FINAL, seed=4))
     assert again.answers() == split.answers()
     assert again.query_rows.tolist() == split.query_rows.tolist()
     assert other.query_rows.tolist() != split.query_rows.tolist()
@@ -104,7 +107,7 @@ def test_a_seed_decides_everything(split: Split, store: Store) -> None:
 
 def test_tuning_never_touches_the_final_playlists(split: Split, store: Store) -> None:
     final = set(split.query_rows.tolist())
-    draws = [split_holdout(store, seed=3, kind="tuning", draw=draw) for draw in (0, 1)]
+    draws = [split_holdout(store, SplitOptions(seed=3, draw=draw)) for draw in (0, 1)]
     for tuning in draws:
         assert not final & set(tuning.query_rows.tolist())
         assert not final & set(tuning.train_rows.tolist())
@@ -119,7 +122,7 @@ def lengths_of(split: Split, category: Category) -> list[int]:
 
 def test_lengths_follow_the_challenge_set(store: Store, tiny_challenge_set: Path) -> None:
     challenge = read_challenge_set(tiny_challenge_set)
-    split = split_holdout(store, seed=3, challenge_set=challenge, kind="final")
+    split = split_holdout(store, FINAL, challenge_set=challenge)
     # Repeats of seeds leave the holdout, so a playlist may come out somewhat shorter than drawn.
     kept = [len(set(lengths_of(split, c))) for c in Category]
     assert max(kept) <= 3
@@ -171,14 +174,18 @@ def test_corpus_holds_training_playlists_and_queries(split: Split) -> None:
     assert len(dataset.playlists) == PLAYLISTS - len(dataset.queries)
 
 
-def test_what_cannot_be_split_is_refused(tiny_mpd: Path, tmp_path: Path, store: Store) -> None:
+def test_what_cannot_be_split_is_refused(tiny_mpd: Path, tmp_path: Path) -> None:
     tiny = prepare_store(tiny_mpd, cache_dir=tmp_path / "cache")
     with pytest.raises(MissingInputError, match="none of 6 playlists can be held out"):
-        split_holdout(tiny, seed=0)
+        split_holdout(tiny, SplitOptions())
     with pytest.raises(ConfigError, match="per_category is 0"):
-        split_holdout(store, seed=0, per_category=0)
+        SplitOptions(per_category=0)
     with pytest.raises(ConfigError, match="kind of split is 'test'"):
-        split_holdout(store, seed=0, kind="test")  # type: ignore[arg-type]
+        SplitOptions(kind="test")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="there is one final split only"):
+        replace(FINAL, draw=1)
+    with pytest.raises(ConfigError, match="draw is -1"):
+        SplitOptions(draw=-1)
 
 
 def test_description_counts_by_hand(tiny_mpd: Path, tmp_path: Path) -> None:

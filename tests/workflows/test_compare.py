@@ -19,9 +19,9 @@ from challenge.evaluation.ground_truth import read_ground_truth
 from challenge.recommender import Recommender
 from challenge.sources.base import FitContext
 from challenge.sources.registry import SOURCES, fit_sources
+from challenge.split.options import SplitKind, SplitOptions
 from challenge.types import LIST_LENGTH
 from challenge.workflows.compare import (
-    SYSTEMS,
     Comparison,
     compare,
     compare_on,
@@ -31,6 +31,7 @@ from challenge.workflows.compare import (
 )
 from challenge.workflows.inputs import load_inputs
 from challenge.workflows.run import RunResult, run
+from challenge.workflows.systems import SYSTEMS
 
 CHEAP = with_sources("playlist_knn", "cooccurrence", "title_knn", "ials", "popularity")
 
@@ -163,15 +164,16 @@ def test_the_best_is_set_against_all_others(compared: Comparison) -> None:
 
 def test_a_split_of_the_mpd_serves_too(sample: TinySample) -> None:
     config = with_sources("popularity")
-    found = compare(sample.mpd, config, systems=("popularity",), per_category=1, cache=sample.cache)
+    found = compare(
+        sample.mpd, config, systems=("popularity",), split=SplitOptions(per_category=1), cache=sample.cache
+    )
     again = compare(
         sample.mpd,
         config,
         systems=("popularity",),
-        per_category=1,
+        split=SplitOptions(SplitKind.FINAL, per_category=1),
         cache=sample.cache,
         challenge=sample.challenge,
-        kind="final",
     )
     assert found.best == "popularity"
     assert found.differences == {}
@@ -199,7 +201,7 @@ def test_what_cannot_be_compared(sample: TinySample, tmp_path: Path) -> None:
 
 def test_a_system_without_its_source_says_so(sample: TinySample) -> None:
     with pytest.raises(ConfigError, match="sources: playlist_knn not in use"):
-        compare(sample.mpd, with_sources("popularity"), systems=("knn",), per_category=1, cache=sample.cache)
+        compare(sample.mpd, with_sources("popularity"), systems=("knn",), cache=sample.cache)
 
 
 def test_answers_and_held_out_tracks_are_the_same_thing(sample: TinySample) -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from challenge.files import read_json, write_json
-from challenge.submission.reader import read_submission
 from tiny_runs import TINY, TinySample, make_tiny_sample, one_thread, with_sources
 
 from challenge.config import RunConfig, merge
 from challenge.errors import ConfigError, FormatError, InputError, MissingInputError
+from challenge.files import read_json, write_json
 from challenge.recommender import Recommender
+from challenge.submission.reader import read_submission
 from challenge.workflows.fill import fill
 from challenge.workflows.run import RunResult, run
 from challenge.workflows.train import train

@@ -1,0 +1,30 @@
+"""Scores as tables show them, short enough for a terminal of 80 columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from challenge.evaluation.defaults import CONFIDENCE
+
+if TYPE_CHECKING:
+    from challenge.evaluation.significance import Estimate
+
+METRIC_TITLES: Final = {"r_precision": "R-precision", "ndcg": "NDCG", "clicks": "clicks"}
+INTERVAL_NOTE: Final = (
+    f"± half the width of the {100 * CONFIDENCE:.0f} % bootstrap interval; --json tells its ends"
+)
+
+
+def mean_text(metric: str, mean: float) -> str:
+    """A mean with the digits that suit its metric."""
+    return f"{mean:.{_digits(metric)}f}"
+
+
+def estimate_text(metric: str, estimate: Estimate, mark: str = "") -> str:
+    """A mean, a mark behind it, and half the width of its interval."""
+    half_width = (estimate.high - estimate.low) / 2
+    return f"{mean_text(metric, estimate.mean)}{mark} ±{half_width:.{_digits(metric)}f}"
+
+
+def _digits(metric: str) -> int:
+    return 3 if metric == "clicks" else 4

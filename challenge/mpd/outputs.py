@@ -1,0 +1,123 @@
+"""Guards what is written: nothing replaces an input, nor a file that its own command did not write."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from challenge.errors import ConfigError, InputError
+from challenge.files import disk_full_explained, file_hash, read_json, write_json
+
+MPD_NAME: Final = "mpd.zip"
+CHALLENGE_SET_NAME: Final = "challenge_set.json"
+ANSWERS_NAME: Final = "answers.json"
+MANIFEST_NAME: Final = "manifest.json"
+DATASET_NAMES: Final = (MPD_NAME, CHALLENGE_SET_NAME, ANSWERS_NAME)
+_ANOTHER_FOLDER: Final = "choose another --output folder"
+
+
+def require_writable_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be written or made, before anything else is done.
+
+    Raises:
+        ConfigError: it is a file, lies in one, or may not be written.
+    """
+    existing = next(each for each in (folder, *folder.absolute().parents) if os.path.lexists(each))
+    if not existing.is_dir():
+        raise ConfigError(f"{existing}: is a file; expected a folder to write to", hint=_ANOTHER_FOLDER)
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise ConfigError(f"{existing}: may not be written", hint=_ANOTHER_FOLDER)
+
+
+def require_writable_file(path: Path, inputs: Iterable[Path | None] = ()) -> None:
+    """Refuse a file that cannot be written, or would replace an input.
+
+    Raises:
+        ConfigError: it is a folder or an input, or its folder cannot be written.
+    """
+    if path.is_dir():
+        raise ConfigError(f"{path}: is a folder; expected the name of a file to write")
+    require_writable_folder(path.absolute().parent)
+    _refuse_input(path, inputs, "name another file")
+
+
+def require_replaceable(folder: Path, maker: str, inputs: Iterable[Path | None] = ()) -> None:
+    """Refuse a folder where a dataset would replace an input, or files that ``maker`` did not write there.
+
+    Its own files are known by their hashes in the manifest beside them; see :func:`dataset_folder`.
+
+    Raises:
+        ConfigError: files would be lost, or the folder cannot be written.
+    """
+    require_writable_folder(folder)
+    given = [path for path in inputs if path is not None]
+    for path in given:
+        if path.is_dir() and folder.is_dir() and path.samefile(folder):
+            raise ConfigError(f"{folder}: is an input, and would be written to", hint=_ANOTHER_FOLDER)
+    targets = [folder / name for name in (*DATASET_NAMES, MANIFEST_NAME)]
+    for path in targets:
+        _refuse_input(path, given, _ANOTHER_FOLDER)
+    own = _own_files(folder, maker)
+    for path in targets[:-1] if own else targets:
+        if os.path.lexists(path) and not _is_own(path, own):
+            raise ConfigError(
+                f"{path}: is there already, and not as 'challenge {maker}' wrote it; it is not replaced",
+                hint=f"{_ANOTHER_FOLDER}, or move the files there away yourself",
+            )
+
+
+def _refuse_input(target: Path, inputs: Iterable[Path | None], hint: str) -> None:
+    for path in inputs:
+        if path is not None and target.exists() and path.exists() and target.samefile(path):
+            raise ConfigError(f"{target}: is the input {path}, and would be replaced", hint=hint)
+
+
+def _own_files(folder: Path, maker: str) -> dict[str, str]:
+    """Hashes of what ``maker`` wrote into the folder, by name; empty where no manifest says so."""
+    try:
+        raw: Any = read_json(folder / MANIFEST_NAME)
+        files = raw["files"] if raw["kind"] == maker else {}
+    except (OSError, InputError, KeyError, TypeError):
+        return {}
+    return files if isinstance(files, dict) else {}
+
+
+def _is_own(path: Path, own: dict[str, str]) -> bool:
+    return path.is_file() and own.get(path.name) == file_hash(path)
+
+
+class DatasetManifest(Protocol):
+    """The manifest of a dataset that was written: what made it, and the hash of each file by name."""
+
+    kind: str
+    files: dict[str, str]
+
+
+@contextmanager
+def dataset_folder(folder: Path, manifest: DatasetManifest) -> Iterator[Path]:
+    """Give an empty folder whose files replace those in ``folder`` together, when the block ends well.
+
+    The manifest goes with them and keeps the hash of each, by which :func:`require_replaceable` knows them.
+
+    Raises:
+        ResourceError: the disk is full; what was there stays.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with disk_full_explained(folder):
+        temporary = Path(tempfile.mkdtemp(prefix=f".{manifest.kind}.", dir=folder))
+        try:
+            yield temporary
+            written = sorted(temporary.iterdir())
+            manifest.files = {path.name: file_hash(path) for path in written}
+            write_json(folder / MANIFEST_NAME, msgspec.to_builtins(manifest), sort_keys=False)
+            for path in written:
+                path.replace(folder / path.name)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
