@@ -33,17 +33,21 @@ class FillSummary:
     sources: dict[str, dict[str, int]]
 
 
-def fill(output: Path, *, team: str | None = None, email: str | None = None) -> FillSummary:
+def fill(
+    output: Path, *, team: str | None = None, email: str | None = None, device: str | None = None
+) -> FillSummary:
     """Fill the lists with the recommender that :func:`challenge.workflows.train.train` saved in ``output``.
+
+    What is given takes the place of the setting that was saved, so that another machine may fill.
 
     Raises:
         MissingInputError: no recommender there.
         FormatError: it is damaged, or of another version.
-        ConfigError: team or e-mail do not fit the format.
+        ConfigError: team or e-mail do not fit the format, or no such device.
     """
     manifest = _earlier_manifest(output)
     with manifest.stage("open"):
-        recommender = Recommender.load(output / RECOMMENDER_DIR)
+        recommender = Recommender.load(output / RECOMMENDER_DIR, device=device)
     recommender.config = override(recommender.config, {"team": team, "email": email})
     manifest.config, manifest.seed = as_dict(recommender.config), recommender.config.seed
     filled = write_lists(recommender, output, manifest)

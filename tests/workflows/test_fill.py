@@ -85,6 +85,16 @@ def test_filling_again_may_name_another_team_and_needs_no_manifest(output: Path,
         fill(output, team="a,b")
 
 
+def test_what_was_trained_on_a_gpu_is_filled_without_one(output: Path, finished: RunResult) -> None:
+    trained = Recommender.load(output / "recommender")
+    trained.config = replace(trained.config, device="cuda:99")
+    trained.save(output / "recommender")
+    with pytest.raises(ConfigError, match="device is 'cuda:99'"):
+        fill(output)
+    assert fill(output, device="auto").submission.read_bytes() == finished.fill.submission.read_bytes()
+    assert RunManifest.load(output / "manifest.json").config["device"] == "auto"
+
+
 def test_training_queries_beside_the_challenge_get_no_list(sample: TinySample, tmp_path: Path) -> None:
     """Few training queries are queries of the dataset that is saved, behind the challenge's."""
     ranker = replace(TINY.ranker, num_queries=30)
