@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from shlex import quote
+from typing import Annotated, Any
+
+import typer
 
 from challenge.cli.console import show, show_json
 from challenge.cli.options import JsonFlag, OutputOption
 from challenge.cli.run import show_sources
-from challenge.cli.settings import EmailOption, TeamOption
+
+
+def _option(name: str, metavar: str, help_text: str) -> Any:
+    return typer.Option(f"--{name}", metavar=metavar, help=help_text, show_default="as trained")
 
 
 def fill(
-    *, output: OutputOption, team: TeamOption = None, email: EmailOption = None, json: JsonFlag = False
+    *,
+    output: OutputOption,
+    team: Annotated[str | None, _option("team", "NAME", "Team name in the submission.")] = None,
+    email: Annotated[str | None, _option("email", "ADDRESS", "Contact address in the submission.")] = None,
+    device: Annotated[
+        str | None, _option("device", "auto|cpu|cuda", "Where to search; auto tells why.")
+    ] = None,
+    json: JsonFlag = False,
 ) -> None:
     """Fill each challenge playlist to 500 tracks with the recommender that challenge train left in DIR.
 
@@ -20,7 +33,7 @@ def fill(
     """
     from challenge.workflows.fill import fill as fill_lists
 
-    filled = fill_lists(output, team=team, email=email)
+    filled = fill_lists(output, team=team, email=email, device=device)
     if json:
         show_json(
             {"submission": str(filled.submission), "playlists": filled.n_playlists, "sources": filled.sources}

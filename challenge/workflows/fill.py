@@ -12,7 +12,7 @@ from challenge.run_folder import RunFolder
 from challenge.submission.submission import Submission
 from challenge.submission.team import TeamInfo
 from challenge.submission.writer import write_submission
-from challenge.workflows.record import record_fill
+from challenge.workflows.record import new_manifest, record_fill
 
 
 @dataclass(frozen=True)
@@ -30,19 +30,27 @@ class FillSummary:
     sources: dict[str, dict[str, int]]
 
 
-def fill(output: Path, *, team: str | None = None, email: str | None = None) -> FillSummary:
+def fill(
+    output: Path, *, team: str | None = None, email: str | None = None, device: str | None = None
+) -> FillSummary:
     """Fill the lists with the recommender that :func:`challenge.workflows.train.train` saved in ``output``.
 
+    What is given takes the place of the setting that was saved, so that another machine may fill.
+
     Raises:
-        MissingInputError: no recommender there, or no manifest.
-        FormatError: either is damaged, or of another version.
-        ConfigError: team or e-mail do not fit the format.
+        MissingInputError: no recommender there.
+        FormatError: it, or the manifest, is damaged or of another version.
+        ConfigError: team or e-mail do not fit the format, or no such device.
     """
     folder = RunFolder(output)
     folder.require_writable()
-    recommender, manifest = Recommender.load(folder.recommender), folder.load_manifest()
+    recommender = Recommender.load(folder.recommender, device=device)
     recommender.config = override(recommender.config, {"team": team, "email": email})
-    manifest.go_on()
+    if folder.manifest.exists():
+        manifest = folder.load_manifest()
+        manifest.go_on()
+    else:
+        manifest = new_manifest(recommender.config)
     manifest.config = as_dict(recommender.config)
     manifest.profile.drop("fill", "validate", "score")
     folder.begin_filling()

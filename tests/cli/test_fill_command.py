@@ -133,3 +133,11 @@ def test_fill_asks_for_no_mpd(output: Path) -> None:
     assert result.exit_code == 2
     assert "No such option" in result.stderr
     assert "--output" in invoke("fill").stderr
+
+
+def test_help_promises_what_was_trained_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    lines = invoke("fill", "--help").stdout.splitlines()
+    for option in ("--team", "--email", "--device"):
+        (line,) = (line for line in lines if f" {option} " in line)
+        assert "[default: (as trained)]" in line

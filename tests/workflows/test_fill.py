@@ -14,6 +14,7 @@ from tiny_runs import TINY, TinySample, make_tiny_sample, one_thread, with_sourc
 from challenge.config import RunConfig, merge
 from challenge.errors import ConfigError, FormatError, InputError, MissingInputError
 from challenge.files import read_json, write_json
+from challenge.manifest import Manifest
 from challenge.recommender import Recommender
 from challenge.submission.reader import read_submission
 from challenge.workflows.fill import fill
@@ -58,17 +59,17 @@ def output(trained: Path, tmp_path: Path) -> Path:
 
 
 def test_train_then_fill_is_run_without_the_files_at_hand(output: Path, finished: RunResult) -> None:
-    trained = RunManifest.load(output / "manifest.json")
-    assert list(trained.stages) == ["prepare", "train", "save"]
+    trained = Manifest.load(output / "manifest.json")
+    assert list(trained.profile.stages) == ["prepare", "train", "save"]
     assert not (output / "submission.csv.gz").exists()
     filled = fill(output)
     assert filled.submission == output / "submission.csv.gz"
     assert filled.submission.read_bytes() == finished.fill.submission.read_bytes()
     assert (filled.n_playlists, filled.sources) == (finished.fill.n_playlists, finished.fill.sources)
-    both = RunManifest.load(output / "manifest.json")
-    assert list(both.stages) == ["prepare", "train", "save", "open", "fill"]
-    assert both.results["ranker"] == trained.results["ranker"]
-    assert both.results["sources"] == filled.sources
+    both = Manifest.load(output / "manifest.json")
+    assert list(both.profile.stages) == ["prepare", "train", "save", "fill"]
+    assert both.ranker == trained.ranker
+    assert both.submission is not None and both.submission.sources == filled.sources
 
 
 def test_filling_again_may_name_another_team_and_needs_no_manifest(output: Path, finished: RunResult) -> None:
@@ -78,11 +79,21 @@ def test_filling_again_may_name_another_team_and_needs_no_manifest(output: Path,
     assert (renamed.team.name, renamed.team.email) == ("Other", "o@example.org")
     expected = read_submission(finished.fill.submission)
     np.testing.assert_array_equal(renamed.track_ids, expected.track_ids)
-    manifest = RunManifest.load(output / "manifest.json")
+    manifest = Manifest.load(output / "manifest.json")
     assert merge(RunConfig(), manifest.config) == replace(TINY, team="Other", email="o@example.org")
     assert fill(output).submission.read_bytes() == finished.fill.submission.read_bytes()
     with pytest.raises(ConfigError, match=r"command line: .*the team name 'a,b' has a comma"):
         fill(output, team="a,b")
+
+
+def test_what_was_trained_on_a_gpu_is_filled_without_one(output: Path, finished: RunResult) -> None:
+    trained = Recommender.load(output / "recommender")
+    trained.config = replace(trained.config, device="cuda:99")
+    trained.save(output / "recommender")
+    with pytest.raises(ConfigError, match="device is 'cuda:99'"):
+        fill(output)
+    assert fill(output, device="auto").submission.read_bytes() == finished.fill.submission.read_bytes()
+    assert Manifest.load(output / "manifest.json").config["device"] == "auto"
 
 
 def test_training_queries_beside_the_challenge_get_no_list(sample: TinySample, tmp_path: Path) -> None:
@@ -90,7 +101,7 @@ def test_training_queries_beside_the_challenge_get_no_list(sample: TinySample, t
     ranker = replace(TINY.ranker, num_queries=30)
     config = with_sources("playlist_knn", "lightgcn", "ials", ranker=ranker)
     result = run(sample.mpd, sample.challenge, tmp_path, config, cache=sample.cache)
-    assert len(result.manifest.results["lightgcn"]) == 1, "one fit for both"
+    assert len(result.manifest.lightgcn) == 1, "one fit for both"
     before = result.fill.submission.read_bytes()
     loaded = Recommender.load(tmp_path / "recommender")
     assert (len(loaded.queries()), len(loaded.sources.queries()) > 65) == (50, True)
