@@ -83,14 +83,12 @@ def compare(
         cache: where prepared data is kept.
 
     Raises:
-        ConfigError: an unknown system, or options that do not go together.
+        ConfigError: an unknown system, a device that is not there, or options that do not go together.
         InputError: a file is missing or not in the official format.
     """
     systems = require_systems(systems)
-    _needed(config, systems)
-    require_together(challenge=challenge, answers=answers, split=split, models=models)
-    if models is not None:
-        _require_models(models, config, systems)
+    _require_together(challenge, answers, split, models)
+    _require_ready(config, systems, models)
     challenge_set = None if challenge is None else read_challenge_set(challenge)
     if challenge_set is not None and answers is not None:
         truth = read_ground_truth(answers)
@@ -105,14 +103,10 @@ def compare(
     return compare_on(dataset, holdout, truth, config, systems, models=models)
 
 
-def require_together(
-    *, challenge: Path | None, answers: Path | None, split: SplitOptions | None, models: Path | None
+def _require_together(
+    challenge: Path | None, answers: Path | None, split: SplitOptions | None, models: Path | None
 ) -> None:
-    """Refuse an option that would have no effect beside the others.
-
-    Raises:
-        ConfigError: answers or models without a challenge to score on, or a split beside it.
-    """
+    """Refuse an option that would have no effect beside the others."""
     if answers is not None and challenge is None:
         hint = "name their challenge set with --challenge, or leave --answers out to score on a split"
         raise ConfigError(f"--answers {answers}: held-out tracks of no challenge", hint=hint)
@@ -124,14 +118,15 @@ def require_together(
         raise ConfigError("--model: a run's models do not fit a split drawn here", hint=hint)
 
 
-def _require_models(models: Path, config: RunConfig, systems: Sequence[str]) -> None:
-    """Refuse a folder without a model that one of the systems needs."""
-    needed = {
-        RANKER_FILE: "full" in systems,
-        EMBEDDINGS_DIR: "lightgcn" in _needed(config, systems).names,
-    }
-    for name, is_needed in needed.items():
-        if is_needed and not (models / name).exists():
+def _require_ready(config: RunConfig, systems: Sequence[str], models: Path | None) -> None:
+    """Refuse systems whose source is not in use, whose model is missing, or a device that is not there."""
+    needs = {RANKER_FILE: "full" in systems, EMBEDDINGS_DIR: "lightgcn" in _needed(config, systems).names}
+    if config.device != "auto":
+        from challenge.lightgcn.device import choose_device
+
+        choose_device(config.device)
+    for name, is_needed in needs.items():
+        if models is not None and is_needed and not (models / name).exists():
             hint = "train it first, or leave out the systems that need it"
             raise MissingInputError(f"{models / name}: not trained", hint=hint)
 
