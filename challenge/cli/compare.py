@@ -143,7 +143,8 @@ def _show_categories(result: Comparison, metric: str, title: str) -> None:
         )
         for category in result.cards[result.best].by_category
     ]
-    show(make_table(title, ("category", *result.cards), rows))
+    # Each cell ends with a star or a blank, so one more blank is gap enough, and seven systems fit.
+    show(make_table(title, ("category", *result.cards), rows, gap=1))
 
 
 def _star(result: Comparison, name: str, category: str, metric: str) -> str:

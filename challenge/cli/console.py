@@ -43,11 +43,13 @@ def _file_width() -> int:
 
 
 def show(*renderables: RenderableType) -> None:
-    """Print results for a person on stdout; plain text is not wrapped, so that it can be copied."""
+    """Print results for a person on stdout; text is not wrapped, so that it can be copied."""
+    from rich.text import Text
+
     console = stdout_console()
     for renderable in renderables:
-        text = isinstance(renderable, str)
-        console.print(renderable, soft_wrap=text, markup=not text)
+        is_text = isinstance(renderable, str | Text)
+        console.print(renderable, soft_wrap=is_text, markup=not is_text)
 
 
 def show_json(value: object) -> None:
@@ -62,7 +64,12 @@ def show_json(value: object) -> None:
 
 
 def make_table(
-    title: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]], *, left: int = 1
+    title: str | None,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    left: int = 1,
+    gap: int = 2,
 ) -> Table:
     """A table in the house style: the first ``left`` columns to the left, figures to the right."""
     from rich import box
@@ -75,7 +82,7 @@ def make_table(
         title_justify="left",
         title_style="bold",
         pad_edge=False,
-        padding=(0, 1, 0, 0),
+        padding=(0, gap - 1, 0, 0),
     )
     for number, name in enumerate(columns):
         side = "left" if number < left else "right"

@@ -92,7 +92,8 @@ def _fault(data: bytes) -> str:
     try:
         raw = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return f"not answers: damaged, or not JSON at all ({error})"
+        byte = re.search(r"byte (\d+)", str(error))
+        return "not answers: not JSON" + (f" from byte {byte[1]} on" if byte else ", or cut off")
     if not isinstance(raw, dict):
         return f"not answers: expected a JSON object, found {_json_kind(raw)}"
     for pid, record in raw.items():

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Final
 
-from challenge.errors import ConfigError
+from challenge.errors import ConfigError, suggest
 
 METRICS: Final = ("r_precision", "ndcg", "clicks")
 HIGHER_IS_BETTER: Final = {"r_precision": True, "ndcg": True, "clicks": False}
@@ -76,7 +76,9 @@ class Variants:
                     return replace(self, clicks=ClicksVariant(name.strip()))
         except ValueError:
             pass
-        raise ConfigError(f"variant {choice!r} is unknown", hint="one of " + ", ".join(CHOICES))
+        near = suggest(choice, CHOICES)
+        hint = (f"did you mean {near}? " if near else "") + f"There are {', '.join(CHOICES)}"
+        raise ConfigError(f"variant {choice!r} is unknown; expected METRIC=VARIANT", hint=hint)
 
 
 CHOICES: Final = (

@@ -21,9 +21,10 @@ ANSWERS_NAME: Final = "answers.json"
 MANIFEST_NAME: Final = "manifest.json"
 DATASET_NAMES: Final = (MPD_NAME, CHALLENGE_SET_NAME, ANSWERS_NAME)
 _ANOTHER_FOLDER: Final = "choose another --output folder"
+_ANOTHER_FILE: Final = "name another file"
 
 
-def require_writable_folder(folder: Path) -> None:
+def require_writable_folder(folder: Path, hint: str = _ANOTHER_FOLDER) -> None:
     """Refuse a folder that cannot be written or made, before anything else is done.
 
     Raises:
@@ -31,9 +32,9 @@ def require_writable_folder(folder: Path) -> None:
     """
     existing = next(each for each in (folder, *folder.absolute().parents) if os.path.lexists(each))
     if not existing.is_dir():
-        raise ConfigError(f"{existing}: is a file; expected a folder to write to", hint=_ANOTHER_FOLDER)
+        raise ConfigError(f"{existing}: is a file; expected a folder to write to", hint=hint)
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise ConfigError(f"{existing}: may not be written", hint=_ANOTHER_FOLDER)
+        raise ConfigError(f"{existing}: may not be written", hint=hint)
 
 
 def require_writable_file(path: Path, inputs: Iterable[Path | None] = ()) -> None:
@@ -43,9 +44,9 @@ def require_writable_file(path: Path, inputs: Iterable[Path | None] = ()) -> Non
         ConfigError: it is a folder or an input, or its folder cannot be written.
     """
     if path.is_dir():
-        raise ConfigError(f"{path}: is a folder; expected the name of a file to write")
-    require_writable_folder(path.absolute().parent)
-    _refuse_input(path, inputs, "name another file")
+        raise ConfigError(f"{path}: is a folder; expected a file to write", hint=_ANOTHER_FILE)
+    require_writable_folder(path.parent, _ANOTHER_FILE)
+    _refuse_input(path, inputs, _ANOTHER_FILE)
 
 
 def require_replaceable(folder: Path, maker: str, inputs: Iterable[Path | None] = ()) -> None:
@@ -76,7 +77,8 @@ def require_replaceable(folder: Path, maker: str, inputs: Iterable[Path | None] 
 def _refuse_input(target: Path, inputs: Iterable[Path | None], hint: str) -> None:
     for path in inputs:
         if path is not None and target.exists() and path.exists() and target.samefile(path):
-            raise ConfigError(f"{target}: is the input {path}, and would be replaced", hint=hint)
+            named = "the input" if str(target) == str(path) else f"the input {path}"
+            raise ConfigError(f"{target}: is {named}, and would be replaced", hint=hint)
 
 
 def _own_files(folder: Path, maker: str) -> dict[str, str]:

@@ -73,7 +73,7 @@ def require_file(path: Path) -> bytes:
         InputError: not a file that can be read.
         FormatError: plainly another kind of file, such as JSON.
     """
-    refuse_other_kind(path, "a submission", FileKind.SUBMISSION, hint=_WANTED)
+    refuse_other_kind(path, "a submission (CSV)", FileKind.SUBMISSION, hint=_WANTED)
     try:
         with path.open("rb") as file:
             return file.read(2)

@@ -157,7 +157,7 @@ def parse_careful(number: int, line: bytes, violations: Violations) -> PlaylistL
         violations.add(Rule.NON_INTEGER_PID, found, line=number)
         pid = None
     if len(fields) != LIST_LENGTH:
-        found = f"{len(fields)} tracks, expected {LIST_LENGTH}"
+        found = f"{len(fields)} track{'' if len(fields) == 1 else 's'}, expected {LIST_LENGTH}"
         violations.add(Rule.WRONG_TRACK_COUNT, found, line=number, pid=pid)
     if len(fields) > _MAX_FIELDS:
         return PlaylistLine(number, pid, [])

@@ -32,6 +32,7 @@ from challenge.split.split import split_holdout
 from challenge.types import LIST_LENGTH, Int32Array
 from challenge.workflows.inputs import load_inputs
 from challenge.workflows.systems import SYSTEMS, require_systems
+from challenge.workflows.train import require_device
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,12 +74,13 @@ def compare(
         cache: where prepared data is kept.
 
     Raises:
-        ConfigError: an unknown system, or options that do not go together.
+        ConfigError: an unknown system, a device that is not there, or options that do not go together.
         InputError: a file is missing or not in the official format.
     """
     systems = require_systems(systems)
     _needed(config, systems)
-    require_together(challenge=challenge, answers=answers, split=split, run=run)
+    _require_together(challenge, answers, split, run)
+    require_device(config.device)
     recommender = None if run is None else Recommender.load(RunFolder(run).recommender, device=config.device)
     challenge_set = None if challenge is None else read_challenge_set(challenge)
     if challenge_set is not None and answers is not None:
@@ -94,14 +96,10 @@ def compare(
     return compare_on(dataset, holdout, truth, config, systems, recommender=recommender)
 
 
-def require_together(
-    *, challenge: Path | None, answers: Path | None, split: SplitOptions | None, run: Path | None
+def _require_together(
+    challenge: Path | None, answers: Path | None, split: SplitOptions | None, run: Path | None
 ) -> None:
-    """Refuse an option that would have no effect beside the others.
-
-    Raises:
-        ConfigError: answers or a run without a challenge to score on, or a split beside it.
-    """
+    """Refuse an option that would have no effect beside the others."""
     if answers is not None and challenge is None:
         hint = "name their challenge set with --challenge, or leave --answers out to score on a split"
         raise ConfigError(f"--answers {answers}: held-out tracks of no challenge", hint=hint)

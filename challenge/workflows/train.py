@@ -48,10 +48,19 @@ def require_possible(folder: RunFolder, config: RunConfig) -> None:
         ConfigError: no such device here.
     """
     folder.require_writable()
-    if config.device not in ("auto", "cpu"):
+    require_device(config.device)
+
+
+def require_device(device: str) -> None:
+    """Refuse a device that is not there.
+
+    Raises:
+        ConfigError: no such device here.
+    """
+    if device not in ("auto", "cpu"):
         from challenge.lightgcn.device import choose_device
 
-        choose_device(config.device)
+        choose_device(device)
 
 
 def fit_recommender(

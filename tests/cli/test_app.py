@@ -21,7 +21,12 @@ from challenge.cli.app import COMMANDS, build_app, with_shared_options
 from challenge.cli.errors import EXIT_CODES
 from challenge.compiled import cache_folder
 from challenge.errors import FormatError
+from challenge.evaluation.defaults import RESAMPLES
+from challenge.evaluation.variants import CHOICES
 from challenge.machine import disk_free, memory
+from challenge.sample.options import SampleOptions
+from challenge.split.options import SplitOptions
+from challenge.workflows.systems import SYSTEMS
 
 HEAVY = ("torch", "numpy", "scipy", "numba", "lightgbm")
 
@@ -47,6 +52,26 @@ def test_every_command_has_help_that_tells_what_it_reads_and_writes() -> None:
         assert command.name in COMMANDS
         assert "--traceback" in result.stdout
         assert "Reads" in result.stdout or "Writes" in result.stdout, command.name
+
+
+def test_help_tells_the_defaults_of_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    split, sample = SplitOptions(), SampleOptions()
+    expected = {
+        ("score", "--resamples"): f"[default: {RESAMPLES}]",
+        ("score", "--variant"): ", ".join(CHOICES),
+        ("compare", "--systems"): f"[default: {','.join(SYSTEMS)}]",
+        ("sample", "--playlists"): f"[default: {sample.playlists}]",
+        ("sample", "--per-category"): f"[default: {sample.per_category}]",
+    }
+    for command in ("split", "compare"):
+        expected[command, "--kind"] = f"[default: ({split.kind})]"
+        expected[command, "--draw"] = f"[default: ({split.draw})]"
+        expected[command, "--per-category"] = f"[default: ({split.per_category})]"
+    for (command, option), text in expected.items():
+        printed = CliRunner().invoke(build_app(), [command, "--help"]).stdout
+        (line,) = (line for line in printed.splitlines() if f" {option} " in line)
+        assert text in line
 
 
 def test_version() -> None:

@@ -60,6 +60,21 @@ def test_amounts_and_rates() -> None:
     assert rate_text(15e6, 10, "B") == "1.5 MB/s"
 
 
+def test_one_of_a_unit_is_singular() -> None:
+    assert amount_text(48, None, "steps") == "48 steps"
+    assert amount_text(1, None, "steps") == "1 step"
+    assert amount_text(0, 1, "slices") == "0 of 1 slice"
+    assert amount_text(1, 48, "steps") == "1 of 48 steps"
+    assert [
+        amount_text(1, None, unit) for unit in ("queries", "batches", "categories", "iterations", "")
+    ] == [
+        *("1 query", "1 batch", "1 category", "1 iteration"),
+        "1",
+    ]
+    assert rate_text(2, 2, "epochs") == "1 epoch/s"
+    assert rate_text(1, 7200, "epochs") == "0.5 epochs/h"
+
+
 class Clock:
     """A clock that the test turns."""
 
@@ -104,6 +119,18 @@ def test_log_tells_where_a_task_stopped() -> None:
     with pytest.raises(KeyboardInterrupt):
         work()
     assert _lines(stream) == ["Fill: started, 5 playlists", "Fill: stopped at 3 of 5 playlists"]
+
+
+def test_both_kinds_of_progress_tell_one_slice_as_one() -> None:
+    for_log, for_bars = io.StringIO(), io.StringIO()
+    for backend in (
+        LogBackend(for_log, Clock()),
+        BarBackend(Console(file=for_bars, force_terminal=False, width=80)),
+    ):
+        with progress.use_backend(backend):
+            assert list(progress.track(["one"], "Write", unit="slices")) == ["one"]
+    assert _lines(for_log) == ["Write: started, 1 slice", "Write: done, 1 slice, 0.0 s"]
+    assert for_bars.getvalue().splitlines()[-1].rstrip() == "✓ Write  1 slice · 0.0 s"
 
 
 def test_bars_leave_one_line_for_each_task() -> None:

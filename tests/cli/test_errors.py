@@ -9,7 +9,14 @@ import pytest
 import typer
 
 from challenge.cli.errors import EXIT_CODES, explain, report_errors
-from challenge.errors import ConfigError, FormatError, InvalidSubmissionError, InvariantError, ResourceError
+from challenge.errors import (
+    ConfigError,
+    FormatError,
+    InvalidSubmissionError,
+    InvariantError,
+    ResourceError,
+    suggest,
+)
 
 
 class OutOfMemoryError(RuntimeError):
@@ -82,3 +89,13 @@ def test_a_code_of_its_own_passes() -> None:
     with pytest.raises(typer.Exit) as caught, report_errors(traceback=False):
         raise typer.Exit(9)
     assert caught.value.exit_code == 9
+
+
+def test_the_nearest_known_name_is_suggested() -> None:
+    known = ("popularity", "title", "title_knn", "lightgcn", "iALS")
+    assert suggest("popularty", known) == "popularity"
+    assert suggest("LightGNC", known) == "lightgcn"
+    assert suggest("ials", known) == "iALS"
+    assert suggest("titel_knn", known) == "title_knn"
+    assert suggest("xyz", known) is None
+    assert suggest("title", ()) is None

@@ -15,7 +15,13 @@ import pytest
 from tiny_runs import PER_CATEGORY, TINY, TinySample, make_tiny_sample, one_thread, with_sources
 
 from challenge.config import RunConfig, load, override
-from challenge.errors import ConfigError, InputError, InvalidSubmissionError, MissingInputError
+from challenge.errors import (
+    ConfigError,
+    InputError,
+    InvalidSubmissionError,
+    InvariantError,
+    MissingInputError,
+)
 from challenge.evaluation.scorecard import Scorecard
 from challenge.manifest import Input, Manifest
 from challenge.mpd.challenge_set import read_challenge_set
@@ -28,6 +34,8 @@ from challenge.sources.merge import Candidates
 from challenge.sources.registry import SOURCES
 from challenge.split.training_queries import FOLDS
 from challenge.submission.reader import read_submission
+from challenge.submission.submission import Submission
+from challenge.submission.writer import write_submission
 from challenge.types import LIST_LENGTH, Category
 from challenge.workflows.fill import FillSummary, fill
 from challenge.workflows.inputs import load_inputs
@@ -389,7 +397,7 @@ def test_too_small_a_part_says_so(sample: TinySample, tmp_path: Path) -> None:
     assert not (tmp_path / "run" / "submission.csv.gz").exists()
 
 
-def test_a_submission_that_breaks_a_rule_is_not_called_valid(
+def test_lists_that_hold_their_own_seeds_are_never_written(
     sample: TinySample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As if filling had a bug: every list is the same, so that some hold their own seeds."""
@@ -402,6 +410,22 @@ def test_a_submission_that_breaks_a_rule_is_not_called_valid(
         return lists
 
     monkeypatch.setattr(Recommender, "fill", broken)
+    with pytest.raises(InvariantError, match=r"pid \d+: its list holds spotify:track:\w+, one of its seeds"):
+        run(sample.mpd, sample.challenge, tmp_path, config, cache=sample.cache)
+    assert not (tmp_path / "submission.csv.gz").exists()
+
+
+def test_a_submission_that_breaks_a_rule_is_not_called_valid(
+    sample: TinySample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if writing had a bug: every list is the same, so that some hold their own seeds."""
+    config = with_sources("popularity", ranking="blend")
+    real = write_submission
+
+    def broken(made: Submission, path: Path) -> None:
+        real(replace(made, track_ids=np.repeat(made.track_ids[:1], len(made), axis=0)), path)
+
+    monkeypatch.setattr(fill_module, "write_submission", broken)
     with pytest.raises(InvalidSubmissionError, match="breaks seed") as caught:
         run(sample.mpd, sample.challenge, tmp_path, config, cache=sample.cache)
     assert str(tmp_path / "validation.json") in str(caught.value.hint)
