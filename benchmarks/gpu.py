@@ -36,7 +36,7 @@ from challenge.lightgcn.trainer import train
 from challenge.lightgcn.validation import hold_out
 from challenge.sources.base import QueryBatch
 from challenge.sources.embedding import EmbeddingGenerator
-from challenge.sources.search.cpu import item_search
+from challenge.sources.search import item_search
 from challenge.threads import thread_count, use_threads
 
 QUERIES, TILE, LENGTH, SMALL_SCALE = 10_000, 64, 500, 0.01

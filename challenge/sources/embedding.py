@@ -9,7 +9,8 @@ import numpy as np
 
 from challenge.errors import InvariantError
 from challenge.sources.base import QueryBatch
-from challenge.sources.search.cpu import ItemSearch, item_search, pair_products
+from challenge.sources.search import ItemSearch, item_search
+from challenge.sources.search.cpu import pair_products
 from challenge.types import FloatArray, Int32Array
 
 

@@ -12,7 +12,7 @@ from challenge.blocks import each_block
 from challenge.sources.base import DenseAnswer, QueryBatch, dense_answer
 from challenge.sources.kernels import weighted_row_scores
 from challenge.sources.postings import PlaylistIndex
-from challenge.sources.search.cpu import ItemSearch, item_search
+from challenge.sources.search import ItemSearch, item_search
 from challenge.types import FloatArray
 
 _CHUNK: Final = 1 << 15

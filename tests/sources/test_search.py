@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from challenge.sources.search import cpu, gpu
-from challenge.sources.search.cpu import BlockSearch, item_search, pair_products, search
+from challenge.sources.search import cpu, gpu, item_search
+from challenge.sources.search.cpu import BlockSearch, pair_products, search
 from challenge.sources.search.gpu import TensorSearch
 from challenge.types import FloatArray
 

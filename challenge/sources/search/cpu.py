@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import exp
-from typing import Final, Protocol
+from typing import Final
 
 import numba as nb
 import numpy as np
 
-from challenge import progress
 from challenge.blocks import each_block
 from challenge.types import FloatArray, Int32Array
 
@@ -52,14 +51,6 @@ class Found:
         )
 
 
-class ItemSearch(Protocol):
-    """Finds the best of N items, wherever these lie."""
-
-    def best(self, queries: FloatArray, count: int, *, softmax: bool = False) -> Found:
-        """See :func:`search`."""
-        ...
-
-
 @dataclass(frozen=True, eq=False)
 class BlockSearch:
     """:func:`search` among items (N, D), float32, on the CPU."""
@@ -69,23 +60,6 @@ class BlockSearch:
     def best(self, queries: FloatArray, count: int, *, softmax: bool = False) -> Found:
         """See :func:`search`."""
         return search(queries, self.items, count, softmax=softmax)
-
-
-def item_search(items: FloatArray, device: str = "cpu") -> ItemSearch:
-    """Search ``items`` (N, D), float32, on a device; on the CPU where that has no room for them."""
-    if device == "cpu":
-        return BlockSearch(items)
-    import torch
-
-    from challenge.sources.search.gpu import TensorSearch
-
-    where = torch.device(device)
-    if where.type == "cuda" and torch.cuda.mem_get_info(where)[0] < TensorSearch.bytes_for(items):
-        progress.message(
-            f"{device} has no room for {items.nbytes / 1e9:.1f} GB of vectors: searched on the CPU"
-        )
-        return BlockSearch(items)
-    return TensorSearch(items, where)
 
 
 def search(queries: FloatArray, items: FloatArray, count: int, *, softmax: bool = False) -> Found:

@@ -28,7 +28,7 @@ class TensorSearch:
         return items.nbytes + 3 * max(_TABLE_BYTES, 4 * len(items))
 
     def best(self, queries: FloatArray, count: int, *, softmax: bool = False) -> Found:
-        """See :class:`challenge.sources.search.cpu.ItemSearch`."""
+        """See :class:`challenge.sources.search.ItemSearch`."""
         items, count = self._items, min(count, len(self._items))
         found = Found.nothing(len(queries), count)
         step = max(1, _TABLE_BYTES // (4 * max(1, len(items))))
