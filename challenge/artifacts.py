@@ -17,6 +17,7 @@ from typing import IO, Any
 
 import orjson
 
+from challenge import __version__
 from challenge.errors import FormatError, MissingInputError, ResourceError
 from challenge.profile import StageCost, measure, profiled
 
@@ -36,7 +37,7 @@ __all__ = [
     "write_text",
 ]
 
-RECORDED_PACKAGES = ("challenge", "numpy", "scipy", "scikit-learn", "numba", "torch", "lightgbm", "isal")
+RECORDED_PACKAGES = ("numpy", "scipy", "scikit-learn", "numba", "torch", "lightgbm", "isal")
 
 
 @contextmanager
@@ -183,7 +184,7 @@ def file_hash(path: Path) -> str:
 
 def package_versions() -> dict[str, str]:
     """Versions of Python and of the packages that results depend on, without importing them."""
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "challenge": __version__}
     for name in RECORDED_PACKAGES:
         try:
             found[name] = version(name)
