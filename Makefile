@@ -145,21 +145,21 @@ lock: $(READY_DEV) ## Renew constraints.txt, the versions that .ci/run installs
 .PHONY: bench-ingest
 bench-ingest: $(READY) ## Reading the MPD against only inflating it (MPD=mpd.zip)
 	@test -n "$$MPD" || { echo >&2 "make: MPD= is missing; expected: make bench-ingest MPD=mpd.zip"; exit 2; }
-	$(BIN)/python benchmarks/ingest.py "$$MPD" $(ARGS)
+	$(BIN)/python -m benchmarks.ingest "$$MPD" $(ARGS)
 
 .PHONY: bench-gowalla
 bench-gowalla: $(READY) ## LightGCN against the paper's figures (GOWALLA=folder of train.npz and test.npz)
 	@test -n "$$GOWALLA" || { echo >&2 "make: GOWALLA= is missing; expected: make bench-gowalla GOWALLA=folder"; exit 2; }
-	$(BIN)/python benchmarks/gowalla.py "$$GOWALLA" $(ARGS)
+	$(BIN)/python -m benchmarks.gowalla "$$GOWALLA" $(ARGS)
 
 .PHONY: bench-scale
 bench-scale: $(READY) ## Cost of each stage at 10,000, 100,000 and 1,000,000 synthetic playlists (SCALE=folder with 20 GB free)
 	@test -n "$$SCALE" || { echo >&2 "make: SCALE= is missing; expected: make bench-scale SCALE=folder"; exit 2; }
-	$(BIN)/python benchmarks/scale.py "$$SCALE" $(ARGS)
+	$(BIN)/python -m benchmarks.scale "$$SCALE" $(ARGS)
 
 .PHONY: bench-propagation
 bench-propagation: $(READY_DEV) ## LightGCN's propagation against the bare kernel and torch-geometric
-	$(BIN)/python benchmarks/propagation.py $(ARGS)
+	$(BIN)/python -m benchmarks.propagation $(ARGS)
 
 .PHONY: bench-ablation
 bench-ablation: $(READY) ## What each source and group of features is worth (MPD= CHALLENGE= ANSWERS= of a split)
@@ -167,11 +167,11 @@ bench-ablation: $(READY) ## What each source and group of features is worth (MPD
 	  eval "value=\$$$$name"; \
 	  test -n "$$value" || { echo >&2 "make: $$name= is missing; expected: make bench-ablation MPD=… CHALLENGE=… ANSWERS=…"; exit 2; }; \
 	done
-	$(BIN)/python benchmarks/ablation.py "$$MPD" "$$CHALLENGE" "$$ANSWERS" $(ARGS)
+	$(BIN)/python -m benchmarks.ablation "$$MPD" "$$CHALLENGE" "$$ANSWERS" $(ARGS)
 
 .PHONY: bench-gpu
 bench-gpu: $(READY) ## A GPU on the whole MPD's size: kernels, a step, training, filling (ARGS="--scale 0.1")
-	$(BIN)/python benchmarks/gpu.py $(ARGS)
+	$(BIN)/python -m benchmarks.gpu $(ARGS)
 
 ##@ Tidy up
 

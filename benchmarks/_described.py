@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from _removals import Removal
 
+from benchmarks._removals import Removal
 from challenge import progress
 from challenge.data.interactions import Interactions
 from challenge.ranking.features import QueryFacts, feature_names, make_features, ranks_by_source

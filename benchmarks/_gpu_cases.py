@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.util import find_spec
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ import torch
 
 from challenge.graph import BipartiteGraph
 from challenge.lightgcn.device import wait_for
-from challenge.lightgcn.kernels.reference import Kernel, new_kernel
+from challenge.lightgcn.kernels.reference import Kernel, KernelName, new_kernel
 from challenge.lightgcn.model import Trainer
 from challenge.lightgcn.propagation import STORAGE
 
@@ -71,11 +72,14 @@ def _candidates(
     def kernels(make: Callable[..., Kernel]) -> Callable[[], Callable[[], object]]:
         return lambda: _layer(graph, size, device, dtype, make)
 
-    options = {"embedding_size": size, "device": device, "storage": dtype, "maskable": True}
-    yield "embedding_bag", kernels(lambda *arrays: new_kernel("embedding_bag", *arrays, **options))
+    def named(name: KernelName) -> Callable[[], Callable[[], object]]:
+        make = partial(new_kernel, name, embedding_size=size, device=device, storage=dtype, maskable=True)
+        return kernels(make)
+
+    yield "embedding_bag", named("embedding_bag")
     yield "torch CSR without scales", lambda: _csr_layer(graph, size, device, dtype)
     if device.type == "cpu":
-        yield "compiled", kernels(lambda *arrays: new_kernel("compiled", *arrays, **options))
+        yield "compiled", named("compiled")
     elif find_spec("triton") is not None:
         from challenge.lightgcn.kernels.triton import TritonKernel, Tuning
 
@@ -112,8 +116,8 @@ def _csr_layer(
 ) -> Callable[[], object]:
     def csr(indptr: np.ndarray, indices: np.ndarray, width: int) -> torch.Tensor:
         values = torch.ones(len(indices), dtype=dtype, device=device)
-        places = (torch.from_numpy(array.astype(np.int32)).to(device) for array in (indptr, indices))
-        return torch.sparse_csr_tensor(*places, values, size=(len(indptr) - 1, width))
+        starts, places = (torch.from_numpy(array.astype(np.int32)).to(device) for array in (indptr, indices))
+        return torch.sparse_csr_tensor(starts, places, values, size=(len(indptr) - 1, width))
 
     to_rows = csr(graph.row_indptr, graph.row_indices, graph.n_columns)
     to_columns = csr(graph.column_indptr, graph.column_indices, graph.n_rows)

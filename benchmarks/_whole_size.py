@@ -62,11 +62,14 @@ class _Ranks:
         near = rank // _GENRES * _GENRES + genre  # a track of the genre that is about as popular
         circle = self._circle[playlist, self._rng.integers(0, 3, len(playlist))]
         member = (_CIRCLE * self._rng.random(len(playlist)) ** 2).astype(np.int64)
-        found = np.where(chance < 0.6, np.where(chance < 0.35, near, rank), member * self._circles + circle)
+        found: NDArray[np.int64] = np.where(
+            chance < 0.6, np.where(chance < 0.35, near, rank), member * self._circles + circle
+        )
         return found.clip(0, self._tracks - 1)
 
     def _by_popularity(self, n: int) -> NDArray[np.int64]:
         """By the inverse of the distribution function."""
         power = 1.0 - _EXPONENT
         first, last = self._head**power, (self._tracks + self._head) ** power
-        return ((first + self._rng.random(n) * (last - first)) ** (1.0 / power) - self._head).astype(np.int64)
+        ranks: np.ndarray = (first + self._rng.random(n) * (last - first)) ** (1.0 / power) - self._head
+        return ranks.astype(np.int64)

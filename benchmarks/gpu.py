@@ -1,6 +1,6 @@
 """A GPU on the whole MPD's size: kernels, a step, training to the end, filling, agreement with a CPU.
 
-Run: python benchmarks/gpu.py [--scale 1.0] [--device auto|cuda|cpu] [--storage fp32|bf16] [--rounds N]
+Run: python -m benchmarks.gpu [--scale 1.0] [--device auto|cuda|cpu] [--storage fp32|bf16] [--rounds N]
      [--threads N] [--only bandwidth,kernels,step,agreement,training,filling] [--markdown FILE]
 
 The graph is synthetic, of the Million Playlist Dataset's size and shape times ``--scale``. "Arithmetic" is
@@ -23,9 +23,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from _gpu_cases import Row, kernel_rows, least_seconds, step_bytes
-from _whole_size import whole_size_graph
 
+from benchmarks._gpu_cases import Row, kernel_rows, least_seconds, step_bytes
+from benchmarks._whole_size import whole_size_graph
 from challenge.artifacts import write_text
 from challenge.graph import BipartiteGraph
 from challenge.lightgcn.config import LightGCNConfig
@@ -183,7 +183,11 @@ class Bench:
         same = all(value.equal(getattr(batches[1], name).cpu()) for name, value in vars(batches[0]).items())
         yield Row("agreement: batches", note="equal" if same else "NOT EQUAL")
         losses = [trainer.step(0, learning_rate=0.0).item() for trainer in trainers]
-        gradients = [trainer.parameters["columns"].grad.cpu().double() for trainer in trainers]
+        gradients = [
+            gradient.cpu().double()
+            for trainer in trainers
+            if (gradient := trainer.parameters["columns"].grad) is not None
+        ]
         error = ((gradients[0] - gradients[1]).norm() / gradients[0].norm()).item()
         note = f"losses {losses[0]:.6f} and {losses[1]:.6f}, gradients {error:.1g} apart (relative norm)"
         yield Row("agreement: a step", note=note)

@@ -1,6 +1,6 @@
 """How fast LightGCN's propagation is, against bare kernels and torch-geometric.
 
-Run: python benchmarks/propagation.py [--playlists N] [--tracks N] [--edges N] [--size D] [--threads N]
+Run: python -m benchmarks.propagation [--playlists N] [--tracks N] [--edges N] [--size D] [--threads N]
      [--device cpu|cuda] [--rounds N] [--without-geometric] [--markdown FILE]
 
 A layer goes both ways over a synthetic graph with popularity by a power law, by default a tenth of the
@@ -110,8 +110,8 @@ def sparse_products(graph: BipartiteGraph, size: int, device: torch.device) -> C
     block = graph.normalised_matrix().astype(np.float32)
 
     def csr(matrix: sp.csr_matrix) -> torch.Tensor:
-        parts = (torch.from_numpy(a) for a in (matrix.indptr, matrix.indices, matrix.data))
-        return torch.sparse_csr_tensor(*parts, size=matrix.shape).to(device)
+        indptr, indices, data = (torch.from_numpy(a) for a in (matrix.indptr, matrix.indices, matrix.data))
+        return torch.sparse_csr_tensor(indptr, indices, data, size=matrix.shape).to(device)
 
     to_rows, to_columns = csr(block), csr(block.T.tocsr())
     rows = torch.randn(graph.n_rows, size, device=device)

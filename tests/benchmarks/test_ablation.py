@@ -7,17 +7,21 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import _described
-import ablation
 import numpy as np
 import pytest
-from _ablation_tables import number
-from _described import DescribedQueries, describe, kept_batch, kept_features, kept_rows, rank_without
-from _recall import fused_places, recalls
-from _removals import GROUPS, Removal, all_removals, parse_removal
-from tiny_runs import TINY, TinySample, make_tiny_sample, one_thread, with_sources
-from toy_dataset import ToyDataset, toy_dataset, tracks_of
 
+from benchmarks import _described, ablation
+from benchmarks._ablation_tables import number
+from benchmarks._described import (
+    DescribedQueries,
+    describe,
+    kept_batch,
+    kept_features,
+    kept_rows,
+    rank_without,
+)
+from benchmarks._recall import fused_places, recalls
+from benchmarks._removals import GROUPS, Removal, all_removals, parse_removal
 from challenge.data.interactions import Interactions
 from challenge.errors import ConfigError
 from challenge.ranking.features import feature_names, make_features
@@ -30,6 +34,8 @@ from challenge.sources.popularity import Popularity
 from challenge.sources.registry import SOURCES, SourcesConfig, SourceSet, fit_sources
 from challenge.types import FloatArray
 from challenge.workflows.compare import compare, only
+from tests.tiny_runs import TINY, TinySample, make_tiny_sample, one_thread, with_sources
+from tests.toy_dataset import ToyDataset, toy_dataset, tracks_of
 
 USED = tuple(name for name in SOURCES if name != "lightgcn")
 CONFIG = SourcesConfig(

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from scale import read_run, table, verdict
 
+from benchmarks.scale import read_run, table, verdict
 from challenge.artifacts import RunManifest, StageCost
 
 

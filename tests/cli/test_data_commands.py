@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from official_files import TINY_SLICES, playlist_record, write_mpd_folder, write_mpd_zip
 from typer.testing import CliRunner
 
 from challenge.artifacts import file_hash
@@ -25,6 +24,7 @@ from challenge.types import Category
 from challenge.workflows.describe import describe, is_challenge_set
 from challenge.workflows.prepare import prepare
 from challenge.workflows.split import SplitOptions, split
+from tests.official_files import TINY_SLICES, playlist_record, write_mpd_folder, write_mpd_zip
 
 
 @pytest.fixture(autouse=True)

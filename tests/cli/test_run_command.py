@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tiny_runs import TINY_TOML, TinySample, make_tiny_sample
 from typer.testing import CliRunner, Result
 
 from challenge.cli.app import build_app
@@ -18,6 +17,7 @@ from challenge.cli.run import seed_groups
 from challenge.config import RunConfig
 from challenge.config_file import load_toml
 from challenge.submission.csv_format import read_submission
+from tests.tiny_runs import TINY_TOML, TinySample, make_tiny_sample
 
 QUICK = ["--sources", "neighbours,title,popularity", "--threads", "1"]
 Invoke = Callable[..., Result]

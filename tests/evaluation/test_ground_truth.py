@@ -3,10 +3,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from small_submissions import uri
 
 from challenge.errors import FormatError, MissingInputError
 from challenge.evaluation.ground_truth import read_ground_truth
+from tests.small_submissions import uri
 
 ANSWERS = {
     "9": {"category": "first_5", "holdout": [uri(3), uri(1), uri(3)]},

@@ -4,13 +4,13 @@ import json
 import math
 
 import pytest
-from small_submissions import World, playlist, write, write_world
 from typer.testing import CliRunner
 
 from challenge.cli.app import build_app
 from challenge.evaluation.scorecard import Scorecard
 from challenge.mpd.store import prepare_store
 from challenge.workflows import score as stage
+from tests.small_submissions import World, playlist, write, write_world
 
 NDCG = 1 / (1 + 1 / math.log2(3))
 

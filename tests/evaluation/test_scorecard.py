@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from small_submissions import PIDS, submission, track_id
 
 from challenge import __version__
 from challenge.errors import FormatError, InvalidSubmissionError, MissingInputError
@@ -13,6 +12,7 @@ from challenge.evaluation.ground_truth import GroundTruth
 from challenge.evaluation.metrics import MetricValues
 from challenge.evaluation.scorecard import OVERALL, PlaylistScores, Scorecard, compare_paired, make_scorecard
 from challenge.evaluation.variants import RPrecisionVariant, Variants
+from tests.small_submissions import PIDS, submission, track_id
 
 
 def answers(rows: dict[int, list[int]], categories: tuple[str, ...]) -> GroundTruth:

@@ -5,7 +5,6 @@ import threading
 import numpy as np
 import pytest
 import torch
-from lightgcn.graphs import random_graph
 
 from challenge.lightgcn.batches import PreparedBatch, TensorBatch
 from challenge.lightgcn.config import LightGCNConfig, paper_config
@@ -13,6 +12,7 @@ from challenge.lightgcn.device_sampling import DeviceSampler
 from challenge.lightgcn.model import Trainer
 from challenge.lightgcn.prefetch import Prefetcher
 from challenge.lightgcn.sampling import Sampler
+from tests.lightgcn.graphs import random_graph
 
 CPU = torch.device("cpu")
 

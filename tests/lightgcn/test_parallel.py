@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lightgcn.graphs import two_genres
 
 from challenge.errors import ConfigError
 from challenge.lightgcn.config import LightGCNConfig, paper_config
 from challenge.lightgcn.parallel import Group
 from challenge.lightgcn.trainer import train
 from challenge.lightgcn.validation import hold_out
+from tests.lightgcn.graphs import two_genres
 
 CONFIGS = {
     "softmax": LightGCNConfig(
@@ -33,9 +33,10 @@ def test_two_gloo_processes_equal_one(name, tmp_path):
     root = Path(__file__).parents[2]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [*launcher, __file__, name, str(tmp_path)],
+        [*launcher, "-m", __name__, name, str(tmp_path)],
         check=False,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{root}:{root / 'tests'}", "OMP_NUM_THREADS": "1"},
+        cwd=root,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=300,

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from lightgcn.graphs import dense_propagation, random_graph
 
 from challenge.lightgcn.edge_masking import EdgeMasking, mirror_edges
 from challenge.lightgcn.kernels import reference as kernels
 from challenge.lightgcn.propagation import Propagation, needed_passes
+from tests.lightgcn.graphs import dense_propagation, random_graph
 
 
 def start(graph, size=6, seed=1):

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from lightgcn.graphs import random_graph
 
 from challenge.lightgcn.config import LightGCNConfig, paper_config
 from challenge.lightgcn.sampling import Sampler, has_edge, track_edge_counts
+from tests.lightgcn.graphs import random_graph
 
 
 def edges(graph):

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from lightgcn.graphs import random_graph, two_genres
 
 from challenge.data.interactions import Interactions
 from challenge.errors import ConfigError, FormatError, InputError, ResourceError
@@ -19,6 +18,7 @@ from challenge.lightgcn.model import Trainer
 from challenge.lightgcn.propagation import Propagation
 from challenge.lightgcn.trainer import train
 from challenge.lightgcn.validation import Validation, hold_out, mean_ndcg
+from tests.lightgcn.graphs import random_graph, two_genres
 
 SMALL = LightGCNConfig(
     embedding_size=8,

@@ -5,7 +5,8 @@ import os
 import numpy as np
 import pytest
 import torch
-from lightgcn.graphs import dense_propagation, random_graph
+
+from tests.lightgcn.graphs import dense_propagation, random_graph
 
 ON_GPU = torch.cuda.is_available()
 if not ON_GPU:

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from official_files import TINY_SLICES, playlist_record, slice_text, track_uri
 
 from challenge.data.strings import StringTable
 from challenge.errors import FormatError
 from challenge.mpd.id_table import IdTable
 from challenge.mpd.slice_columns import SliceColumns, decode_slice
 from challenge.mpd.slice_scan import scan_slice
+from tests.official_files import TINY_SLICES, playlist_record, slice_text, track_uri
 
 
 def plain(columns: SliceColumns | None) -> dict[str, Any]:

@@ -11,17 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_runs import one_thread
-from toy_dataset import (
-    Question,
-    ToyDataset,
-    catalog_of,
-    playlists_of,
-    queries_of,
-    random_dataset,
-    toy_dataset,
-    tracks_of,
-)
 
 from challenge.data.dataset import Dataset
 from challenge.data.interactions import Interactions
@@ -52,6 +41,17 @@ from challenge.sources.merge import Candidates, merge_candidates
 from challenge.sources.postings import build_index
 from challenge.sources.registry import SourcesConfig, SourceSet, fit_sources
 from challenge.types import Category, FloatArray
+from tests.tiny_runs import one_thread
+from tests.toy_dataset import (
+    Question,
+    ToyDataset,
+    catalog_of,
+    playlists_of,
+    queries_of,
+    random_dataset,
+    toy_dataset,
+    tracks_of,
+)
 
 COUNTING = ("neighbours", "cooccurrence", "title", "continuation", "popularity")
 CONFIG = SourcesConfig(names=COUNTING, factors=FactorsConfig(embedding_size=2, iterations=2))

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from toy_dataset import Question, catalog_of, playlists_of, queries_of
 
 from challenge.data.dataset import Dataset
 from challenge.errors import MissingInputError
@@ -16,6 +15,7 @@ from challenge.ranking.fill import FALLBACKS, by_popularity, fill
 from challenge.ranking.rank import RankedLists
 from challenge.sources.registry import SourcesConfig, SourceSet, fit_sources
 from challenge.types import LIST_LENGTH, Category
+from tests.toy_dataset import Question, catalog_of, playlists_of, queries_of
 
 TRACKS = 620
 NAMES = ("neighbours", "popularity")

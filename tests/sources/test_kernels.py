@@ -12,7 +12,6 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_dataset import Question, catalog_of, playlists_of, queries_of, random_dataset
 
 from challenge.data.dataset import Dataset
 from challenge.data.distinct import distinct
@@ -35,6 +34,7 @@ from challenge.sources.kernels import weighted_row_scores
 from challenge.sources.playlist_knn import PlaylistNeighbours
 from challenge.sources.postings import PlaylistIndex, build_index
 from challenge.types import Category, FloatArray
+from tests.toy_dataset import Question, catalog_of, playlists_of, queries_of, random_dataset
 
 SEEDS = range(5)
 

@@ -7,18 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from toy_dataset import (
-    GENRES,
-    TRACKS_PER_GENRE,
-    Question,
-    ToyDataset,
-    catalog_of,
-    playlists_of,
-    queries_of,
-    random_dataset,
-    toy_dataset,
-    tracks_of,
-)
 
 from challenge.data.dataset import Dataset
 from challenge.data.interactions import Interactions
@@ -36,6 +24,18 @@ from challenge.sources.merge import merge_candidates
 from challenge.sources.postings import build_index
 from challenge.sources.registry import SOURCES, SourcesConfig, SourceSet, answerable, fit_sources
 from challenge.types import Category, FloatArray
+from tests.toy_dataset import (
+    GENRES,
+    TRACKS_PER_GENRE,
+    Question,
+    ToyDataset,
+    catalog_of,
+    playlists_of,
+    queries_of,
+    random_dataset,
+    toy_dataset,
+    tracks_of,
+)
 
 SMALL = SourcesConfig(factors=FactorsConfig(embedding_size=2, iterations=4))
 

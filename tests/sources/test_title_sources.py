@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from toy_dataset import Question, catalog_of, playlists_of, queries_of
 
 from challenge.data.dataset import Dataset
 from challenge.sources.artists_in_title import TitleNames
@@ -14,6 +13,7 @@ from challenge.sources.base import query_batch
 from challenge.sources.postings import build_index
 from challenge.sources.title_knn import TitleGenerator, TitleNeighbours, group_titles, similar_keys
 from challenge.types import Category, FloatArray
+from tests.toy_dataset import Question, catalog_of, playlists_of, queries_of
 
 PLAYLISTS = [
     ("Summer Vibes", [0, 1]),

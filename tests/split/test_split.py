@@ -3,7 +3,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from official_files import playlist_record, write_mpd_zip
 
 from challenge.data.distinct import playlists_of_each_track
 from challenge.data.interactions import Interactions
@@ -15,6 +14,7 @@ from challenge.split.files import write_split
 from challenge.split.lengths import target_lengths
 from challenge.split.split import Split, split_holdout
 from challenge.types import Category
+from tests.official_files import playlist_record, write_mpd_zip
 
 PLAYLISTS = 600
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_submissions import HEADER, PIDS, lines, playlist, submission, tracks, write
 
 from challenge.errors import InputError, InvalidSubmissionError, MissingInputError
 from challenge.submission.csv_format import read_submission, write_submission
 from challenge.submission.submission import Submission
 from challenge.submission.team import TeamInfo
+from tests.small_submissions import HEADER, PIDS, lines, playlist, submission, tracks, write
 
 
 def test_written_text_is_the_official_form(tmp_path):

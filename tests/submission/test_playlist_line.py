@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from small_submissions import playlist, tracks, uri
 
 from challenge.submission.playlist_line import parse_careful, parse_plain
 from challenge.submission.rules import Rule, Violations
+from tests.small_submissions import playlist, tracks, uri
 
 
 def test_plain_line_gives_pid_and_uris_in_order():

@@ -6,13 +6,13 @@ import subprocess
 import sys
 
 import pytest
-from small_submissions import World, write_world
 from typer.testing import CliRunner
 
 from challenge.cli.app import build_app
 from challenge.mpd.store import prepare_store
 from challenge.submission.rules import Rule
 from challenge.workflows.validate import validate
+from tests.small_submissions import World, write_world
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_submissions import HEADER, PIDS, lines, playlist, seeds, tracks, uri, write
 
 from challenge.errors import InputError, MissingInputError
 from challenge.mpd.challenge_set import read_challenge_set
@@ -19,6 +18,7 @@ from challenge.submission.validator import (
     validate_against,
     validate_file,
 )
+from tests.small_submissions import HEADER, PIDS, lines, playlist, seeds, tracks, uri, write
 
 
 def check(folder, content, name="submission.csv", **options) -> ValidationReport:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_runs import TINY, TinySample, make_tiny_sample, one_thread, with_sources
 
 from challenge.errors import ConfigError, FormatError
 from challenge.evaluation.ground_truth import read_ground_truth
@@ -23,6 +22,7 @@ from challenge.workflows.compare import (
 )
 from challenge.workflows.inputs import load_inputs
 from challenge.workflows.run import run
+from tests.tiny_runs import TINY, TinySample, make_tiny_sample, one_thread, with_sources
 
 CHEAP = with_sources("neighbours", "cooccurrence", "title", "factors", "popularity")
 
@@ -130,9 +130,8 @@ def test_answers_and_held_out_tracks_are_the_same_thing(sample: TinySample) -> N
 
 
 def test_every_system_has_its_sources() -> None:
-    from toy_dataset import toy_dataset
-
     from challenge.sources.registry import SOURCES, fit_sources
+    from tests.toy_dataset import toy_dataset
 
     assert {source for sources in SYSTEMS.values() for source in sources} <= set(SOURCES)
     fitted = fit_sources(toy_dataset().dataset, CHEAP.sources)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_runs import PER_CATEGORY, TINY, TinySample, make_tiny_sample, one_thread, with_sources
 
 from challenge.artifacts import RunManifest
 from challenge.config import BlendConfig, RunConfig
@@ -31,6 +30,7 @@ from challenge.workflows.score import score
 from challenge.workflows.steps import fill, train
 from challenge.workflows.train import train_models
 from challenge.workflows.validate import validate
+from tests.tiny_runs import PER_CATEGORY, TINY, TinySample, make_tiny_sample, one_thread, with_sources
 
 
 @pytest.fixture(scope="module", autouse=True)
