@@ -42,8 +42,9 @@ def whole_size_graph(scale: float = 1.0, seed: int = 0) -> BipartiteGraph:
 
 def _lengths(rng: np.random.Generator, playlists: int) -> NDArray[np.int64]:
     spread = np.sqrt(2 * np.log(MEAN / MEDIAN))
-    lengths = rng.lognormal(np.log(MEDIAN), spread, playlists).clip(5, LONGEST)
-    return (lengths * MEAN * _DRAWN_TWICE / lengths.mean()).round().clip(5, LONGEST).astype(np.int64)
+    lengths: NDArray[np.float64] = rng.lognormal(np.log(MEDIAN), spread, playlists).clip(5, LONGEST)
+    lengths *= MEAN * _DRAWN_TWICE / lengths.mean()
+    return lengths.round().clip(5, LONGEST).astype(np.int64)
 
 
 class _Ranks:

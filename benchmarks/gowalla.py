@@ -218,7 +218,7 @@ def table(ours: Trained, test: tuple[float, float], epoch: float, ratio: float) 
 def described(options: argparse.Namespace, results: str) -> str:
     """The page to keep: what was run and when, and the results."""
     words = ["FOLDER" if Path(word) == options.folder else word for word in sys.argv[1:]]
-    command = shlex.join(["python", "benchmarks/gowalla.py", *words])
+    command = shlex.join(["python", "-m", "benchmarks.gowalla", *words])
     return f"# Gowalla\n\n`{command}`, {time.strftime('%Y-%m-%d')}\n\n{results}\n"
 
 
