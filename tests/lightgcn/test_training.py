@@ -1,6 +1,11 @@
 """Training learns, resumes exactly, keeps the best state, and moves parameters as the formulas say."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +39,7 @@ PAPER = paper_config(embedding_size=8, batch_size=64, epochs=20, learning_rate=0
 
 
 @pytest.fixture(autouse=True)
-def _one_thread():
+def _one_thread() -> Iterator[None]:
     from challenge.threads import use_threads
 
     use_threads(1)
@@ -43,7 +48,7 @@ def _one_thread():
 
 
 @pytest.mark.parametrize("config", [SMALL, PAPER, replace(SMALL, storage="bf16"), replace(SMALL, bias=False)])
-def test_rows_prefer_the_tracks_of_their_genre(config):
+def test_rows_prefer_the_tracks_of_their_genre(config: LightGCNConfig) -> None:
     graph = two_genres()
     result = train(graph, config, device="cpu")
     scores = result.embeddings.rows @ result.embeddings.columns.T
@@ -59,7 +64,7 @@ def test_rows_prefer_the_tracks_of_their_genre(config):
     assert losses[-1] < losses[0]
 
 
-def test_first_step_moves_parameters_as_adam_on_the_dense_gradient():
+def test_first_step_moves_parameters_as_adam_on_the_dense_gradient() -> None:
     graph = random_graph(12, 10)
     config = paper_config(embedding_size=3, batch_size=20, layers=2, l2=0.1, learning_rate=0.01)
     trainer = Trainer(graph, config, torch.device("cpu"))
@@ -78,15 +83,16 @@ def test_first_step_moves_parameters_as_adam_on_the_dense_gradient():
     loss = -torch.log(torch.sigmoid(margin)).mean()
     squares = leaves["rows"][of].square() + leaves["columns"][positive].square()
     penalty = 0.1 / 2 * (squares + leaves["columns"][negative].square()).sum() / 20
-    (loss + penalty).backward()
+    (loss + penalty).backward()  # type: ignore[no-untyped-call]
     assert trainer.step(0, learning_rate=0.01).item() == pytest.approx(loss.item(), rel=1e-5)
     for name, leaf in leaves.items():
         # Adam's first step is the learning rate times the sign of the gradient.
+        assert leaf.grad is not None
         moved = (trainer.parameters[name] - before[name]).numpy()
         np.testing.assert_allclose(moved, -0.01 * np.sign(leaf.grad.numpy()), atol=1e-5)
 
 
-def test_parts_of_a_batch_give_the_whole_batchs_step(monkeypatch):
+def test_parts_of_a_batch_give_the_whole_batchs_step(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = random_graph(40, 30, tokens=4)
     whole = Trainer(graph, SMALL, torch.device("cpu"))
     loss = whole.step(0, learning_rate=0.01).item()
@@ -97,18 +103,20 @@ def test_parts_of_a_batch_give_the_whole_batchs_step(monkeypatch):
         torch.testing.assert_close(parted.parameters[name].grad, parameter.grad, atol=1e-7, rtol=1e-4)
 
 
-def test_gradients_do_not_add_up_over_steps():
+def test_gradients_do_not_add_up_over_steps() -> None:
     graph = random_graph(12, 10)
     config = paper_config(embedding_size=3, batch_size=20, l2=0.0)
     trainer = Trainer(graph, config, torch.device("cpu"))
     trainer.step(0, learning_rate=0.0)
-    first = trainer.parameters["columns"].grad.clone()
+    gradient = trainer.parameters["columns"].grad
+    assert gradient is not None
+    first = gradient.clone()
     trainer.step(0, learning_rate=0.0)
     torch.testing.assert_close(trainer.parameters["columns"].grad, first)
 
 
 @pytest.mark.parametrize("config", [SMALL, PAPER])
-def test_resumed_equals_uninterrupted(config, tmp_path):
+def test_resumed_equals_uninterrupted(config: LightGCNConfig, tmp_path: Path) -> None:
     graph = two_genres()
     validation = hold_out(graph, n_rows=20)
     whole = train(graph, config, validation=validation, device="cpu")
@@ -126,7 +134,7 @@ def test_resumed_equals_uninterrupted(config, tmp_path):
     assert resumed.report.steps == whole.report.steps - steps
 
 
-def test_checkpoints_of_other_settings_or_damaged_ones_are_refused(tmp_path):
+def test_checkpoints_of_other_settings_or_damaged_ones_are_refused(tmp_path: Path) -> None:
     graph = two_genres()
     train(graph, replace(SMALL, epochs=1), device="cpu", checkpoint_dir=tmp_path)
     with pytest.raises(InputError, match="other settings"):
@@ -137,7 +145,7 @@ def test_checkpoints_of_other_settings_or_damaged_ones_are_refused(tmp_path):
         load_checkpoint(tmp_path, fingerprint="")
 
 
-def test_best_parameters_are_kept_and_training_stops():
+def test_best_parameters_are_kept_and_training_stops() -> None:
     whole = two_genres()
     masked = hold_out(whole, n_rows=20)
     # Embeddings come of all edges that a graph has, so this one must never have had those masked.
@@ -154,7 +162,7 @@ def test_best_parameters_are_kept_and_training_stops():
     assert score == pytest.approx(ndcg[report.best_epoch], abs=1e-6)
 
 
-def test_encoding_what_a_row_holds_gives_the_row():
+def test_encoding_what_a_row_holds_gives_the_row() -> None:
     graph = random_graph(40, 30, tokens=4)
     for config in (SMALL, replace(SMALL, similarity="dot", bias=False), replace(SMALL, layers=3)):
         embeddings = train(graph, replace(config, epochs=2), device="cpu").embeddings
@@ -162,7 +170,7 @@ def test_encoding_what_a_row_holds_gives_the_row():
         np.testing.assert_allclose(found, embeddings.rows, atol=2e-5)
 
 
-def test_embeddings_survive_the_disk(tmp_path):
+def test_embeddings_survive_the_disk(tmp_path: Path) -> None:
     embeddings = train(two_genres(), replace(SMALL, epochs=1), device="cpu").embeddings
     embeddings.save(tmp_path / "embeddings")
     loaded = Embeddings.load(tmp_path / "embeddings")
@@ -171,7 +179,7 @@ def test_embeddings_survive_the_disk(tmp_path):
     assert (loaded.smoothing, loaded.temperature) == (1.0, SMALL.temperature)
 
 
-def test_rare_columns_are_embedded_by_propagation_alone():
+def test_rare_columns_are_embedded_by_propagation_alone() -> None:
     graph = random_graph(40, 60, density=0.06, tokens=2, smoothing=SMALL.smoothing)
     config = replace(SMALL, min_degree=3, epochs=2)
     columns = graph.columns_of_degree(3)
@@ -193,7 +201,7 @@ def test_rare_columns_are_embedded_by_propagation_alone():
     assert (full.columns[degree == 0, :-1] == 0).all()
 
 
-def test_randomised_svd_finds_the_leading_triplets():
+def test_randomised_svd_finds_the_leading_triplets() -> None:
     graph = random_graph(30, 25, smoothing=2.0)
     propagation = Propagation(graph, embedding_size=4, layer_weights=(0.5, 0.5))
     generator = torch.Generator().manual_seed(0)
@@ -205,7 +213,7 @@ def test_randomised_svd_finds_the_leading_triplets():
     np.testing.assert_allclose(product, np.diag(exact[:4]), atol=2e-3)
 
 
-def test_ndcg_by_hand():
+def test_ndcg_by_hand() -> None:
     graph = random_graph(4, 6, density=0.0)
     rows, columns = torch.eye(2), torch.tensor([[3.0, 1], [2, 2], [1, 3], [0, 4], [-1, 5], [-2, 6]])
     validation = Validation(np.array([0, 1]), Interactions.from_rows([[1, 5], [5]]), length=3)
@@ -215,7 +223,7 @@ def test_ndcg_by_hand():
     assert mean_ndcg(rows, columns, graph, validation) == pytest.approx(expected)
 
 
-def test_hold_out_hides_edges_and_leaves_no_track_alone():
+def test_hold_out_hides_edges_and_leaves_no_track_alone() -> None:
     graph = random_graph(40, 30, tokens=4)
     validation = hold_out(graph, n_rows=10, share=0.5)
     fewer = validation.remaining(graph)
@@ -229,7 +237,7 @@ def test_hold_out_hides_edges_and_leaves_no_track_alone():
     assert (np.diff(fewer.column_indptr)[seen] > 0).all()
 
 
-def test_memory_is_refused_beforehand_with_what_would_fit():
+def test_memory_is_refused_beforehand_with_what_would_fit() -> None:
     size = GraphSize(1_010_000, 2_260_000, 66_000_000)
     config = LightGCNConfig(embedding_size=128)
     needed = estimate_memory(size, config)
@@ -239,10 +247,10 @@ def test_memory_is_refused_beforehand_with_what_would_fit():
     assert require_memory(size, config, needed) == needed
 
 
-def test_the_largest_embeddings_that_would_fit_are_named():
+def test_the_largest_embeddings_that_would_fit_are_named() -> None:
     size = GraphSize(1_010_000, 2_260_000, 66_000_000)
 
-    def hint(config, available):
+    def hint(config: LightGCNConfig, available: int) -> str | None:
         with pytest.raises(ResourceError) as caught:
             require_memory(size, config, available)
         return caught.value.hint
@@ -253,10 +261,10 @@ def test_the_largest_embeddings_that_would_fit_are_named():
     assert hint(exact, estimate_memory(size, wide)) == "use storage = bf16"
     fits = estimate_memory(size, LightGCNConfig(embedding_size=16))
     assert hint(exact, fits) == "use embedding_size = 16 and storage = bf16"
-    assert "more memory" in hint(wide, 1_000_000)
+    assert "more memory" in (hint(wide, 1_000_000) or "")
 
 
-def test_devices():
+def test_devices() -> None:
     device, reason = choose_device("cpu")
     assert (device.type, reason) == ("cpu", "cpu: as asked")
     with pytest.raises(ConfigError, match="expected auto, cpu"):
@@ -278,18 +286,18 @@ def test_devices():
         ({"min_kept": 0.9, "max_kept": 0.1}, "min_kept"),
     ],
 )
-def test_impossible_settings_are_refused(changes, name):
+def test_impossible_settings_are_refused(changes: dict[str, Any], name: str) -> None:
     with pytest.raises(ConfigError, match=f"^{name} is"):
         LightGCNConfig(**changes)
 
 
-def test_readout_is_the_mean_of_the_layers():
+def test_readout_is_the_mean_of_the_layers() -> None:
     assert LightGCNConfig(layers=2).readout == (0.0, 0.5, 0.5)
     assert paper_config().readout == (0.25,) * 4
     assert LightGCNConfig(layers=1, layer_weights=(0.3, 0.7)).readout == (0.3, 0.7)
 
 
-def test_learning_rate_falls_by_half_a_cosine():
+def test_learning_rate_falls_by_half_a_cosine() -> None:
     constant = LightGCNConfig(learning_rate=0.1)
     assert [constant.learning_rate_at(step, 6) for step in (0, 3, 6)] == [0.1, 0.1, 0.1]
     falling = LightGCNConfig(learning_rate=0.1, schedule="cosine")
@@ -297,7 +305,7 @@ def test_learning_rate_falls_by_half_a_cosine():
     np.testing.assert_allclose(rates, [0.1, 0.075, 0.05, 0.0], atol=1e-12)
 
 
-def test_a_roomy_gpu_scores_more_rows_at_once_and_the_estimate_knows():
+def test_a_roomy_gpu_scores_more_rows_at_once_and_the_estimate_knows() -> None:
     assert rows_per_chunk("cuda", 80_000_000_000) == 4 * rows_per_chunk("cuda", 8_000_000_000)
     assert rows_per_chunk("cpu", 80_000_000_000) == rows_per_chunk("cuda", 8_000_000_000)
     size, config = GraphSize(1_000_000, 1_200_000, 66_000_000), LightGCNConfig()
