@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -214,7 +215,7 @@ def test_nothing_removed_scores_as_the_whole_system(queries: int, sample: TinySa
     options, _ = ablation.parse([*files, *kept, "--only", "factors", "pair_order+query_facts"])
     text = ablation.run(options, config)
     assert table.read_text() == text + "\n"
-    inputs = {"challenge": sample.challenge, "answers": sample.answers, "cache": sample.cache}
+    inputs: dict[str, Any] = {"challenge": sample.challenge, "answers": sample.answers, "cache": sample.cache}
     card = compare(sample.mpd, config, systems=("full",), **inputs).cards["full"].overall
     ndcg, clicks = number(card.ndcg.mean, 4), number(card.clicks.mean, 3)
     assert f"| {number(card.r_precision.mean, 4)} | {ndcg} | {clicks} |  |  |  |" in text
