@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,14 +41,14 @@ def manifest() -> RunManifest:
 
 
 @pytest.fixture
-def run_dir(tmp_path):
+def run_dir(tmp_path: Path) -> Path:
     folder = tmp_path / "my <run>"
     folder.mkdir()
     manifest().save(folder / "manifest.json")
     return folder
 
 
-def test_page_of_a_scored_run(run_dir):
+def test_page_of_a_scored_run(run_dir: Path) -> None:
     card().save(run_dir / "scorecard.json")
     (run_dir / "validation.json").write_text(json.dumps({"valid": True, "playlists": 1000, "counts": {}}))
     path = render_report(run_dir)
@@ -65,19 +66,19 @@ def test_page_of_a_scored_run(run_dir):
     assert re.search(r"<td>all</td><td class=\"number\">11\.8</td><td class=\"number\">3\.50</td>", page)
 
 
-def test_page_needs_no_other_file(run_dir):
+def test_page_needs_no_other_file(run_dir: Path) -> None:
     card().save(run_dir / "scorecard.json")
     page = render_report(run_dir).read_text()
     assert not re.search(r"<script|<link|<img|@import|url\((?!#)", page)
     assert not re.search(r'(src|href)="(?!#)', page)
 
 
-def test_page_is_the_same_for_the_same_run(run_dir):
+def test_page_is_the_same_for_the_same_run(run_dir: Path) -> None:
     card().save(run_dir / "scorecard.json")
     assert render_report(run_dir).read_bytes() == render_report(run_dir).read_bytes()
 
 
-def test_page_of_a_run_without_scores_and_with_violations(run_dir):
+def test_page_of_a_run_without_scores_and_with_violations(run_dir: Path) -> None:
     RunManifest().save(run_dir / "manifest.json")
     (run_dir / "validation.json").write_text(json.dumps({"valid": False, "counts": {"repeated-track": 1200}}))
     page = render_report(run_dir).read_text()
@@ -86,14 +87,14 @@ def test_page_of_a_run_without_scores_and_with_violations(run_dir):
     assert "Signature" not in page
 
 
-def test_chart_names_categories_and_marks_the_best_of_2018_where_known():
+def test_chart_names_categories_and_marks_the_best_of_2018_where_known() -> None:
     svg = score_chart(card())
     assert svg.startswith("<svg")
     only_own = Scorecard("s", card().overall, {"of my own": card().overall})
     assert svg.count("<use") > score_chart(only_own).count("<use")
 
 
-def test_folder_that_is_no_run(tmp_path):
+def test_folder_that_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match=r"manifest\.json is missing"):
         render_report(tmp_path)
     (tmp_path / "manifest.json").write_text("[]")
@@ -101,7 +102,7 @@ def test_folder_that_is_no_run(tmp_path):
         render_report(tmp_path)
 
 
-def test_counts_of_sources_are_summed_over_categories():
+def test_counts_of_sources_are_summed_over_categories() -> None:
     raw = {"results": manifest().results}
     assert source_counts(raw) == {"title": 300, "popularity": 150}
     assert source_counts({"results": {"sources": {"title": 3, "popularity": 4}}}) == {
@@ -111,7 +112,7 @@ def test_counts_of_sources_are_summed_over_categories():
     assert source_counts({}) == {}
 
 
-def test_training_curves_are_the_numbers_of_each_record():
+def test_training_curves_are_the_numbers_of_each_record() -> None:
     assert training_curves({"results": manifest().results}) == ([1.0, 2.0], {"loss": [0.7, 0.5]}, "epoch")
     nested = {"results": {"training": {"epochs": [{"loss": 3}, {"loss": 2}]}}}
     assert training_curves(nested) == ([1.0, 2.0], {"loss": [3.0, 2.0]}, "record")
@@ -119,11 +120,11 @@ def test_training_curves_are_the_numbers_of_each_record():
         assert training_curves(nothing) is None
 
 
-def test_nested_settings_get_dotted_names():
+def test_nested_settings_get_dotted_names() -> None:
     assert flatten({"a": {"b": {"c": 1}, "d": [2]}, "e": None}) == {"a.b.c": 1, "a.d": [2], "e": None}
 
 
-def test_command_names_the_page(run_dir):
+def test_command_names_the_page(run_dir: Path) -> None:
     result = CliRunner().invoke(build_app(), ["report", str(run_dir), "--json"])
     assert result.exit_code == 0
     assert json.loads(result.stdout) == {"report": str(run_dir / "report.html")}
