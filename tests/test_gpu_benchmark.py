@@ -1,5 +1,7 @@
 """The GPU's benchmark runs whole on a CPU and finds it in agreement with itself; no time is targets."""
 
+from __future__ import annotations
+
 import re
 import subprocess
 import sys
@@ -12,7 +14,7 @@ from benchmarks._whole_size import whole_size_graph
 ROOT = Path(__file__).parent.parent
 
 
-def test_runs_whole_on_a_cpu(tmp_path):
+def test_runs_whole_on_a_cpu(tmp_path: Path) -> None:
     path = tmp_path / "gpu.md"
     options = [
         "--scale",
@@ -47,7 +49,7 @@ def test_runs_whole_on_a_cpu(tmp_path):
         assert name in rows
 
 
-def test_the_graph_is_shaped_like_the_mpd():
+def test_the_graph_is_shaped_like_the_mpd() -> None:
     graph = whole_size_graph(0.01)
     again, other = whole_size_graph(0.01), whole_size_graph(0.01, seed=1)
     np.testing.assert_array_equal(graph.row_indices, again.row_indices)
