@@ -27,6 +27,8 @@ export MPD CHALLENGE ANSWERS TEAM EMAIL RUN GOWALLA SCALE PYTHON
 
 BIN := .venv/bin
 READY := .venv/.ready
+READY_DEV := .venv/.ready-dev
+PIP = $(BIN)/python -m pip --disable-pip-version-check
 SAMPLE := data/sample
 SAMPLE_SETTINGS := $(addprefix --config ,$(wildcard configs/sample.toml))
 SAMPLE_READY := $(SAMPLE)/.made-$(SAMPLE_PLAYLISTS)-$(SAMPLE_SEED)
@@ -49,7 +51,16 @@ $(READY): pyproject.toml
 	@command -v "$$PYTHON" >/dev/null || { echo >&2 "make: no $$PYTHON here; name a Python 3.11 or later, as in: make setup PYTHON=python3.11"; exit 2; }
 	@"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo >&2 "make: $$("$$PYTHON" --version) is too old: 3.11 or later is needed, as in: make setup PYTHON=python3.11"; exit 2; }
 	@test -x $(BIN)/python || "$$PYTHON" -m venv .venv || { echo >&2 "make: no virtual environment could be made; on Debian: apt install python3-venv"; rm -rf .venv; exit 2; }
-	$(BIN)/python -m pip install --disable-pip-version-check $(PIP_ARGS) -e '.[dev]'
+	$(PIP) install $(PIP_ARGS) -e .
+	@touch $@
+
+.PHONY: setup-dev
+setup-dev: $(READY_DEV) ## Add what tests, checks and benchmarks need to .venv
+
+# pip reads dependency groups since version 25.1; a Python may bring an older one.
+$(READY_DEV): $(READY)
+	$(PIP) install $(PIP_ARGS) 'pip>=25.1'
+	$(PIP) install $(PIP_ARGS) --group dev
 	@touch $@
 
 .PHONY: sample
@@ -89,53 +100,66 @@ endif
 ##@ Work on the code
 
 .PHONY: test
-test: $(READY) ## Run the tests with their coverage gate (JOBS=2, PYTEST_ARGS="-k fill")
+test: $(READY_DEV) ## Run the tests with their coverage gate (JOBS=2, PYTEST_ARGS="-k fill")
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 .PHONY: format
-format: $(READY) ## Format the code
+format: $(READY_DEV) ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --select I --fix .
 
 .PHONY: format-check
-format-check: $(READY) ## Tell what is not formatted
+format-check: $(READY_DEV) ## Tell what is not formatted
 	$(BIN)/ruff format --check .
 
 .PHONY: lint
-lint: $(READY) ## Look for faults and bad style
+lint: $(READY_DEV) ## Look for faults and bad style
 	$(BIN)/ruff check .
 
 .PHONY: types
-types: $(READY) ## Check types, strictly
+types: $(READY_DEV) ## Check types, strictly
 	$(BIN)/mypy
 
 .PHONY: layers
-layers: $(READY) ## Check that imports point down
+layers: $(READY_DEV) ## Check that imports point down
 	$(BIN)/lint-imports
 
 .PHONY: check
 check: format-check lint types layers test ## All checks and tests
+
+.PHONY: wheel-test
+wheel-test: $(READY_DEV) ## Build the wheel, install it into an empty environment and run it on a tiny sample
+	.ci/wheel-test
+
+.PHONY: hooks
+hooks: $(READY_DEV) ## Let git run the checks before each commit
+	$(BIN)/pre-commit install
+
+.PHONY: lock
+lock: $(READY_DEV) ## Renew constraints.txt, the versions that .ci/run installs
+	$(PIP) install $(PIP_ARGS) --quiet --dry-run --ignore-installed --report .venv/lock.json --group dev .
+	$(BIN)/python .ci/lock.py .venv/lock.json constraints.txt
 
 ##@ Measure
 
 .PHONY: bench-ingest
 bench-ingest: $(READY) ## Reading the MPD against only inflating it (MPD=mpd.zip)
 	@test -n "$$MPD" || { echo >&2 "make: MPD= is missing; expected: make bench-ingest MPD=mpd.zip"; exit 2; }
-	$(BIN)/python benchmarks/ingest.py "$$MPD" $(ARGS)
+	$(BIN)/python -m benchmarks.ingest "$$MPD" $(ARGS)
 
 .PHONY: bench-gowalla
 bench-gowalla: $(READY) ## LightGCN against the paper's figures (GOWALLA=folder of train.npz and test.npz)
 	@test -n "$$GOWALLA" || { echo >&2 "make: GOWALLA= is missing; expected: make bench-gowalla GOWALLA=folder"; exit 2; }
-	$(BIN)/python benchmarks/gowalla.py "$$GOWALLA" $(ARGS)
+	$(BIN)/python -m benchmarks.gowalla "$$GOWALLA" $(ARGS)
 
 .PHONY: bench-scale
 bench-scale: $(READY) ## Cost of each stage at 10,000, 100,000 and 1,000,000 synthetic playlists (SCALE=folder with 20 GB free)
 	@test -n "$$SCALE" || { echo >&2 "make: SCALE= is missing; expected: make bench-scale SCALE=folder"; exit 2; }
-	$(BIN)/python benchmarks/scale.py "$$SCALE" $(ARGS)
+	$(BIN)/python -m benchmarks.scale "$$SCALE" $(ARGS)
 
 .PHONY: bench-propagation
-bench-propagation: $(READY) ## LightGCN's propagation against the bare kernel and torch-geometric
-	$(BIN)/python benchmarks/propagation.py $(ARGS)
+bench-propagation: $(READY_DEV) ## LightGCN's propagation against the bare kernel and torch-geometric
+	$(BIN)/python -m benchmarks.propagation $(ARGS)
 
 .PHONY: bench-ablation
 bench-ablation: $(READY) ## What each source and group of features is worth (MPD= CHALLENGE= ANSWERS= of a split)
@@ -143,11 +167,11 @@ bench-ablation: $(READY) ## What each source and group of features is worth (MPD
 	  eval "value=\$$$$name"; \
 	  test -n "$$value" || { echo >&2 "make: $$name= is missing; expected: make bench-ablation MPD=… CHALLENGE=… ANSWERS=…"; exit 2; }; \
 	done
-	$(BIN)/python benchmarks/ablation.py "$$MPD" "$$CHALLENGE" "$$ANSWERS" $(ARGS)
+	$(BIN)/python -m benchmarks.ablation "$$MPD" "$$CHALLENGE" "$$ANSWERS" $(ARGS)
 
 .PHONY: bench-gpu
 bench-gpu: $(READY) ## A GPU on the whole MPD's size: kernels, a step, training, filling (ARGS="--scale 0.1")
-	$(BIN)/python benchmarks/gpu.py $(ARGS)
+	$(BIN)/python -m benchmarks.gpu $(ARGS)
 
 ##@ Tidy up
 

@@ -6,9 +6,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from _recall import Recall
-from _removals import WHOLE, Removal
-
+from benchmarks._recall import Recall
+from benchmarks._removals import WHOLE, Removal
 from challenge.evaluation.scorecard import OVERALL
 from challenge.evaluation.significance import PairedDifference
 from challenge.evaluation.variants import METRICS

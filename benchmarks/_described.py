@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from _removals import Removal
 
+from benchmarks._removals import Removal
 from challenge.data.interactions import Interactions
 from challenge.ranking.features import feature_names, make_features, ranks_by_source
 from challenge.ranking.pair_features import pair_features

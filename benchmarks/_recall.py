@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from _described import DescribedQueries
 
+from benchmarks._described import DescribedQueries
 from challenge.data.interactions import Interactions
 from challenge.evaluation.metrics import Holdouts
 from challenge.ranking.features import RANK_FUSION, ranks_by_source

@@ -42,8 +42,9 @@ def whole_size_graph(scale: float = 1.0, seed: int = 0) -> BipartiteGraph:
 
 def _lengths(rng: np.random.Generator, playlists: int) -> NDArray[np.int64]:
     spread = np.sqrt(2 * np.log(MEAN / MEDIAN))
-    lengths = rng.lognormal(np.log(MEDIAN), spread, playlists).clip(5, LONGEST)
-    return (lengths * MEAN * _DRAWN_TWICE / lengths.mean()).round().clip(5, LONGEST).astype(np.int64)
+    lengths: NDArray[np.float64] = rng.lognormal(np.log(MEDIAN), spread, playlists).clip(5, LONGEST)
+    lengths *= MEAN * _DRAWN_TWICE / lengths.mean()
+    return lengths.round().clip(5, LONGEST).astype(np.int64)
 
 
 class _Ranks:
@@ -62,11 +63,14 @@ class _Ranks:
         near = rank // _GENRES * _GENRES + genre  # a track of the genre that is about as popular
         circle = self._circle[playlist, self._rng.integers(0, 3, len(playlist))]
         member = (_CIRCLE * self._rng.random(len(playlist)) ** 2).astype(np.int64)
-        found = np.where(chance < 0.6, np.where(chance < 0.35, near, rank), member * self._circles + circle)
+        found: NDArray[np.int64] = np.where(
+            chance < 0.6, np.where(chance < 0.35, near, rank), member * self._circles + circle
+        )
         return found.clip(0, self._tracks - 1)
 
     def _by_popularity(self, n: int) -> NDArray[np.int64]:
         """By the inverse of the distribution function."""
         power = 1.0 - _EXPONENT
         first, last = self._head**power, (self._tracks + self._head) ** power
-        return ((first + self._rng.random(n) * (last - first)) ** (1.0 / power) - self._head).astype(np.int64)
+        ranks: np.ndarray = (first + self._rng.random(n) * (last - first)) ** (1.0 / power) - self._head
+        return ranks.astype(np.int64)

@@ -1,6 +1,6 @@
 """What each source and each group of features is worth to the learned ranking.
 
-Run: python benchmarks/ablation.py MPD CHALLENGE ANSWERS [--num-queries N] [--num-iterations N]
+Run: python -m benchmarks.ablation MPD CHALLENGE ANSWERS [--num-queries N] [--num-iterations N]
      [--num-leaves N] [--learning-rate X] [--only NAME ...] [--threads N] [--seed N] [--cache FOLDER]
      [--markdown FILE]
 
@@ -26,11 +26,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from _ablation_tables import Result, category_table, recall_table, removal_table
-from _described import DescribedQueries, describe, kept_rows, mean_candidates, rank_without
-from _recall import Recall, recalls
-from _removals import Removal, all_removals
-
+from benchmarks._ablation_tables import Result, category_table, recall_table, removal_table
+from benchmarks._described import DescribedQueries, describe, kept_rows, mean_candidates, rank_without
+from benchmarks._recall import Recall, recalls
+from benchmarks._removals import Removal, all_removals
 from challenge import progress
 from challenge.config import RunConfig, override
 from challenge.data.dataset import Dataset

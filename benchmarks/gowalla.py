@@ -1,6 +1,6 @@
 """LightGCN on Gowalla: quality against the paper's, and time against the authors' recipe in plain torch.
 
-Run: python benchmarks/gowalla.py FOLDER [--threads N] [--recipe-batches N] [--markdown FILE]
+Run: python -m benchmarks.gowalla FOLDER [--threads N] [--recipe-batches N] [--markdown FILE]
 
 FOLDER holds ``train.npz`` and ``test.npz`` (scipy CSR, users × items), the split of the LightGCN paper. The
 number of epochs is chosen on a tenth of the training pairs; then training starts afresh on all of them, and
@@ -147,7 +147,7 @@ def seconds_per_recipe_epoch(pairs: sp.csr_matrix, batches: int, size: int = 204
     optimiser = torch.optim.Adam(embedding.parameters(), lr=1e-3)
     rng = np.random.default_rng(0)
     active = np.flatnonzero(np.diff(pairs.indptr))
-    seconds = []
+    seconds: list[float] = []
     for _ in range(batches):
         begin = time.perf_counter()
         user = rng.choice(active, size)
@@ -166,10 +166,10 @@ def seconds_per_recipe_epoch(pairs: sp.csr_matrix, batches: int, size: int = 204
         start = embedding.weight
         penalty = 1e-4 / 2 * (start[u].square() + start[i].square() + start[j].square()).sum() / size
         optimiser.zero_grad()
-        (loss + penalty).backward()
+        (loss + penalty).backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         seconds.append(time.perf_counter() - begin)
-    return min(seconds) * -(-pairs.nnz // size)
+    return min(seconds) * -(-int(pairs.nnz) // size)
 
 
 def _symmetric(pairs: sp.csr_matrix) -> torch.Tensor:
@@ -218,7 +218,7 @@ def table(ours: Trained, test: tuple[float, float], epoch: float, ratio: float) 
 def described(options: argparse.Namespace, results: str) -> str:
     """The page to keep: what was run and when, and the results."""
     words = ["FOLDER" if Path(word) == options.folder else word for word in sys.argv[1:]]
-    command = shlex.join(["python", "benchmarks/gowalla.py", *words])
+    command = shlex.join(["python", "-m", "benchmarks.gowalla", *words])
     return f"# Gowalla\n\n`{command}`, {time.strftime('%Y-%m-%d')}\n\n{results}\n"
 
 

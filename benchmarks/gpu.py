@@ -1,6 +1,6 @@
 """A GPU on the whole MPD's size: kernels, a step, training to the end, filling, agreement with a CPU.
 
-Run: python benchmarks/gpu.py [--scale 1.0] [--device auto|cuda|cpu] [--storage fp32|bf16] [--repeats N]
+Run: python -m benchmarks.gpu [--scale 1.0] [--device auto|cuda|cpu] [--storage fp32|bf16] [--repeats N]
      [--threads N] [--only bandwidth,kernels,step,agreement,training,filling] [--markdown FILE]
 
 The graph is synthetic, of the Million Playlist Dataset's size and shape times ``--scale``. "Arithmetic" is
@@ -23,9 +23,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from _gpu_cases import Row, kernel_rows, min_seconds, step_bytes
-from _whole_size import whole_size_graph
 
+from benchmarks._gpu_cases import Row, kernel_rows, min_seconds, step_bytes
+from benchmarks._whole_size import whole_size_graph
 from challenge.files import write_text
 from challenge.graph import BipartiteGraph
 from challenge.lightgcn.batches import prepared_batches

@@ -1,6 +1,6 @@
 """How long an MPD takes from zip to store, against only inflating the same zip on the same cores.
 
-Run: python benchmarks/ingest.py MPD.zip [--workers N] [--repeat N] [--markdown FILE]
+Run: python -m benchmarks.ingest MPD.zip [--workers N] [--repeat N] [--markdown FILE]
 
 Both are measured in turn in one run, with the same number of worker processes; the least of each counts.
 Inflating is measured twice over: with the zlib that Python's zipfile uses, and with the much faster

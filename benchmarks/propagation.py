@@ -1,6 +1,6 @@
 """How fast LightGCN's propagation is, against bare kernels and torch-geometric.
 
-Run: python benchmarks/propagation.py [--playlists N] [--tracks N] [--edges N] [--size D] [--threads N]
+Run: python -m benchmarks.propagation [--playlists N] [--tracks N] [--edges N] [--size D] [--threads N]
      [--device cpu|cuda] [--repeats N] [--without-geometric] [--markdown FILE]
 
 A layer goes both ways over a synthetic graph with popularity by a power law, by default a tenth of the

@@ -1,6 +1,6 @@
 """What each stage of a run costs at 10,000, 100,000 and 1,000,000 playlists, and how fast costs grow.
 
-Run: python benchmarks/scale.py FOLDER [--sizes 10000 100000 1000000] [--markdown FILE]
+Run: python -m benchmarks.scale FOLDER [--sizes 10000 100000 1000000] [--markdown FILE]
 
 For each size a synthetic MPD is written into ``FOLDER/SIZE`` (not counted), and ``challenge run`` with its
 default settings takes it from the zip to the validated submission, as a process of its own with an empty
@@ -116,7 +116,7 @@ def main() -> None:
     text = f"{table(sizes)}\n\n{verdict(sizes[-1])} {thread_count()} threads."
     print(text)
     if options.markdown:
-        command = f"python benchmarks/scale.py FOLDER --sizes {' '.join(map(str, options.sizes))}"
+        command = f"python -m benchmarks.scale FOLDER --sizes {' '.join(map(str, options.sizes))}"
         write_text(options.markdown, f"# Cost by size\n\n`{command}`\n\n{text}\n")
 
 

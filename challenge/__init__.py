@@ -1,4 +1,4 @@
-"""From the Spotify Million Playlist Dataset to a validated, winning submission."""
+"""Playlist continuation on the Spotify Million Playlist Dataset, from its files to a checked submission."""
 
 from __future__ import annotations
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numba
 import pytest
-from official_files import TINY_SLICES, tiny_challenge, write_mpd_zip
 
 from challenge import progress, threads
+from tests.official_files import TINY_SLICES, tiny_challenge, write_mpd_zip
 
 
 @pytest.fixture(autouse=True)

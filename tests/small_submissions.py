@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from official_files import playlist_record, tiny_challenge, track_uri, write_mpd_zip
 
 from challenge.manifest import Input, Inputs, Manifest
 from challenge.submission.submission import Submission
 from challenge.submission.team import TeamInfo
 from challenge.types import Category
+from tests.official_files import playlist_record, tiny_challenge, track_uri, write_mpd_zip
 
 PIDS = (1_000_000, 1_000_002, 1_000_007)
 HEADER = "team_info,The Team,team@example.org"

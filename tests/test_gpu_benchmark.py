@@ -1,26 +1,20 @@
 """The GPU's benchmark runs whole on a CPU and finds it in agreement with itself; no time is checked."""
 
-import os
+from __future__ import annotations
+
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
+
+from benchmarks._whole_size import whole_size_graph
 
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.fixture
-def whole_size_graph(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    import _whole_size
-
-    return _whole_size.whole_size_graph
-
-
-def test_runs_whole_on_a_cpu(tmp_path):
+def test_runs_whole_on_a_cpu(tmp_path: Path) -> None:
     path = tmp_path / "gpu.md"
     options = [
         "--scale",
@@ -35,8 +29,8 @@ def test_runs_whole_on_a_cpu(tmp_path):
         str(path),
     ]
     done = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks" / "gpu.py"), *options],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        [sys.executable, "-m", "benchmarks.gpu", *options],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
@@ -55,7 +49,7 @@ def test_runs_whole_on_a_cpu(tmp_path):
         assert name in rows
 
 
-def test_the_graph_is_shaped_like_the_mpd(whole_size_graph):
+def test_the_graph_is_shaped_like_the_mpd() -> None:
     graph = whole_size_graph(0.01)
     again, other = whole_size_graph(0.01), whole_size_graph(0.01, seed=1)
     np.testing.assert_array_equal(graph.row_indices, again.row_indices)

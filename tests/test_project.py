@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 from shutil import which
 
 import pytest
+from packaging.requirements import Requirement
 
+from challenge import __version__
 from challenge.cli.app import COMMANDS
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "submissions/README.md")
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE)
 
@@ -41,13 +44,14 @@ def test_every_target_has_its_line_of_help() -> None:
 
 
 def test_every_benchmark_has_a_target() -> None:
-    scripts = {path.name for path in (ROOT / "benchmarks").glob("*.py") if not path.name.startswith("_")}
-    assert scripts <= set(re.findall(r"benchmarks/(\w+\.py)", MAKEFILE))
+    scripts = {path.stem for path in (ROOT / "benchmarks").glob("*.py") if not path.name.startswith("_")}
+    assert scripts == set(re.findall(r"-m benchmarks\.(\w+)", MAKEFILE))
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
     # Already set up, so that no recipe but the one asked for would run.
-    command = ["make", "--directory", str(ROOT), "--old-file", ".venv/.ready", *arguments]
+    ready = ("--old-file=.venv/.ready", "--old-file=.venv/.ready-dev")
+    command = ["make", f"--directory={ROOT}", *ready, *arguments]
     # The tests may themselves run under make, whose options must not reach this one.
     names = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MPD", "CHALLENGE", "TEAM", "EMAIL", "RUN")
     environment = {name: value for name, value in os.environ.items() if name not in names}
@@ -64,3 +68,34 @@ def test_make_passes_paths_with_spaces_on_and_tells_what_is_missing() -> None:
     assert '--mpd "$MPD" --challenge "$CHALLENGE"' in planned.stdout
     assert "challenge sample" not in planned.stdout
     assert "make submission" in make().stdout
+
+
+def prerequisites(target: str) -> set[str]:
+    found = re.search(rf"^{target}: ([a-z -]+) ##", MAKEFILE, re.MULTILINE)
+    assert found is not None
+    return set(found[1].split())
+
+
+def test_git_hooks_and_ci_run_the_checks_of_make_check() -> None:
+    hooks = re.findall(r"^ +entry: (.*)$", (ROOT / ".pre-commit-config.yaml").read_text(), re.MULTILINE)
+    assert set(hooks) == {f"make {target}" for target in prerequisites("check") - {"test"}}
+    steps = re.search(r"^for step in (.*); do$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+    assert steps is not None
+    assert prerequisites("check") <= set(steps[1].split()) <= set(TARGETS)
+
+
+def test_versions_of_ci_lie_in_the_ranges_of_users_and_name_no_place() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()[1:]
+    pins = dict(line.split("==") for line in lines)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = project["dependency-groups"]
+    named = [*project["project"]["dependencies"], *groups["test"], *groups["lint"], groups["dev"][-1]]
+    for requirement in map(Requirement, named):
+        assert requirement.specifier.contains(pins[requirement.name]), requirement
+    assert [line for line in lines if not re.fullmatch(r"[a-z0-9-]+==[0-9a-z.]+", line)] == []
+
+
+def test_version_is_the_same_where_it_must_be_repeated() -> None:
+    cited = re.search(r"^version: (.+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    assert cited is not None
+    assert cited[1] == __version__

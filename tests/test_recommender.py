@@ -11,7 +11,6 @@ import numpy as np
 import orjson
 import pytest
 from challenge.artifacts import write_json
-from tiny_runs import TINY, make_tiny_sample, one_thread, with_sources
 
 from challenge import recommender as recommender_module
 from challenge.config import dump
@@ -28,6 +27,7 @@ from challenge.sources.registry import SOURCES
 from challenge.split import training_queries
 from challenge.types import LIST_LENGTH
 from challenge.workflows.inputs import load_inputs
+from tests.tiny_runs import TINY, make_tiny_sample, one_thread, with_sources
 
 COUNTING = ("playlist_knn", "cooccurrence", "title_knn", "popularity")
 

@@ -22,10 +22,10 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from challenge import __version__
-from challenge.cli.console import console_progress
 from challenge.cli.errors import EXIT_CODES, report_errors
 from challenge.cli.options import QuietFlag, ThreadsOption, TracebackFlag
 from challenge.cli.parameters import PlainParameters
+from challenge.cli.progress_console import console_progress
 from challenge.cli.settings import show_defaults
 from challenge.threads import use_threads
 

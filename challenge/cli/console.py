@@ -1,19 +1,15 @@
 """Where output goes: results to stdout, progress and messages to stderr.
 
-A command ends with one of :func:`show_json` or :func:`show`. Progress is shown as bars on a terminal and as
-log lines elsewhere; see :mod:`challenge.cli.progress_rich` and :mod:`challenge.cli.progress_log`.
+A command ends with one of :func:`show_json` or :func:`show`. How progress is shown is chosen in
+:mod:`challenge.cli.progress_console`.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
-
-from challenge import progress
-from challenge.progress import Advance
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -166,36 +162,3 @@ def rate_text(done: float, seconds: float, unit: str) -> str:
             rounded = float(f"{rate * factor:.3g}")
             return f"{count_text(rounded)} {unit_text(rounded, unit)}".rstrip() + f"/{name}"
     return ""
-
-
-class SilentBackend:
-    """Shows nothing, for ``--quiet``."""
-
-    def task(self, label: str, total: float | None, unit: str) -> AbstractContextManager[Advance]:
-        """Open a task that nobody sees."""
-        return nullcontext(_no_advance)
-
-    def message(self, text: str) -> None:
-        """Drop a message."""
-
-
-def _no_advance(amount: float = 1, *, note: str = "") -> None:
-    """Swallow progress."""
-
-
-@contextmanager
-def console_progress(*, quiet: bool) -> Iterator[None]:
-    """Show the progress of everything inside the block on stderr, as fits what stderr is."""
-    backend: Any
-    if quiet:
-        backend = SilentBackend()
-    elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
-        from challenge.cli.progress_rich import BarBackend
-
-        backend = BarBackend(stderr_console())
-    else:
-        from challenge.cli.progress_log import LogBackend
-
-        backend = LogBackend(sys.stderr)
-    with progress.use_backend(backend):
-        yield

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Final
 
-from challenge.errors import ConfigError, suggest
+from challenge.errors import ConfigError, suggestion
 
 METRICS: Final = ("r_precision", "ndcg", "clicks")
 HIGHER_IS_BETTER: Final = {"r_precision": True, "ndcg": True, "clicks": False}
@@ -76,9 +76,8 @@ class Variants:
                     return replace(self, clicks=ClicksVariant(name.strip()))
         except ValueError:
             pass
-        near = suggest(choice, CHOICES)
-        hint = (f"did you mean {near}? " if near else "") + f"There are {', '.join(CHOICES)}"
-        raise ConfigError(f"variant {choice!r} is unknown; expected METRIC=VARIANT", hint=hint)
+        expected = f"expected one of {', '.join(CHOICES)}"
+        raise ConfigError(f"variant {choice!r} is unknown; {expected}", hint=suggestion(choice, CHOICES))
 
 
 CHOICES: Final = (

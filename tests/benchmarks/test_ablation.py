@@ -6,17 +6,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
-import ablation
 import numpy as np
 import pytest
-from _ablation_tables import number
-from _described import DescribedQueries, describe, kept_rows, rank_without
-from _recall import fused_places, recalls
-from _removals import GROUPS, Removal, all_removals, parse_removal
-from tiny_runs import TINY, TinySample, make_tiny_sample, one_thread, with_sources
-from toy_dataset import ToyDataset, toy_dataset, tracks_of
 
+from benchmarks import ablation
+from benchmarks._ablation_tables import number
+from benchmarks._described import DescribedQueries, describe, kept_rows, rank_without
+from benchmarks._recall import fused_places, recalls
+from benchmarks._removals import GROUPS, Removal, all_removals, parse_removal
 from challenge.config import override
 from challenge.data.interactions import Interactions
 from challenge.errors import ConfigError
@@ -29,6 +28,8 @@ from challenge.sources.merge import Candidates
 from challenge.sources.registry import SOURCES, FittedSources, SourcesConfig, fit_sources
 from challenge.types import FloatArray
 from challenge.workflows.compare import compare, only
+from tests.tiny_runs import TINY, TinySample, make_tiny_sample, one_thread, with_sources
+from tests.toy_dataset import ToyDataset, toy_dataset, tracks_of
 
 USED = tuple(name for name in SOURCES if name != "lightgcn")
 FEW = override(
@@ -220,7 +221,7 @@ def test_nothing_removed_scores_as_the_whole_system(
     options, _ = ablation.parse([*files, *kept, "--only", "ials", "pair_order+query_facts"])
     text = ablation.run(options, config)
     assert table.read_text() == text + "\n"
-    inputs = {"challenge": sample.challenge, "answers": sample.answers, "cache": sample.cache}
+    inputs: dict[str, Any] = {"challenge": sample.challenge, "answers": sample.answers, "cache": sample.cache}
     card = compare(sample.mpd, config, systems=("full",), **inputs).cards["full"].overall
     ndcg, clicks = number(card.ndcg.mean, 4), number(card.clicks.mean, 3)
     assert f"| {number(card.r_precision.mean, 4)} | {ndcg} | {clicks} |  |  |  |" in text

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from scale import read_run, table, verdict
 
+from benchmarks.scale import read_run, table, verdict
 from challenge.manifest import DatasetFacts, Manifest
 from challenge.profile import Profile, StageCost
 from challenge.run_folder import RunFolder

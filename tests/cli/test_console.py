@@ -14,7 +14,6 @@ from rich.console import Console
 from challenge import progress
 from challenge.cli.console import (
     amount_text,
-    console_progress,
     make_table,
     rate_text,
     seconds_text,
@@ -22,6 +21,7 @@ from challenge.cli.console import (
     show_json,
     size_text,
 )
+from challenge.cli.progress_console import console_progress
 from challenge.cli.progress_log import LogBackend
 from challenge.cli.progress_rich import BarBackend
 

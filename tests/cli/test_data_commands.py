@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from official_files import TINY_SLICES, playlist_record, write_mpd_folder, write_mpd_zip
 from typer.testing import CliRunner
 
 from challenge.cli import describe as describe_command
@@ -26,6 +25,7 @@ from challenge.types import Category
 from challenge.workflows.describe import describe, is_challenge_set
 from challenge.workflows.prepare import prepare
 from challenge.workflows.split import split
+from tests.official_files import TINY_SLICES, playlist_record, write_mpd_folder, write_mpd_zip
 
 
 @pytest.fixture(autouse=True)

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tiny_runs import TINY_TOML, TinySample, make_tiny_sample
 from typer.testing import CliRunner, Result
 
 from challenge.cli.app import build_app
 from challenge.submission.reader import read_submission
+from tests.tiny_runs import TINY_TOML, TinySample, make_tiny_sample
 
 SOURCES = ["--sources", "playlist_knn,title_knn,lightgcn,popularity", "--threads", "1", "--quiet"]
 

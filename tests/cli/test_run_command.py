@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tiny_runs import TINY, TINY_TOML, TinySample, make_tiny_sample
 from typer.testing import CliRunner, Result
 
 from challenge.cli.app import build_app
@@ -20,6 +19,7 @@ from challenge.config import RunConfig, load, override
 from challenge.recommender import Recommender
 from challenge.sources.lightgcn import FittedLightGCN
 from challenge.submission.reader import read_submission
+from tests.tiny_runs import TINY, TINY_TOML, TinySample, make_tiny_sample
 
 QUICK = ["--sources", "playlist_knn,title_knn,popularity", "--threads", "1"]
 Invoke = Callable[..., Result]

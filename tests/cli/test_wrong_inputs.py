@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_runs import TinySample, make_tiny_sample
 from typer.testing import CliRunner
 
 from challenge.cli.app import build_app
 from challenge.mpd import store
 from challenge.submission.team import TeamInfo
+from tests.tiny_runs import TinySample, make_tiny_sample
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,6 @@ from typing import Any, Final
 import numpy as np
 import orjson
 import pytest
-from fitted import context_of
-from toy_dataset import random_dataset
 
 from challenge.data.archive import load_record, save_record
 from challenge.data.catalog import Catalog
@@ -24,6 +22,8 @@ from challenge.errors import FormatError, InputError, MissingInputError
 from challenge.sources.held_columns import HeldColumns
 from challenge.sources.ials import FittedIals, IalsArrays
 from challenge.sources.postings import PlaylistIndex, build_index
+from tests.fitted import context_of
+from tests.toy_dataset import random_dataset
 
 DATASET: Final = random_dataset(0)
 OF: Final = DATASET.fingerprint()

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
-from small_submissions import uri
 
 from challenge.errors import FormatError, MissingInputError
 from challenge.evaluation.ground_truth import read_ground_truth
+from tests.small_submissions import uri
 
 ANSWERS = {
     "9": {"category": "first_5", "holdout": [uri(3), uri(1), uri(3)]},
@@ -14,13 +15,13 @@ ANSWERS = {
 }
 
 
-def write(folder, value) -> object:
+def write(folder: Path, value: object) -> Path:
     path = folder / "answers.json"
     path.write_text(value if isinstance(value, str) else json.dumps(value))
     return path
 
 
-def test_playlists_come_in_order_of_pid(tmp_path):
+def test_playlists_come_in_order_of_pid(tmp_path: Path) -> None:
     answers = read_ground_truth(write(tmp_path, ANSWERS))
     assert answers.pid.tolist() == [7, 9]
     assert answers.categories == ("title_only", "first_5")
@@ -29,7 +30,7 @@ def test_playlists_come_in_order_of_pid(tmp_path):
     assert len(answers) == 2
 
 
-def test_hash_depends_on_content_and_not_on_layout(tmp_path):
+def test_hash_depends_on_content_and_not_on_layout(tmp_path: Path) -> None:
     base = read_ground_truth(write(tmp_path, ANSWERS)).content_hash
     turned = {
         "7": ANSWERS["7"],
@@ -44,7 +45,7 @@ def test_hash_depends_on_content_and_not_on_layout(tmp_path):
     assert len(base) == 12
 
 
-def test_category_may_be_absent(tmp_path):
+def test_category_may_be_absent(tmp_path: Path) -> None:
     assert read_ground_truth(write(tmp_path, {"7": {"holdout": [uri(1)]}})).categories == ("uncategorised",)
 
 
@@ -60,13 +61,13 @@ def test_category_may_be_absent(tmp_path):
         ({"7": {"holdout": [uri(1), "spotify:local:a"]}}, r"playlist 7: holdout\[1\] is 'spotify:local:a'"),
     ],
 )
-def test_other_files_are_refused(tmp_path, value, message):
+def test_other_files_are_refused(tmp_path: Path, value: object, message: str) -> None:
     with pytest.raises(FormatError, match=message) as caught:
         read_ground_truth(write(tmp_path, value))
     assert "JSON object" in str(caught.value.hint)
 
 
-def test_nothing_there(tmp_path):
+def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match="no such file"):
         read_ground_truth(tmp_path / "none.json")
     with pytest.raises(MissingInputError, match="cannot be read"):

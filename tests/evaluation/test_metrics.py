@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -16,7 +17,12 @@ from challenge.evaluation.variants import CHOICES, ClicksVariant, NdcgVariant, R
 LIST = 500
 
 
-def score(lists, held_out, artists=None, *choices) -> MetricValues:
+def score(
+    lists: Sequence[Sequence[int]],
+    held_out: Sequence[Sequence[int]],
+    artists: Sequence[int] | np.ndarray | None = None,
+    *choices: str,
+) -> MetricValues:
     variants = Variants()
     for choice in choices:
         variants = variants.with_choice(choice)
@@ -47,18 +53,18 @@ TOY_ARTISTS[100], TOY_ARTISTS[101] = 0, 4
         ("common-artists", (3 + Fraction(1, 4) * 4) / 10),
     ],
 )
-def test_r_precision_of_the_toy_list(variant, expected):
+def test_r_precision_of_the_toy_list(variant: str, expected: Fraction) -> None:
     values = score([TOY_LIST], TOY_HOLDOUT, TOY_ARTISTS, f"r_precision={variant}")
     assert values.r_precision.tolist() == [float(expected)]
 
 
-def test_an_artist_of_several_misses_counts_once_and_only_inside_the_window():
+def test_an_artist_of_several_misses_counts_once_and_only_inside_the_window() -> None:
     # G = {0, 1}, both by artist 7; R = two misses by artist 7, then hits outside the first two places.
     values = score([[2, 3, 0, 1]], [[0, 1]], [7, 7, 7, 7])
     assert values.r_precision.tolist() == [0.25 / 2]
 
 
-def test_ndcg_of_the_toy_list_in_its_three_forms():
+def test_ndcg_of_the_toy_list_in_its_three_forms() -> None:
     leaderboard = sum(1 / log2(rank + 1) for rank in (1, 3, 8, 27)) / sum(
         1 / log2(i + 1) for i in range(1, 11)
     )
@@ -80,26 +86,26 @@ def test_ndcg_of_the_toy_list_in_its_three_forms():
 @pytest.mark.parametrize(
     ("first_hit", "expected"), [(0, 0), (9, 0), (10, 1), (19, 1), (20, 2), (499, 49), (None, 51)]
 )
-def test_clicks(first_hit, expected):
+def test_clicks(first_hit: int | None, expected: int) -> None:
     recommended = list(range(1000, 1000 + LIST))
     if first_hit is not None:
         recommended[first_hit] = 5
     assert score([recommended], [[5]]).clicks.tolist() == [expected]
 
 
-def test_a_missing_list_takes_51_clicks_or_none_by_form():
+def test_a_missing_list_takes_51_clicks_or_none_by_form() -> None:
     lists = [[-1, -1], [3, 4]]
     assert score(lists, [[5], [6]]).clicks.tolist() == [51, 51]
     assert score(lists, [[5], [6]], None, "clicks=missing-as-zero").clicks.tolist() == [0, 51]
 
 
-def test_held_out_tracks_are_a_set():
+def test_held_out_tracks_are_a_set() -> None:
     once, twice = score([[1, 2, 3]], [[1, 9]]), score([[1, 2, 3]], [[1, 9, 1]])
     assert once.matrix.tolist() == twice.matrix.tolist()
     assert Holdouts.of(Interactions.from_rows([[4, 4, 2], [4]])).sizes.tolist() == [2, 1]
 
 
-def test_unknown_tracks_count_in_g_but_never_hit():
+def test_unknown_tracks_count_in_g_but_never_hit() -> None:
     values = score([[-1, 2, -1, 4]], [[2, -1, -1]], [0] * 10)
     # Hit at rank 2; rank 1 and 3 hold nothing; an unknown track has no artist.
     assert values.r_precision.tolist() == [1 / 3]
@@ -108,23 +114,23 @@ def test_unknown_tracks_count_in_g_but_never_hit():
     assert only_unknown.matrix.tolist() == [[0, 0, 51]]
 
 
-def test_unknown_artists_are_no_common_artist():
+def test_unknown_artists_are_no_common_artist() -> None:
     assert score([[1, 2]], [[3, 4]], [-1] * 5).r_precision.tolist() == [0]
 
 
-def test_more_held_out_tracks_than_places():
+def test_more_held_out_tracks_than_places() -> None:
     held_out = list(range(600))
     values = score([held_out[:LIST]], [held_out])
     assert values.r_precision.tolist() == [500 / 600]
     assert values.ndcg == pytest.approx([1.0])
 
 
-def test_rows_do_not_leak_into_each_other():
+def test_rows_do_not_leak_into_each_other() -> None:
     values = score([[1, 2], [3, 4]], [[3, 4], [1, 2]])
     assert values.ndcg.tolist() == [0, 0]
 
 
-def test_artists_are_asked_for_only_where_the_form_needs_them():
+def test_artists_are_asked_for_only_where_the_form_needs_them() -> None:
     rows = Interactions.from_rows([[1]])
     with pytest.raises(ValueError, match="needs the artists"):
         evaluate(np.array([[1]], np.int32), rows)
@@ -135,7 +141,7 @@ def test_artists_are_asked_for_only_where_the_form_needs_them():
         score([[1], [1]], [[1], []])
 
 
-def test_forms_are_named_in_the_signature_and_chosen_by_name():
+def test_forms_are_named_in_the_signature_and_chosen_by_name() -> None:
     assert str(Variants()) == "r_precision:leaderboard|ndcg:leaderboard|clicks:leaderboard"
     assert Variants().with_choice("r-precision=tracks").r_precision is RPrecisionVariant.TRACKS
     assert Variants().with_choice("ndcg=rules-page").ndcg is NdcgVariant.RULES_PAGE
@@ -146,7 +152,9 @@ def test_forms_are_named_in_the_signature_and_chosen_by_name():
             Variants().with_choice(wrong)
 
 
-def by_sets(recommended, held_out, artists, variants: Variants) -> tuple[float, float, float]:
+def by_sets(
+    recommended: Sequence[int], held_out: Sequence[int], artists: Sequence[int], variants: Variants
+) -> tuple[float, float, float]:
     """The same metrics for one playlist in the words of the rules, with sets and loops."""
     g = set(held_out)
     window = recommended[: len(g)]
@@ -173,7 +181,7 @@ forms_of_all_kinds = st.builds(
 
 @settings(max_examples=150, deadline=None)
 @given(st.data(), forms_of_all_kinds, st.integers(1, 40), st.integers(1, 5))
-def test_arrays_agree_with_sets(data, variants, length, n_artists):
+def test_arrays_agree_with_sets(data: st.DataObject, variants: Variants, length: int, n_artists: int) -> None:
     lists, held_out = [], []
     for _ in range(data.draw(st.integers(1, 4))):
         lists.append(data.draw(st.permutations(range(60)))[:length])
@@ -193,13 +201,15 @@ def test_arrays_agree_with_sets(data, variants, length, n_artists):
     st.sampled_from(NdcgVariant),
     st.data(),
 )
-def test_moving_a_hit_up_never_hurts(order, held_out, variant, data):
+def test_moving_a_hit_up_never_hurts(
+    order: list[int], held_out: set[int], variant: NdcgVariant, data: st.DataObject
+) -> None:
     hits = [place for place, track in enumerate(order) if track in held_out]
     place = data.draw(st.sampled_from(hits))
     better = list(order)
     better.insert(data.draw(st.integers(0, place)), better.pop(place))
     # Artists of their own, so that no credit hangs on which miss stays in the window.
-    before, after = score([order], [sorted(held_out)], None, f"ndcg={variant}").matrix, 0
+    before = score([order], [sorted(held_out)], None, f"ndcg={variant}").matrix
     after = score([better], [sorted(held_out)], None, f"ndcg={variant}").matrix
     assert (after[:, :2] >= before[:, :2] - 1e-12).all()
     assert (after[:, 2] <= before[:, 2]).all()
@@ -207,7 +217,7 @@ def test_moving_a_hit_up_never_hurts(order, held_out, variant, data):
 
 @settings(max_examples=50, deadline=None)
 @given(st.sets(st.integers(0, 1999), min_size=1, max_size=250), forms_of_all_kinds)
-def test_a_perfect_list_scores_one_one_zero(held_out, variants):
+def test_a_perfect_list_scores_one_one_zero(held_out: set[int], variants: Variants) -> None:
     perfect = sorted(held_out) + [track for track in range(2000) if track not in held_out]
     values = score([perfect[:LIST]], [sorted(held_out)], None, *str(variants).replace(":", "=").split("|"))
     r_precision = 1.25 if variants.r_precision is RPrecisionVariant.COMMON_ARTISTS else 1.0
@@ -216,11 +226,11 @@ def test_a_perfect_list_scores_one_one_zero(held_out, variants):
 
 @settings(max_examples=30, deadline=None)
 @given(st.sets(st.integers(0, 99), min_size=1), forms_of_all_kinds)
-def test_a_list_without_a_hit_scores_nothing(held_out, variants):
+def test_a_list_without_a_hit_scores_nothing(held_out: set[int], variants: Variants) -> None:
     values = score([range(100, 600)], [sorted(held_out)], None, *str(variants).replace(":", "=").split("|"))
     assert values.matrix.tolist() == [[0.0, 0.0, 51.0]]
 
 
-def test_hits_of_no_playlist_at_all():
+def test_hits_of_no_playlist_at_all() -> None:
     empty = Holdouts.of(Interactions.from_rows([]))
     assert hit_matrix(np.empty((0, 5), np.int32), empty).shape == (0, 5)

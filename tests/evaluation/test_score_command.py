@@ -2,32 +2,33 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import pytest
-from small_submissions import World, manifest_of_store, playlist, write, write_world
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from challenge.cli.app import build_app
 from challenge.evaluation.scorecard import Scorecard
 from challenge.mpd.store import prepare_store
 from challenge.run_folder import RunFolder
 from challenge.workflows import score as stage
+from tests.small_submissions import World, manifest_of_store, playlist, write, write_world
 
 NDCG = 1 / (1 + 1 / math.log2(3))
 
 
 @pytest.fixture
-def toy(tmp_path, monkeypatch) -> World:
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setenv("CHALLENGE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "200")
     return write_world(tmp_path)
 
 
-def run(*arguments):
+def run(*arguments: object) -> Result:
     return CliRunner().invoke(build_app(), list(map(str, arguments)))
 
 
-def test_scores_with_the_artists_of_the_mpd(toy):
+def test_scores_with_the_artists_of_the_mpd(toy: World) -> None:
     # G = pop1 and jazz2; the list begins pop1 (hit), pop2 (missed, but its artist "pop" is in G).
     card, scores = stage.score(toy.submission, toy.answers, mpd=toy.mpd)
     assert card.overall.r_precision.mean == pytest.approx(1.25 / 2)
@@ -40,7 +41,7 @@ def test_scores_with_the_artists_of_the_mpd(toy):
     assert with_seeds == card
 
 
-def test_command_shows_a_table_with_intervals_and_signature(toy):
+def test_command_shows_a_table_with_intervals_and_signature(toy: World) -> None:
     result = run("score", toy.submission, "--answers", toy.answers, "--mpd", toy.mpd)
     assert result.exit_code == 0
     last_row = next(line for line in result.stdout.splitlines() if line.startswith(("all", " all")))
@@ -58,7 +59,7 @@ def test_command_shows_a_table_with_intervals_and_signature(toy):
     assert not (toy.submission.parent / "scorecard.json").exists()
 
 
-def test_command_in_json_with_the_store_of_the_run(toy):
+def test_command_in_json_with_the_store_of_the_run(toy: World) -> None:
     store = prepare_store(toy.mpd).path
     folder = RunFolder(toy.submission.parent)
     manifest_of_store(store).save(folder.manifest)
@@ -70,14 +71,14 @@ def test_command_in_json_with_the_store_of_the_run(toy):
     assert folder.read_of_submission(folder.scorecard) is not None, "it says of which submission it is"
 
 
-def test_without_artists_it_warns_and_counts_tracks_only(toy):
+def test_without_artists_it_warns_and_counts_tracks_only(toy: World) -> None:
     result = run("score", toy.submission, "--answers", toy.answers, "--json")
     assert json.loads(result.stdout)["r_precision"] == pytest.approx(0.5)
     assert json.loads(result.stdout)["signature"].startswith("r_precision:tracks|")
     assert "R-precision counts tracks only" in result.stderr
 
 
-def test_other_forms_and_scores_of_each_playlist(toy, tmp_path):
+def test_other_forms_and_scores_of_each_playlist(toy: World, tmp_path: Path) -> None:
     table = tmp_path / "playlists.csv"
     variants = ["--variant", "r_precision=tracks", "--variant", "ndcg=rules-page"]
     result = run(
@@ -91,14 +92,14 @@ def test_other_forms_and_scores_of_each_playlist(toy, tmp_path):
     assert "ndcg=log-rank" in wrong.stderr
 
 
-def test_incomplete_submission_is_refused(toy):
+def test_incomplete_submission_is_refused(toy: World) -> None:
     write(toy.submission.parent, ["team_info,T,a@b.org", playlist(1000), playlist(1001)], "short.csv")
     result = run("score", toy.submission.parent / "short.csv", "--answers", toy.answers)
     assert result.exit_code == 4
     assert "8 of the 10 playlists in the answers have no list: 1002, 1003" in result.stderr
 
 
-def test_another_file_in_the_folder_of_a_run_leaves_its_scorecard_alone(toy):
+def test_another_file_in_the_folder_of_a_run_leaves_its_scorecard_alone(toy: World) -> None:
     folder = RunFolder(toy.submission.parent)
     manifest_of_store(prepare_store(toy.mpd).path).save(folder.manifest)
     folder.scorecard.write_text("of the run")
@@ -107,10 +108,12 @@ def test_another_file_in_the_folder_of_a_run_leaves_its_scorecard_alone(toy):
     assert folder.scorecard.read_text() == "of the run"
 
 
-def test_a_run_folder_that_cannot_be_written_is_no_failure(toy, monkeypatch):
+def test_a_run_folder_that_cannot_be_written_is_no_failure(
+    toy: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (toy.submission.parent / "manifest.json").write_text("{}")
 
-    def refuse(*_):
+    def refuse(*_: object) -> None:
         raise PermissionError
 
     monkeypatch.setattr(RunFolder, "write_of_submission", refuse)

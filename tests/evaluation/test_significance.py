@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -14,17 +15,17 @@ from challenge.evaluation.significance import (
 )
 
 
-def column(values) -> np.ndarray:
+def column(values: Sequence[float] | np.ndarray) -> np.ndarray:
     return np.array(values, np.float64)[:, None]
 
 
-def test_equal_values_have_no_spread():
+def test_equal_values_have_no_spread() -> None:
     drawn = resampled_means(column([0.25] * 7), seed=1, resamples=300)
     assert drawn.shape == (300, 1)
     np.testing.assert_allclose(drawn, 0.25)
 
 
-def test_interval_is_that_of_the_normal_law():
+def test_interval_is_that_of_the_normal_law() -> None:
     values = column(np.random.default_rng(0).normal(3.0, 2.0, 400))
     (estimate,) = estimates(values, resampled_means(values, seed=5, resamples=4000))
     error = values.std() / 20
@@ -33,21 +34,21 @@ def test_interval_is_that_of_the_normal_law():
     assert estimate.high == pytest.approx(values.mean() + 1.96 * error, abs=0.08 * error * 2)
 
 
-def test_draws_stay_within_their_category():
+def test_draws_stay_within_their_category() -> None:
     # Each category is constant, so that nothing but mixing categories could move the mean.
     values, strata = column([0.0] * 30 + [1.0] * 10), ["a"] * 30 + ["b"] * 10
     drawn = pooled(stratified_means(values, strata, seed=3), strata)
     np.testing.assert_allclose(drawn, 0.25)
 
 
-def test_same_seed_same_draws():
+def test_same_seed_same_draws() -> None:
     values, strata = column(np.arange(20.0)), ["a", "b"] * 10
     first, again, other = (stratified_means(values, strata, seed=seed, resamples=50) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first["a"], again["a"])
     assert (first["a"] != other["a"]).any()
 
 
-def test_p_value_is_that_of_all_sign_changes():
+def test_p_value_is_that_of_all_sign_changes() -> None:
     first, change = np.zeros(8), np.array([3.0, 1.0, 2.0, -1.0, 2.0, 4.0, -2.0, 1.0])
     sums = [np.dot(signs, change) for signs in itertools.product((-1, 1), repeat=8)]
     exact = np.mean(np.abs(sums) >= abs(change.sum()))
@@ -57,7 +58,7 @@ def test_p_value_is_that_of_all_sign_changes():
     assert (found.first, found.second) == (0.0, 1.25)
 
 
-def test_clear_difference_is_significant_and_none_is_not():
+def test_clear_difference_is_significant_and_none_is_not() -> None:
     rng = np.random.default_rng(0)
     base = rng.random(200)
     better = paired_differences(column(base), column(base + 0.05 + 0.01 * rng.random(200)), ["a"] * 200)[0]

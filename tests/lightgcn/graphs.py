@@ -1,5 +1,9 @@
 """Small graphs and settings for LightGCN's tests."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -19,7 +23,15 @@ SMALL = LightGCNConfig(
 PAPER = paper_config(embedding_size=8, batch_size=64, epochs=20, learning_rate=0.01)
 
 
-def random_graph(rows=23, columns=17, *, density=0.3, seed=0, tokens=0, smoothing=0.0):
+def random_graph(
+    rows: int = 23,
+    columns: int = 17,
+    *,
+    density: float = 0.3,
+    seed: int = 0,
+    tokens: int = 0,
+    smoothing: float = 0.0,
+) -> BipartiteGraph:
     """Random edges; the last row and the first column are isolated."""
     rng = np.random.default_rng(seed)
     dense = rng.random((rows, columns)) < density
@@ -36,7 +48,7 @@ def random_graph(rows=23, columns=17, *, density=0.3, seed=0, tokens=0, smoothin
     )
 
 
-def two_genres(rows=60, tracks=40, *, per_row=8, seed=0):
+def two_genres(rows: int = 60, tracks: int = 40, *, per_row: int = 8, seed: int = 0) -> BipartiteGraph:
     """Even rows hold even tracks and odd rows odd ones, so what belongs to a row is known."""
     rng = np.random.default_rng(seed)
     dense = np.zeros((rows, tracks), np.int8)
@@ -46,7 +58,9 @@ def two_genres(rows=60, tracks=40, *, per_row=8, seed=0):
     return BipartiteGraph.from_matrix(sp.csr_matrix(dense))
 
 
-def dense_propagation(graph, rows, columns, weights):
+def dense_propagation(
+    graph: BipartiteGraph, rows: np.ndarray, columns: np.ndarray, weights: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray]:
     """The propagation by its formula, in float64."""
     normalised = graph.normalised_matrix().toarray()
     total_rows, total_columns = weights[0] * rows, weights[0] * columns

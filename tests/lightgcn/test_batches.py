@@ -1,17 +1,20 @@
 """Batches made on a device are the sampler's; micro-batches cover a batch; prefetching changes nothing."""
 
+from __future__ import annotations
+
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from lightgcn.graphs import random_graph
 
 from challenge.lightgcn.batches import DeviceSampler, Prefetcher, PreparedBatch, TensorBatch
 from challenge.lightgcn.config import LightGCNConfig, paper_config
 from challenge.lightgcn.model import LightGCN
 from challenge.lightgcn.sampling import Sampler
 from challenge.lightgcn.trainer import Trainer
+from tests.lightgcn.graphs import random_graph
 
 CPU = torch.device("cpu")
 
@@ -21,7 +24,9 @@ CPU = torch.device("cpu")
     [{}, {"masking": False}, {"mask_all_tracks": 0.5}, {"mask_title": 1.0}, {"positives": 1}],
 )
 @pytest.mark.parametrize(("tokens", "seed"), [(0, 0), (5, 0), (5, 3)])
-def test_batches_of_a_device_are_those_of_the_sampler(changes, tokens, seed):
+def test_batches_of_a_device_are_those_of_the_sampler(
+    changes: dict[str, Any], tokens: int, seed: int
+) -> None:
     graph = random_graph(60, 40, tokens=tokens)
     sampler = Sampler(graph, LightGCNConfig(**{"batch_size": 25, "negatives": 30} | changes), seed)
     on_device = DeviceSampler(sampler, CPU)
@@ -32,7 +37,7 @@ def test_batches_of_a_device_are_those_of_the_sampler(changes, tokens, seed):
             assert value.dtype == getattr(found, name).dtype, name
 
 
-def test_micro_batches_cover_a_batch_with_their_columns():
+def test_micro_batches_cover_a_batch_with_their_columns() -> None:
     sampler = Sampler(
         random_graph(60, 40, tokens=5), LightGCNConfig(batch_size=50, negatives=7, mask_all_tracks=0.9)
     )
@@ -52,7 +57,7 @@ def test_micro_batches_cover_a_batch_with_their_columns():
     assert [part.batch for part in PreparedBatch.of(batch, None).micro_batches] == [batch]
 
 
-def test_pairs_come_to_the_device_as_drawn():
+def test_pairs_come_to_the_device_as_drawn() -> None:
     sampler = Sampler(random_graph(60, 40), paper_config(batch_size=50))
     drawn, batch = sampler.batch(4), TensorBatch.drawn(sampler, 4, CPU)
     np.testing.assert_array_equal(batch.negatives, drawn.negatives)
@@ -60,10 +65,10 @@ def test_pairs_come_to_the_device_as_drawn():
     assert len(batch.log_expected) == 0
 
 
-def test_prefetching_makes_each_step_once_and_before_it_is_asked_for():
+def test_prefetching_makes_each_step_once_and_before_it_is_asked_for() -> None:
     made, ahead = [], threading.Event()
 
-    def make(step):
+    def make(step: int) -> int:
         made.append(step)
         if step == 2:
             ahead.set()
@@ -79,8 +84,8 @@ def test_prefetching_makes_each_step_once_and_before_it_is_asked_for():
     assert len(made) == len(set(made))
 
 
-def test_prefetching_hands_errors_on():
-    def make(step):
+def test_prefetching_hands_errors_on() -> None:
+    def make(step: int) -> None:
         raise ValueError(f"step {step}")
 
     for ahead in (0, 2):
@@ -88,7 +93,7 @@ def test_prefetching_hands_errors_on():
             Prefetcher(make, ahead=ahead).get(1)
 
 
-def test_draws_of_several_threads_are_those_of_one():
+def test_draws_of_several_threads_are_those_of_one() -> None:
     sampler = Sampler(random_graph(60, 40, tokens=5), LightGCNConfig(batch_size=20, negatives=30))
     prefetcher = Prefetcher(lambda step: TensorBatch.drawn(sampler, step, CPU), ahead=4, threads=4)
     alone = Sampler(sampler.graph, sampler.config)
@@ -100,20 +105,23 @@ def test_draws_of_several_threads_are_those_of_one():
 
 
 @pytest.mark.parametrize("name", ["whole", "in micro-batches"])
-def test_a_step_the_way_of_a_gpu_is_that_of_a_cpu(name, monkeypatch):
+def test_a_step_the_way_of_a_gpu_is_that_of_a_cpu(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     graph = random_graph(80, 50, tokens=5)
     config = LightGCNConfig(embedding_size=8, batch_size=30, negatives=20, positives=4, smoothing=1.0)
     if name == "in micro-batches":
         monkeypatch.setattr("challenge.lightgcn.memory._CHUNK_ROWS", 7)
     plain = Trainer(LightGCN(graph, config, CPU))
 
-    def drawn_ahead(sampler, device, chunk_rows):
+    def drawn_ahead(
+        sampler: Sampler, device: torch.device, chunk_rows: int | None
+    ) -> Prefetcher[PreparedBatch]:
         on_device = DeviceSampler(sampler, device)
         return Prefetcher(lambda step: PreparedBatch.of(on_device.batch(step), chunk_rows), ahead=3)
 
     monkeypatch.setattr("challenge.lightgcn.trainer.prepared_batches", drawn_ahead)
     ahead = Trainer(LightGCN(graph, config, CPU))
     masking = ahead.model._propagation._masking
+    assert masking is not None
     monkeypatch.setattr(masking, "scales", lambda edges, rows: (rows, masking._scales_on_device(edges, rows)))
     # Scales of rows differ in the last bit, and Adam carries that on.
     for step in range(5):

@@ -1,17 +1,20 @@
 """Checkpoints are resumed only where graph, seed and settings are those of the training."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
-from lightgcn.graphs import SMALL, two_genres
 
 from challenge.errors import FormatError, InputError
 from challenge.lightgcn.checkpoint import fingerprint, load_checkpoint
 from challenge.lightgcn.config import LightGCNConfig
 from challenge.lightgcn.trainer import train
+from tests.lightgcn.graphs import SMALL, two_genres
 
 
-def test_checkpoints_of_other_settings_or_damaged_ones_are_refused(tmp_path):
+def test_checkpoints_of_other_settings_or_damaged_ones_are_refused(tmp_path: Path) -> None:
     graph = two_genres()
     train(graph, replace(SMALL, epochs=1), device="cpu", checkpoint_dir=tmp_path)
     with pytest.raises(InputError, match="other settings"):
@@ -22,7 +25,7 @@ def test_checkpoints_of_other_settings_or_damaged_ones_are_refused(tmp_path):
         load_checkpoint(tmp_path, fingerprint="")
 
 
-def test_a_fingerprint_tells_apart_what_decides_the_training():
+def test_a_fingerprint_tells_apart_what_decides_the_training() -> None:
     graph = two_genres()
     now = fingerprint(graph, SMALL, 0)
     assert fingerprint(two_genres(), SMALL, 0) == now
@@ -39,7 +42,7 @@ def test_a_fingerprint_tells_apart_what_decides_the_training():
     assert len({fingerprint(graph, config, 0) for config in falling}) == 2
 
 
-def test_settings_of_a_subclass_leave_the_fingerprint_alone():
+def test_settings_of_a_subclass_leave_the_fingerprint_alone() -> None:
     @dataclass(frozen=True)
     class Source(LightGCNConfig):
         num_candidates: int = 500

@@ -1,5 +1,9 @@
 """Settings that cannot work are refused, and those left out are worked out."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -18,18 +22,18 @@ from challenge.lightgcn.config import LightGCNConfig, paper_config
         ({"min_kept": 0.9, "max_kept": 0.1}, "min_kept"),
     ],
 )
-def test_impossible_settings_are_refused(changes, name):
+def test_impossible_settings_are_refused(changes: dict[str, Any], name: str) -> None:
     with pytest.raises(ConfigError, match=f"^{name} is"):
         LightGCNConfig(**changes)
 
 
-def test_readout_is_the_mean_of_the_layers():
+def test_readout_is_the_mean_of_the_layers() -> None:
     assert LightGCNConfig(layers=2).readout == (0.0, 0.5, 0.5)
     assert paper_config().readout == (0.25,) * 4
     assert LightGCNConfig(layers=1, layer_weights=(0.3, 0.7)).readout == (0.3, 0.7)
 
 
-def test_learning_rate_falls_by_half_a_cosine():
+def test_learning_rate_falls_by_half_a_cosine() -> None:
     constant = LightGCNConfig(learning_rate=0.1)
     assert [constant.learning_rate_at(step, 6) for step in (0, 3, 6)] == [0.1, 0.1, 0.1]
     falling = LightGCNConfig(learning_rate=0.1, schedule="cosine")

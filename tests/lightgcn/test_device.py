@@ -1,5 +1,7 @@
 """The device asked for, or why it is not to be had."""
 
+from __future__ import annotations
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from challenge.errors import ConfigError
 from challenge.lightgcn.device import choose_device
 
 
-def test_devices():
+def test_devices() -> None:
     device, reason = choose_device("cpu")
     assert (device.type, reason) == ("cpu", "cpu: as asked")
     with pytest.raises(ConfigError, match="expected auto, cpu"):

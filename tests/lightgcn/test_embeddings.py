@@ -1,14 +1,16 @@
 """Embeddings of all nodes, and of playlists that are not in the graph."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 import numpy as np
-from lightgcn.graphs import SMALL, random_graph, two_genres
 
 from challenge.lightgcn.trainer import train
+from tests.lightgcn.graphs import SMALL, random_graph, two_genres
 
 
-def test_encoding_what_a_row_holds_gives_the_row():
+def test_encoding_what_a_row_holds_gives_the_row() -> None:
     graph = random_graph(40, 30, tokens=4)
     for config in (SMALL, replace(SMALL, similarity="dot", bias=False), replace(SMALL, layers=3)):
         embeddings = train(graph, replace(config, epochs=2), device="cpu").embeddings
@@ -16,14 +18,14 @@ def test_encoding_what_a_row_holds_gives_the_row():
         np.testing.assert_allclose(found, embeddings.rows, atol=2e-5)
 
 
-def test_embeddings_say_of_which_graph_they_are():
+def test_embeddings_say_of_which_graph_they_are() -> None:
     graph, other = two_genres(), two_genres(seed=1)
     assert (other.n_rows, other.n_columns, other.n_edges) == (graph.n_rows, graph.n_columns, graph.n_edges)
     embeddings = train(graph, replace(SMALL, epochs=0), device="cpu").embeddings
     assert embeddings.graph_fingerprint == graph.fingerprint != other.fingerprint
 
 
-def test_rare_columns_are_embedded_by_propagation_alone():
+def test_rare_columns_are_embedded_by_propagation_alone() -> None:
     graph = random_graph(40, 60, density=0.06, tokens=2, smoothing=SMALL.smoothing)
     config = replace(SMALL, min_degree=3, epochs=2)
     columns = graph.columns_of_degree(3)

@@ -1,14 +1,16 @@
 """Where training starts, against numpy's SVD."""
 
+from __future__ import annotations
+
 import numpy as np
 import torch
-from lightgcn.graphs import random_graph
 
 from challenge.lightgcn.initialisation import randomised_svd
 from challenge.lightgcn.propagation import Propagation
+from tests.lightgcn.graphs import random_graph
 
 
-def test_randomised_svd_finds_the_leading_triplets():
+def test_randomised_svd_finds_the_leading_triplets() -> None:
     graph = random_graph(30, 25, smoothing=2.0)
     propagation = Propagation(graph, embedding_size=4, layer_weights=(0.5, 0.5))
     generator = torch.Generator().manual_seed(0)

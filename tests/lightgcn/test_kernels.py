@@ -1,12 +1,15 @@
 """Which kernel runs where, and the compiled one's rounding."""
 
+from __future__ import annotations
+
 import numpy as np
+import pytest
 import torch
 
 from challenge.lightgcn.kernels import base as kernels
 
 
-def test_compiled_rounding_to_bf16_is_that_of_torch():
+def test_compiled_rounding_to_bf16_is_that_of_torch() -> None:
     from challenge.lightgcn.kernels.cpu import CompiledKernel
 
     values = torch.randn(500, 8) * torch.logspace(-20, 20, 500)[:, None]
@@ -25,8 +28,8 @@ def test_compiled_rounding_to_bf16_is_that_of_torch():
     torch.testing.assert_close(following, (source.float() * 9).bfloat16(), rtol=0, atol=0)
 
 
-def test_large_graphs_on_a_cpu_use_the_compiled_kernel():
-    def name(n_edges, device):
+def test_large_graphs_on_a_cpu_use_the_compiled_kernel() -> None:
+    def name(n_edges: int, device: str) -> str:
         size = {"embedding_size": 8, "storage": torch.float32}
         return kernels.choose_kernel(n_edges, torch.device(device), **size)[0]
 
@@ -35,7 +38,7 @@ def test_large_graphs_on_a_cpu_use_the_compiled_kernel():
     assert name(10_000_000, "cuda") != "compiled"
 
 
-def test_without_triton_a_gpu_uses_embedding_bag(monkeypatch):
+def test_without_triton_a_gpu_uses_embedding_bag(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels, "find_spec", lambda name: None)
     choice = kernels.choose_kernel(10, torch.device("cuda"), embedding_size=8, storage=torch.float32)
     assert choice == ("embedding_bag", "triton is not installed")

@@ -1,5 +1,7 @@
 """Losses against values computed on paper."""
 
+from __future__ import annotations
+
 import math
 
 import pytest
@@ -9,11 +11,11 @@ from challenge.lightgcn import loss as loss_module
 from challenge.lightgcn.loss import Targets, bpr, softmax_loss
 
 
-def test_bpr_of_equal_logits_is_ln_2():
+def test_bpr_of_equal_logits_is_ln_2() -> None:
     assert bpr(torch.zeros(3), torch.zeros(3)).item() == pytest.approx(math.log(2))
 
 
-def test_bpr_by_hand():
+def test_bpr_by_hand() -> None:
     value = bpr(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 2.0])).item()
     # -log sigmoid(1) = log(1 + e^-1), -log sigmoid(-2) = log(1 + e^2)
     assert value == pytest.approx((math.log1p(math.exp(-1)) + math.log1p(math.exp(2))) / 2)
@@ -23,7 +25,7 @@ def targets_of(of_row, at_positive, at_negative, log_expected):
     return Targets(*(torch.tensor(part) for part in (of_row, at_positive, at_negative)), log_expected)
 
 
-def test_softmax_by_hand():
+def test_softmax_by_hand() -> None:
     # Rows are unit vectors, so a column's entries are its logits: two positives, then two negatives.
     logits = torch.tensor([[math.log(2.0), 9.0], [9.0, 0.0], [0.0, 0.0], [math.log(3.0), 0.0]])
     # Two draws of probabilities 1/4 and 3/4: expected counts 1/2 and 3/2.
@@ -38,7 +40,7 @@ def test_softmax_by_hand():
     assert softmax_loss(torch.eye(2), logits - bias[:, None], bias, targets).item() == pytest.approx(value)
 
 
-def test_softmax_gradient_is_probability_minus_one():
+def test_softmax_gradient_is_probability_minus_one() -> None:
     columns = torch.tensor([[0.3], [0.1], [-0.2]], requires_grad=True)
     softmax_loss(torch.ones(1, 1), columns, None, targets_of([0], [0], [1, 2], torch.zeros(2))).backward()
     weights = [math.exp(x) for x in (0.3, 0.1, -0.2)]
@@ -48,7 +50,9 @@ def test_softmax_gradient_is_probability_minus_one():
 
 @pytest.mark.parametrize("with_bias", [True, False])
 @pytest.mark.parametrize("table_bytes", [1, 4 * 6 * 7, 1 << 20])
-def test_closed_form_gradients_are_those_derived_automatically(with_bias, table_bytes, monkeypatch):
+def test_closed_form_gradients_are_those_derived_automatically(
+    with_bias: bool, table_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(loss_module, "_TABLE_BYTES", table_bytes)
     generator = torch.Generator().manual_seed(1)
     rows, columns, bias = (torch.randn(*shape, generator=generator) for shape in ((20, 5), (9, 5), (9,)))
@@ -60,7 +64,7 @@ def test_closed_form_gradients_are_those_derived_automatically(with_bias, table_
         log_expected=torch.randn(6, generator=generator),
     )
 
-    def by_autograd(rows, columns, bias):
+    def by_autograd(rows: torch.Tensor, columns: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         added = torch.zeros(9) if bias is None else bias
         positive = (rows[targets.of_row] * columns[targets.at_positive]).sum(1) + added[targets.at_positive]
         negative = rows @ columns[targets.at_negative].T + added[targets.at_negative]

@@ -1,5 +1,7 @@
 """Memory is reckoned before training, and what does not fit is refused."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 import pytest
@@ -9,7 +11,7 @@ from challenge.lightgcn.config import LightGCNConfig
 from challenge.lightgcn.memory import GraphSize, estimate_memory, require_memory, rows_per_chunk
 
 
-def test_memory_is_refused_beforehand_with_what_would_fit():
+def test_memory_is_refused_beforehand_with_what_would_fit() -> None:
     size = GraphSize(1_010_000, 2_260_000, 66_000_000)
     config = LightGCNConfig(embedding_size=128)
     needed = estimate_memory(size, config)
@@ -19,10 +21,10 @@ def test_memory_is_refused_beforehand_with_what_would_fit():
     assert require_memory(size, config, needed) == needed
 
 
-def test_the_largest_embeddings_that_would_fit_are_named():
+def test_the_largest_embeddings_that_would_fit_are_named() -> None:
     size = GraphSize(1_010_000, 2_260_000, 66_000_000)
 
-    def hint(config, available):
+    def hint(config: LightGCNConfig, available: int) -> str | None:
         with pytest.raises(ResourceError) as caught:
             require_memory(size, config, available)
         return caught.value.hint
@@ -36,7 +38,7 @@ def test_the_largest_embeddings_that_would_fit_are_named():
     assert "more memory" in hint(wide, 1_000_000)
 
 
-def test_a_roomy_gpu_scores_more_rows_at_once_and_the_estimate_knows():
+def test_a_roomy_gpu_scores_more_rows_at_once_and_the_estimate_knows() -> None:
     assert rows_per_chunk("cuda", 80_000_000_000) == 4 * rows_per_chunk("cuda", 8_000_000_000)
     assert rows_per_chunk("cpu", 80_000_000_000) == rows_per_chunk("cuda", 8_000_000_000)
     size, config = GraphSize(1_000_000, 1_200_000, 66_000_000), LightGCNConfig()

@@ -1,18 +1,20 @@
 """Two processes that train together give what one gives."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from lightgcn.graphs import two_genres
 
 from challenge.errors import ConfigError
 from challenge.lightgcn.config import LightGCNConfig, paper_config
 from challenge.lightgcn.parallel import Group
-from challenge.lightgcn.trainer import train
+from challenge.lightgcn.trainer import TrainingResult, train
 from challenge.lightgcn.validation import hold_out
+from tests.lightgcn.graphs import two_genres
 
 CONFIGS = {
     "softmax": LightGCNConfig(
@@ -22,14 +24,14 @@ CONFIGS = {
 }
 
 
-def run(name, folder=None):
+def run(name: str, folder: Path | None = None) -> TrainingResult:
     graph = two_genres()
     validation = hold_out(graph, n_rows=20)
     return train(graph, CONFIGS[name], validation=validation, device="cpu", checkpoint_dir=folder)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_two_gloo_processes_equal_one(name, tmp_path):
+def test_two_gloo_processes_equal_one(name: str, tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
@@ -59,7 +61,7 @@ def test_two_gloo_processes_equal_one(name, tmp_path):
     np.testing.assert_allclose(resumed.embeddings.columns, alone.embeddings.columns, atol=1e-4)
 
 
-def test_dimensions_must_be_dealt_out_evenly():
+def test_dimensions_must_be_dealt_out_evenly() -> None:
     assert Group(0, 4).shard_size(64) == 16
     with pytest.raises(ConfigError, match="embedding_size is 10; with 4 processes"):
         Group(0, 4).shard_size(10)

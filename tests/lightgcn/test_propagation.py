@@ -1,21 +1,28 @@
 """Propagation against the dense formula and against torch-geometric."""
 
+from __future__ import annotations
+
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from lightgcn.graphs import dense_propagation, random_graph
 
+from challenge.graph import BipartiteGraph
+from challenge.lightgcn.kernels.reference import KernelName
 from challenge.lightgcn.propagation import EdgeMasking, Propagation, mirror_edges, needed_passes
+from tests.lightgcn.graphs import dense_propagation, random_graph
 
 
-def start(graph, size=6, seed=1):
+def start(graph: BipartiteGraph, size: int = 6, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     return rng.normal(size=(graph.n_rows, size)), rng.normal(size=(graph.n_columns, size))
 
 
-def apply(graph, rows, columns, weights, **options):
+def apply(
+    graph: BipartiteGraph, rows: np.ndarray, columns: np.ndarray, weights: tuple[float, ...], **options: Any
+) -> list[np.ndarray]:
     propagation = Propagation(graph, embedding_size=rows.shape[1], layer_weights=weights, **options)
     out = torch.tensor(rows, dtype=torch.float32), torch.tensor(columns, dtype=torch.float32)
     propagation.apply_(*out)
@@ -25,7 +32,9 @@ def apply(graph, rows, columns, weights, **options):
 @pytest.mark.parametrize("weights", [(1.0,), (0.5, 0.5), (0.25, 0.25, 0.25, 0.25), (0.0, 0.2, 0.5)])
 @pytest.mark.parametrize("options", [{}, {"tokens": 3}, {"tokens": 3, "smoothing": 5.0}])
 @pytest.mark.parametrize("kernel", ["embedding_bag", "compiled"])
-def test_equals_the_dense_formula(weights, options, kernel):
+def test_equals_the_dense_formula(
+    weights: tuple[float, ...], options: dict[str, Any], kernel: KernelName
+) -> None:
     graph = random_graph(**options)
     rows, columns = start(graph)
     expected = dense_propagation(graph, rows, columns, weights)
@@ -34,7 +43,7 @@ def test_equals_the_dense_formula(weights, options, kernel):
 
 
 @pytest.mark.parametrize("kernel", ["embedding_bag", "compiled"])
-def test_bf16_storage_is_close_to_the_dense_formula(kernel):
+def test_bf16_storage_is_close_to_the_dense_formula(kernel: KernelName) -> None:
     graph, weights = random_graph(), (0.25, 0.25, 0.25, 0.25)
     rows, columns = start(graph)
     expected = dense_propagation(graph, rows, columns, weights)
@@ -44,7 +53,7 @@ def test_bf16_storage_is_close_to_the_dense_formula(kernel):
         np.testing.assert_allclose(mine, wanted, atol=3 * 2**-8 * np.abs(wanted).max())
 
 
-def test_isolated_nodes_keep_only_their_own_layer():
+def test_isolated_nodes_keep_only_their_own_layer() -> None:
     graph = random_graph()
     rows, columns = start(graph)
     found_rows, found_columns = apply(graph, rows, columns, (0.25,) * 4)
@@ -52,7 +61,7 @@ def test_isolated_nodes_keep_only_their_own_layer():
     np.testing.assert_allclose(found_columns[0], columns[0] / 4, rtol=1e-6)
 
 
-def test_chunks_of_nodes_change_nothing(monkeypatch):
+def test_chunks_of_nodes_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = random_graph()
     rows, columns = start(graph)
     whole = apply(graph, rows, columns, (0.25,) * 4)
@@ -62,7 +71,7 @@ def test_chunks_of_nodes_change_nothing(monkeypatch):
 
 
 @pytest.mark.parametrize("kernel", ["embedding_bag", "compiled"])
-def test_masked_edges_take_no_part_and_come_back(kernel):
+def test_masked_edges_take_no_part_and_come_back(kernel: KernelName) -> None:
     graph, weights = random_graph(tokens=2, smoothing=3.0), (0.25,) * 4
     rows, columns = start(graph)
     masked = np.array([0, 1, 5, 9, graph.n_edges - 1])
@@ -86,7 +95,7 @@ def test_masked_edges_take_no_part_and_come_back(kernel):
         np.testing.assert_array_equal(found.numpy(), wanted)
 
 
-def test_backward_is_the_same_call():
+def test_backward_is_the_same_call() -> None:
     graph, weights = random_graph(smoothing=1.0), (0.25,) * 4
     rows, columns = start(graph)
     normalised = torch.tensor(graph.normalised_matrix().toarray())
@@ -96,13 +105,14 @@ def test_backward_is_the_same_call():
     for _ in range(3):
         z_rows, z_columns = normalised @ z_columns, normalised.T @ z_rows
         total_rows, total_columns = total_rows + z_rows / 4, total_columns + z_columns / 4
-    (total_rows.sin().sum() + total_columns.square().sum()).backward()
+    (total_rows.sin().sum() + total_columns.square().sum()).backward()  # type: ignore[no-untyped-call]
     gradients = total_rows.detach().cos().numpy(), 2 * total_columns.detach().numpy()
     for found, leaf in zip(apply(graph, *gradients, weights), leaves, strict=True):
+        assert leaf.grad is not None
         np.testing.assert_allclose(found, leaf.grad.numpy(), atol=5e-6)
 
 
-def test_mirror_leads_to_the_same_edge():
+def test_mirror_leads_to_the_same_edge() -> None:
     graph = random_graph()
     mirror = mirror_edges(graph)
     row_of = np.repeat(np.arange(graph.n_rows), np.diff(graph.row_indptr))
@@ -111,7 +121,7 @@ def test_mirror_leads_to_the_same_edge():
     np.testing.assert_array_equal(column_of[mirror], graph.row_indices)
 
 
-def test_products_with_the_adjacency():
+def test_products_with_the_adjacency() -> None:
     graph = random_graph(smoothing=2.0)
     rows, columns = start(graph, size=9)
     propagation = Propagation(graph, embedding_size=4, layer_weights=(0.5, 0.5))
@@ -123,7 +133,7 @@ def test_products_with_the_adjacency():
 
 
 @pytest.mark.parametrize("layers", [0, 1, 3])
-def test_agrees_with_torch_geometric(layers):
+def test_agrees_with_torch_geometric(layers: int) -> None:
     from torch_geometric.nn import LightGCN
 
     graph = random_graph()
@@ -141,12 +151,12 @@ def test_agrees_with_torch_geometric(layers):
 @pytest.mark.parametrize(
     "weights", [(0.0, 1.0), (0.5, 0.5), (0.0, 0.5, 0.5), (0.2, 0.0, 0.3, 0.1), (0.1, 0.9, 0.0)]
 )
-def test_passes_left_out_change_nothing(weights):
+def test_passes_left_out_change_nothing(weights: tuple[float, ...]) -> None:
     graph = random_graph(tokens=3, smoothing=2.0)
     rows, columns = start(graph)
     propagation = Propagation(graph, embedding_size=6, layer_weights=weights)
 
-    def run(rows, columns, **options):
+    def run(rows: np.ndarray, columns: np.ndarray, **options: Any) -> list[np.ndarray]:
         out = torch.tensor(rows, dtype=torch.float32), torch.tensor(columns, dtype=torch.float32)
         propagation.apply_(*out, **options)
         return [tensor.numpy() for tensor in out]
@@ -157,7 +167,7 @@ def test_passes_left_out_change_nothing(weights):
     np.testing.assert_array_equal(run(rows, columns, columns_only=True)[1], run(rows, columns)[1])
 
 
-def test_two_layers_without_row_embeddings_take_five_passes_of_eight():
+def test_two_layers_without_row_embeddings_take_five_passes_of_eight() -> None:
     weights = (0.0, 0.5, 0.5)
     assert needed_passes(weights, rows_are_zero=True) == [(True, False), (False, True)]
     assert needed_passes(weights, columns_only=True) == [(True, True), (False, True)]
@@ -166,7 +176,7 @@ def test_two_layers_without_row_embeddings_take_five_passes_of_eight():
     assert needed_passes((0.5, 0.5, 0.0), columns_only=True) == [(False, True), (False, False)]
 
 
-def test_scales_without_masked_edges_are_the_same_as_a_gpu_computes_them():
+def test_scales_without_masked_edges_are_the_same_as_a_gpu_computes_them() -> None:
     graph = random_graph(40, 30, tokens=4, smoothing=3.0)
     masking = EdgeMasking(graph, torch.device("cpu"))
     rng = np.random.default_rng(5)

@@ -1,32 +1,37 @@
 """Batches hold what they should: real edges, real non-edges, and the same ones whenever drawn again."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import pytest
-from lightgcn.graphs import random_graph
 
+from challenge.graph import BipartiteGraph
 from challenge.lightgcn.config import LightGCNConfig, paper_config
 from challenge.lightgcn.sampling import Sampler, has_edge, track_edge_counts
+from tests.lightgcn.graphs import random_graph
 
 
-def edges(graph):
+def edges(graph: BipartiteGraph) -> set[tuple[int, int]]:
     return set(zip(*graph.matrix().nonzero(), strict=True))
 
 
 @pytest.fixture
-def graph():
+def graph() -> BipartiteGraph:
     return random_graph(40, 30, tokens=4)
 
 
-def test_has_edge_agrees_with_the_matrix(graph):
+def test_has_edge_agrees_with_the_matrix(graph: BipartiteGraph) -> None:
     rows, columns = (grid.ravel() for grid in np.mgrid[0:40, 0:30])
     np.testing.assert_array_equal(has_edge(graph, rows, columns), graph.matrix().toarray().ravel() == 1)
 
 
-def test_track_edges_are_counted_without_tokens(graph):
+def test_track_edges_are_counted_without_tokens(graph: BipartiteGraph) -> None:
     np.testing.assert_array_equal(track_edge_counts(graph), graph.matrix().toarray()[:, :26].sum(1))
 
 
-def test_pairs_are_edges_with_tracks_that_are_none(graph):
+def test_pairs_are_edges_with_tracks_that_are_none(graph: BipartiteGraph) -> None:
     sampler = Sampler(graph, paper_config(batch_size=500))
     batch = sampler.batch(3)
     rows = batch.rows[batch.row_of_positive]
@@ -37,7 +42,7 @@ def test_pairs_are_edges_with_tracks_that_are_none(graph):
     assert len(batch.masked) == 0
 
 
-def test_an_epoch_visits_each_row_once(graph):
+def test_an_epoch_visits_each_row_once(graph: BipartiteGraph) -> None:
     sampler = Sampler(graph, LightGCNConfig(batch_size=7))
     rows = np.concatenate([sampler.batch(step).rows for step in range(sampler.steps_per_epoch)])
     assert sorted(rows) == np.flatnonzero(track_edge_counts(graph) >= 2).tolist()
@@ -48,7 +53,7 @@ def test_an_epoch_visits_each_row_once(graph):
     assert following.tolist() != rows.tolist()
 
 
-def test_masked_batches_predict_only_what_they_hide(graph):
+def test_masked_batches_predict_only_what_they_hide(graph: BipartiteGraph) -> None:
     batch = Sampler(graph, LightGCNConfig(batch_size=40, mask_title=0.5)).batch(0)
     row_of = np.searchsorted(graph.row_indptr, batch.masked, side="right") - 1
     masked = set(zip(row_of, graph.row_indices[batch.masked], strict=True))
@@ -60,10 +65,10 @@ def test_masked_batches_predict_only_what_they_hide(graph):
     assert (np.diff(batch.masked) > 0).all()
 
 
-def test_masks_leave_few_or_many_tracks_titles_only_and_titles_none():
+def test_masks_leave_few_or_many_tracks_titles_only_and_titles_none() -> None:
     graph = random_graph(400, 300, density=0.5, tokens=4)
 
-    def kept(**changes):
+    def kept(**changes: Any) -> tuple[np.ndarray, int]:
         config = LightGCNConfig(
             **{"batch_size": 400, "log_uniform_share": 0.0, "mask_all_tracks": 0.0, "mask_title": 0.0}
             | changes
@@ -82,7 +87,7 @@ def test_masks_leave_few_or_many_tracks_titles_only_and_titles_none():
     assert kept(mask_title=1.0)[1] == 0
 
 
-def test_positives_of_a_row_are_thinned_out():
+def test_positives_of_a_row_are_thinned_out() -> None:
     graph = random_graph(30, 400, density=0.9)
     few = Sampler(graph, LightGCNConfig(batch_size=30, masking=False, positives=10)).batch(0)
     assert len(few.positives) / len(few.rows) == pytest.approx(10, rel=0.3)
@@ -90,7 +95,7 @@ def test_positives_of_a_row_are_thinned_out():
     assert len(whole.positives) == graph.n_edges
 
 
-def test_negatives_follow_the_power_of_the_degree(graph):
+def test_negatives_follow_the_power_of_the_degree(graph: BipartiteGraph) -> None:
     sampler = Sampler(graph, LightGCNConfig(negatives=200_000, negative_power=1.0))
     negatives = sampler.batch(0).negatives
     degrees = graph.matrix().toarray()[:, :26].sum(0)
@@ -100,7 +105,7 @@ def test_negatives_follow_the_power_of_the_degree(graph):
     np.testing.assert_allclose(sampler.log_expected[negatives[:5]], expected, rtol=1e-6)
 
 
-def test_a_step_can_be_drawn_again(graph):
+def test_a_step_can_be_drawn_again(graph: BipartiteGraph) -> None:
     config = LightGCNConfig(batch_size=7)
     one, other, another = (Sampler(graph, config, seed) for seed in (0, 0, 1))
     one.batch(0)
@@ -109,7 +114,7 @@ def test_a_step_can_be_drawn_again(graph):
     assert not np.array_equal(another.batch(9).negatives, one.batch(9).negatives)
 
 
-def test_batches_grow_with_the_rows():
+def test_batches_grow_with_the_rows() -> None:
     automatic = LightGCNConfig()
     sizes = [automatic.rows_per_batch(rows) for rows in (100, 16_000, 1_000_000)]
     assert sizes == [256, 2000, 65_536]

@@ -1,16 +1,19 @@
 """Training learns, resumes exactly, keeps the best state, and moves parameters as the formulas say."""
 
+from __future__ import annotations
+
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from lightgcn.graphs import PAPER, SMALL, random_graph, two_genres
 
-from challenge.lightgcn.config import paper_config
+from challenge.lightgcn.config import LightGCNConfig, paper_config
 from challenge.lightgcn.model import LightGCN
 from challenge.lightgcn.trainer import Trainer, train
 from challenge.lightgcn.validation import hold_out, mean_ndcg
+from tests.lightgcn.graphs import PAPER, SMALL, random_graph, two_genres
 
 
 def trainer_of(graph, config):
@@ -18,7 +21,7 @@ def trainer_of(graph, config):
 
 
 @pytest.mark.parametrize("config", [SMALL, PAPER, replace(SMALL, storage="bf16"), replace(SMALL, bias=False)])
-def test_rows_prefer_the_tracks_of_their_genre(config):
+def test_rows_prefer_the_tracks_of_their_genre(config: LightGCNConfig) -> None:
     graph = two_genres()
     result = train(graph, config, device="cpu")
     scores = result.embeddings.rows @ result.embeddings.columns.T
@@ -34,7 +37,7 @@ def test_rows_prefer_the_tracks_of_their_genre(config):
     assert losses[-1] < losses[0]
 
 
-def test_first_step_moves_parameters_as_adam_on_the_dense_gradient():
+def test_first_step_moves_parameters_as_adam_on_the_dense_gradient() -> None:
     graph = random_graph(12, 10)
     config = paper_config(embedding_size=3, batch_size=20, layers=2, l2=0.1, learning_rate=0.01)
     trainer = trainer_of(graph, config)
@@ -63,7 +66,7 @@ def test_first_step_moves_parameters_as_adam_on_the_dense_gradient():
         np.testing.assert_allclose(moved, -0.01 * np.sign(leaf.grad.numpy()), atol=1e-5)
 
 
-def test_micro_batches_give_the_whole_batchs_step(monkeypatch):
+def test_micro_batches_give_the_whole_batchs_step(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = random_graph(40, 30, tokens=4)
     whole = trainer_of(graph, SMALL)
     loss = whole.step(0, learning_rate=0.01).item()
@@ -74,7 +77,7 @@ def test_micro_batches_give_the_whole_batchs_step(monkeypatch):
         torch.testing.assert_close(parted.model.parameters[name].grad, parameter.grad, atol=1e-7, rtol=1e-4)
 
 
-def test_gradients_do_not_add_up_over_steps():
+def test_gradients_do_not_add_up_over_steps() -> None:
     graph = random_graph(12, 10)
     config = paper_config(embedding_size=3, batch_size=20, l2=0.0)
     trainer = trainer_of(graph, config)
@@ -85,7 +88,7 @@ def test_gradients_do_not_add_up_over_steps():
 
 
 @pytest.mark.parametrize("config", [SMALL, PAPER])
-def test_resumed_equals_uninterrupted(config, tmp_path):
+def test_resumed_equals_uninterrupted(config: LightGCNConfig, tmp_path: Path) -> None:
     graph = two_genres()
     validation = hold_out(graph, n_rows=20)
     whole = train(graph, config, validation=validation, device="cpu")
@@ -103,7 +106,7 @@ def test_resumed_equals_uninterrupted(config, tmp_path):
     assert resumed.report.steps == whole.report.steps - steps
 
 
-def test_best_parameters_are_kept_and_training_stops():
+def test_best_parameters_are_kept_and_training_stops() -> None:
     whole = two_genres()
     masked = hold_out(whole, n_rows=20)
     # Embeddings come of all edges that a graph has, so this one must never have had those masked.

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from official_files import challenge_record, many, tiny_challenge, track_uri
 
 from challenge.errors import FormatError, MissingInputError
 from challenge.mpd import challenge_set as module
 from challenge.mpd.challenge_set import read_challenge_set
 from challenge.types import Category
+from tests.official_files import challenge_record, many, tiny_challenge, track_uri
 
 Change = Callable[[dict[str, Any]], object]
 

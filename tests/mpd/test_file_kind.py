@@ -8,11 +8,18 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from official_files import TINY_SLICES, slice_text, tiny_challenge, track_uri, write_mpd_folder, write_mpd_zip
 
 from challenge.errors import FormatError
 from challenge.mpd.file_kind import FileKind, kind_of, refuse_other_kind
 from challenge.mpd.store import prepare_store
+from tests.official_files import (
+    TINY_SLICES,
+    slice_text,
+    tiny_challenge,
+    track_uri,
+    write_mpd_folder,
+    write_mpd_zip,
+)
 
 ANSWERS = json.dumps({"7": {"category": "first_5", "holdout": [track_uri("rock1")]}})
 TEXTS = {

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from official_files import TINY_SLICES, playlist_record, slice_text, track_uri
 
 from challenge.data.strings import StringTable
 from challenge.errors import FormatError
 from challenge.mpd.reader import PLAYLIST_COLUMNS, SliceColumns, number, read_columns
+from tests.official_files import TINY_SLICES, playlist_record, slice_text, track_uri
 
 KINDS = ("track", "artist", "album")
 

@@ -9,7 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from official_files import (
+
+from challenge.errors import FormatError, MissingInputError, ResourceError
+from challenge.mpd.build import in_order
+from challenge.mpd.store import Store, open_store, prepare_store
+from tests.official_files import (
     TINY_SLICES,
     playlist_record,
     slice_text,
@@ -17,10 +21,6 @@ from official_files import (
     write_mpd_folder,
     write_mpd_zip,
 )
-
-from challenge.errors import FormatError, MissingInputError, ResourceError
-from challenge.mpd.build import in_order
-from challenge.mpd.store import Store, open_store, prepare_store
 
 Slices = dict[str, list[dict[str, Any]]]
 

@@ -9,20 +9,8 @@ from types import SimpleNamespace
 import numba
 import numpy as np
 import pytest
-from fitted import fit
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_runs import one_thread
-from toy_dataset import (
-    Question,
-    ToyDataset,
-    catalog_of,
-    playlists_of,
-    queries_of,
-    random_dataset,
-    toy_dataset,
-    tracks_of,
-)
 
 from challenge.data.dataset import Dataset
 from challenge.data.interactions import Interactions
@@ -54,6 +42,18 @@ from challenge.sources.merge import Candidates
 from challenge.sources.registry import FittedSources
 from challenge.sources.title_knn import TitleKnn
 from challenge.types import Category, FloatArray
+from tests.fitted import fit
+from tests.tiny_runs import one_thread
+from tests.toy_dataset import (
+    Question,
+    ToyDataset,
+    catalog_of,
+    playlists_of,
+    queries_of,
+    random_dataset,
+    toy_dataset,
+    tracks_of,
+)
 
 COUNTING = ("playlist_knn", "cooccurrence", "title_knn", "artist_album", "popularity")
 

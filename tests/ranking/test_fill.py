@@ -6,10 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fitted import fit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from toy_dataset import Question, catalog_of, playlists_of, queries_of
 
 from challenge.data.dataset import Dataset
 from challenge.errors import MissingInputError
@@ -20,6 +18,8 @@ from challenge.sources.base import IndexedQueries
 from challenge.sources.popularity import by_popularity
 from challenge.sources.registry import FittedSources
 from challenge.types import LIST_LENGTH, Category
+from tests.fitted import fit
+from tests.toy_dataset import Question, catalog_of, playlists_of, queries_of
 
 TRACKS = 620
 NAMES = ("playlist_knn", "popularity")

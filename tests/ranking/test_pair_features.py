@@ -10,8 +10,6 @@ from itertools import pairwise
 import numba
 import numpy as np
 import pytest
-from fitted import batch_in
-from toy_dataset import Question, catalog_of, playlists_of, queries_of, random_dataset
 
 from challenge.data.dataset import Dataset
 from challenge.ranking import pair_features as module
@@ -20,6 +18,8 @@ from challenge.sources.base import IndexedQueries
 from challenge.sources.merge import Candidates
 from challenge.sources.postings import PlaylistIndex, build_index
 from challenge.types import Category, FloatArray
+from tests.fitted import batch_in
+from tests.toy_dataset import Question, catalog_of, playlists_of, queries_of, random_dataset
 
 CORPORA = [random_dataset(seed, playlists=30, tracks=20, queries=12) for seed in range(3)]
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_runs import one_thread
 
 from challenge.errors import MissingInputError
 from challenge.ranking.ranker import Ranker, RankerConfig, TrainingRows, sample_rows, train_ranker
 from challenge.types import FloatArray
+from tests.tiny_runs import one_thread
 
 NAMES = ("first", "second", "noise", "constant")
 CONFIG = RankerConfig(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,24 +54,24 @@ def manifest() -> Manifest:
 
 
 @pytest.fixture
-def run_dir(tmp_path):
+def run_dir(tmp_path: Path) -> Path:
     folder = RunFolder(tmp_path / "my <run>")
     manifest().save(folder.manifest)
     folder.submission.write_text("lists")
     return folder.path
 
 
-def keep_scorecard(run_dir):
+def keep_scorecard(run_dir) -> None:
     folder = RunFolder(run_dir)
     folder.write_of_submission(folder.scorecard, card().to_dict())
 
 
-def keep_validation(run_dir, **content):
+def keep_validation(run_dir, **content) -> None:
     folder = RunFolder(run_dir)
     folder.write_of_submission(folder.validation, content)
 
 
-def test_page_of_a_scored_run(run_dir):
+def test_page_of_a_scored_run(run_dir: Path) -> None:
     keep_scorecard(run_dir)
     keep_validation(run_dir, valid=True, playlists=1000, counts={})
     path = render_report(run_dir)
@@ -91,19 +92,19 @@ def test_page_of_a_scored_run(run_dir):
     assert re.search(r"<td>all</td><td class=\"number\">11\.8</td><td class=\"number\">3\.50</td>", page)
 
 
-def test_page_needs_no_other_file(run_dir):
+def test_page_needs_no_other_file(run_dir: Path) -> None:
     keep_scorecard(run_dir)
     page = render_report(run_dir).read_text()
     assert not re.search(r"<script|<link|<img|@import|url\((?!#)", page)
     assert not re.search(r'(src|href)="(?!#)', page)
 
 
-def test_page_is_the_same_for_the_same_run(run_dir):
+def test_page_is_the_same_for_the_same_run(run_dir: Path) -> None:
     keep_scorecard(run_dir)
     assert render_report(run_dir).read_bytes() == render_report(run_dir).read_bytes()
 
 
-def test_page_of_a_run_without_scores_and_with_violations(run_dir):
+def test_page_of_a_run_without_scores_and_with_violations(run_dir: Path) -> None:
     Manifest().save(run_dir / "manifest.json")
     keep_validation(run_dir, valid=False, counts={"repeated-track": 1200})
     page = render_report(run_dir).read_text()
@@ -112,7 +113,7 @@ def test_page_of_a_run_without_scores_and_with_violations(run_dir):
     assert "Signature" not in page
 
 
-def test_2018_is_shown_only_beside_the_official_challenge_set(run_dir):
+def test_2018_is_shown_only_beside_the_official_challenge_set(run_dir: Path) -> None:
     folder = RunFolder(run_dir)
     folder.write_of_submission(folder.scorecard, card().to_dict())
     sample = render_report(run_dir).read_text()
@@ -128,7 +129,7 @@ def test_2018_is_shown_only_beside_the_official_challenge_set(run_dir):
     assert page.count('class="best"') == 3 * 3  # none for the category of one's own
 
 
-def test_folder_that_is_no_run(tmp_path):
+def test_folder_that_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match=r"manifest\.json is missing"):
         render_report(tmp_path)
     (tmp_path / "manifest.json").write_text("[]")
@@ -136,7 +137,7 @@ def test_folder_that_is_no_run(tmp_path):
         render_report(tmp_path)
 
 
-def test_scores_and_checks_of_another_submission_are_not_shown(run_dir):
+def test_scores_and_checks_of_another_submission_are_not_shown(run_dir: Path) -> None:
     keep_scorecard(run_dir)
     keep_validation(run_dir, valid=True, playlists=1000, counts={})
     (run_dir / "submission.csv.gz").write_text("other lists")
@@ -147,29 +148,29 @@ def test_scores_and_checks_of_another_submission_are_not_shown(run_dir):
         assert f"Note: {name} is not of the submission in this folder and is not shown." in page
 
 
-def test_a_validation_that_is_none_is_refused(run_dir):
+def test_a_validation_that_is_none_is_refused(run_dir: Path) -> None:
     keep_validation(run_dir, valid="yes")
     with pytest.raises(FormatError, match=r"validation\.json: not a validation .*valid"):
         render_report(run_dir)
 
 
-def test_counts_of_sources_are_summed_over_categories():
+def test_counts_of_sources_are_summed_over_categories() -> None:
     assert source_counts(manifest()) == {"title": 300, "popularity": 150}
     assert source_counts(Manifest()) == {}
 
 
-def test_training_curves_are_loss_and_ndcg_where_an_epoch_has_them():
+def test_training_curves_are_loss_and_ndcg_where_an_epoch_has_them() -> None:
     assert training_curves(manifest()) == {"loss": [(1, 0.7), (2, 0.5)], "ndcg": [(0, 0.1), (1, 0.2)]}
     once = Manifest(lightgcn=(TrainingFacts(epochs=(Epoch(0, ndcg=0.1), Epoch(1, 0.7))),))
     assert training_curves(once) == {}, "a point is no curve"
     assert training_curves(Manifest()) == {}
 
 
-def test_nested_settings_get_dotted_names():
+def test_nested_settings_get_dotted_names() -> None:
     assert flatten({"a": {"b": {"c": 1}, "d": [2]}, "e": None}) == {"a.b.c": 1, "a.d": [2], "e": None}
 
 
-def test_command_names_the_page(run_dir):
+def test_command_names_the_page(run_dir: Path) -> None:
     result = CliRunner().invoke(build_app(), ["report", str(run_dir), "--json"])
     assert result.exit_code == 0
     assert json.loads(result.stdout) == {"report": str(run_dir / "report.html")}

@@ -10,10 +10,8 @@ import numba
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from fitted import batch_of, context_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_dataset import Question, catalog_of, playlists_of, queries_of, random_dataset
 
 from challenge.data.dataset import Dataset
 from challenge.data.distinct import distinct
@@ -38,6 +36,8 @@ from challenge.sources.kernels import weighted_row_scores
 from challenge.sources.playlist_knn import PlaylistKnn
 from challenge.sources.postings import build_index
 from challenge.types import Category, FloatArray
+from tests.fitted import batch_of, context_of
+from tests.toy_dataset import Question, catalog_of, playlists_of, queries_of, random_dataset
 
 SEEDS = range(5)
 

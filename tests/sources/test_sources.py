@@ -7,19 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fitted import SMALL, batch_in, batch_of, context_of, fit, small, table_of
-from toy_dataset import (
-    GENRES,
-    TRACKS_PER_GENRE,
-    Question,
-    ToyDataset,
-    catalog_of,
-    playlists_of,
-    queries_of,
-    random_dataset,
-    toy_dataset,
-    tracks_of,
-)
 
 from challenge.data.dataset import Dataset
 from challenge.errors import ConfigError, InvariantError
@@ -36,6 +23,19 @@ from challenge.sources.popularity import Popularity
 from challenge.sources.postings import build_index
 from challenge.sources.registry import SOURCES, FittedSources, SourcesConfig, fit_sources
 from challenge.types import Category, FloatArray
+from tests.fitted import SMALL, batch_in, batch_of, context_of, fit, small, table_of
+from tests.toy_dataset import (
+    GENRES,
+    TRACKS_PER_GENRE,
+    Question,
+    ToyDataset,
+    catalog_of,
+    playlists_of,
+    queries_of,
+    random_dataset,
+    toy_dataset,
+    tracks_of,
+)
 
 OTHERS = tuple(name for name in SOURCES if name != "lightgcn")
 

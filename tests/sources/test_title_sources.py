@@ -6,8 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fitted import batch_of, context_of
-from toy_dataset import Question, catalog_of, playlists_of, queries_of
 
 from challenge.data.dataset import Dataset
 from challenge.sources.artists_in_title import ArtistsInTitle
@@ -17,6 +15,8 @@ from challenge.sources.title_groups import group_titles
 from challenge.sources.title_knn import FittedTitleKnn, TitleKnn
 from challenge.sources.title_similarity import TitleSimilarity
 from challenge.types import Category, FloatArray
+from tests.fitted import batch_of, context_of
+from tests.toy_dataset import Question, catalog_of, playlists_of, queries_of
 
 PLAYLISTS = [
     ("Summer Vibes", [0, 1]),

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from official_files import playlist_record, write_mpd_zip
 
 from challenge.data.distinct import playlists_of_each_track
 from challenge.data.interactions import Interactions
@@ -17,6 +16,7 @@ from challenge.split.lengths import target_lengths
 from challenge.split.options import SplitKind, SplitOptions
 from challenge.split.split import Split, split_holdout
 from challenge.types import Category
+from tests.official_files import playlist_record, write_mpd_zip
 
 PLAYLISTS = 600
 FINAL = SplitOptions(SplitKind.FINAL, seed=3)

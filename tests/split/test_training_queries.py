@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from toy_dataset import Question, catalog_of, playlists_of, queries_of
 
 from challenge.data.dataset import Dataset
 from challenge.errors import MissingInputError
@@ -15,6 +14,7 @@ from challenge.sources.postings import build_index
 from challenge.split import training_queries as training_query
 from challenge.split.training_queries import TrainingFold, draw_training_queries
 from challenge.types import Category
+from tests.toy_dataset import Question, catalog_of, playlists_of, queries_of
 
 PLAYLISTS, TRACKS = 400, 150
 MIX = {

@@ -2,24 +2,24 @@ from __future__ import annotations
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from small_submissions import playlist, tracks, uri
 
 from challenge.submission.parser import parse_careful, parse_plain
 from challenge.submission.rules import Rule, Violations
+from tests.small_submissions import playlist, tracks, uri
 
 
-def test_plain_line_gives_pid_and_uris_in_order():
+def test_plain_line_gives_pid_and_uris_in_order() -> None:
     line = parse_plain(4, playlist(1_000_003).encode())
     assert line is not None
     assert (line.number, line.pid, line.uris) == (4, 1_000_003, [each.encode() for each in tracks()])
 
 
-def test_plain_line_may_have_spaces_and_tabs_round_commas():
+def test_plain_line_may_have_spaces_and_tabs_round_commas() -> None:
     spaced = playlist(7).replace(",", " \t,  ").encode()
     assert parse_plain(1, spaced) == parse_plain(1, playlist(7).encode())
 
 
-def test_careful_reading_names_fields_and_counts():
+def test_careful_reading_names_fields_and_counts() -> None:
     fields = [*tracks(0, 497), "spotify:track:short", uri(5)]
     violations = Violations()
     line = parse_careful(9, playlist(12, fields).encode(), violations)
@@ -31,7 +31,7 @@ def test_careful_reading_names_fields_and_counts():
     assert line.uris == [each.encode() for each in tracks(0, 497)]
 
 
-def test_long_lists_of_faults_are_cut():
+def test_long_lists_of_faults_are_cut() -> None:
     violations = Violations()
     parse_careful(1, playlist(1, ["x"] + tracks()[:493] + [f"bad{n}" for n in range(6)]).encode(), violations)
     (violation,) = violations
@@ -80,7 +80,9 @@ change = st.tuples(
 @settings(max_examples=300, deadline=None)
 @given(st.lists(change, max_size=3))
 @example([("overwrite", 10, b"spotify:track:" + b"a" * 21), ("overwrite", 50, b"b")])
-def test_plain_reading_accepts_nothing_that_careful_reading_would_not(changes):
+def test_plain_reading_accepts_nothing_that_careful_reading_would_not(
+    changes: list[tuple[str, int, bytes]],
+) -> None:
     line = playlist(1_000_000).encode()
     for kind, at, piece in changes:
         line = _mutate(line, kind, at, piece)
@@ -92,14 +94,14 @@ def test_plain_reading_accepts_nothing_that_careful_reading_would_not(changes):
     assert plain is None or plain == careful
 
 
-def test_shifted_field_boundaries_are_not_plain():
+def test_shifted_field_boundaries_are_not_plain() -> None:
     # One id a letter short and the next a letter long: totals agree, fields do not.
     fields = tracks()
     fields[3], fields[4] = fields[3][:-1], fields[4] + "x"
     assert parse_plain(1, playlist(1, fields).encode()) is None
 
 
-def test_huge_pid_is_not_accepted():
+def test_huge_pid_is_not_accepted() -> None:
     violations = Violations()
     assert parse_plain(1, playlist(2**31).encode()) is None
     assert parse_careful(1, playlist("9" * 5000).encode(), violations).pid is None
@@ -107,7 +109,7 @@ def test_huge_pid_is_not_accepted():
     assert violations.counts == {Rule.NON_INTEGER_PID: 2}
 
 
-def test_a_line_of_far_too_many_fields_is_not_looked_at_field_by_field():
+def test_a_line_of_far_too_many_fields_is_not_looked_at_field_by_field() -> None:
     violations = Violations()
     assert parse_careful(1, playlist(3, ["x"] * 1001).encode(), violations).uris == []
     assert violations.counts == {Rule.WRONG_TRACK_COUNT: 1}

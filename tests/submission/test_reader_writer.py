@@ -1,26 +1,27 @@
 from __future__ import annotations
 
 import gzip
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_submissions import HEADER, PIDS, lines, playlist, submission, tracks, write
 
 from challenge.errors import InputError, InvalidSubmissionError, MissingInputError
 from challenge.submission.reader import read_submission
 from challenge.submission.submission import Submission
 from challenge.submission.team import TeamInfo
 from challenge.submission.writer import write_submission
+from tests.small_submissions import HEADER, PIDS, lines, playlist, submission, tracks, write
 
 
-def test_written_text_is_the_official_formatat(tmp_path):
+def test_written_text_is_the_official_formatat(tmp_path: Path) -> None:
     write_submission(submission(), tmp_path / "s.csv")
     assert (tmp_path / "s.csv").read_text() == "\n".join(lines()) + "\n"
 
 
-def test_gzip_holds_the_same_text_and_depends_on_nothing_else(tmp_path):
+def test_gzip_holds_the_same_text_and_depends_on_nothing_else(tmp_path: Path) -> None:
     write_submission(submission(), tmp_path / "a.csv.gz")
     write_submission(submission(), tmp_path / "b.csv.gz")
     data = (tmp_path / "a.csv.gz").read_bytes()
@@ -36,7 +37,9 @@ def test_gzip_holds_the_same_text_and_depends_on_nothing_else(tmp_path):
     track=st.sampled_from([None, "main", "creative"]),
     file_name=st.sampled_from(["s.csv", "s.csv.gz"]),
 )
-def test_reading_gives_back_what_was_written(tmp_path_factory, *, pids, name, track, file_name):
+def test_reading_gives_back_what_was_written(
+    tmp_path_factory: pytest.TempPathFactory, *, pids: list[int], name: str, track: str | None, file_name: str
+) -> None:
     name = name.strip() or "x"
     alphabet = np.frombuffer(b"0123456789ABCXYZabcxyz", np.uint8)
     letters = np.random.default_rng(len(name)).choice(alphabet, (len(pids), 500, 22))
@@ -51,13 +54,13 @@ def test_reading_gives_back_what_was_written(tmp_path_factory, *, pids, name, tr
     np.testing.assert_array_equal(after.track_ids, before.track_ids)
 
 
-def test_reading_allows_what_the_rules_allow(tmp_path):
+def test_reading_allows_what_the_rules_allow(tmp_path: Path) -> None:
     text = ["# made by hand", "", " # and more", *(line.replace(",", " , ") for line in lines()), "  "]
     path = write(tmp_path, "\r\n".join(text).encode())
     np.testing.assert_array_equal(read_submission(path).track_ids, submission().track_ids)
 
 
-def test_a_broken_file_is_refused_with_its_first_faults(tmp_path):
+def test_a_broken_file_is_refused_with_its_first_faults(tmp_path: Path) -> None:
     path = write(tmp_path, [HEADER, playlist(1, tracks(0, 499)), playlist(2), playlist(2), playlist("x")])
     with pytest.raises(InvalidSubmissionError) as caught:
         read_submission(path)
@@ -65,7 +68,7 @@ def test_a_broken_file_is_refused_with_its_first_faults(tmp_path):
     assert "challenge validate" in str(caught.value.hint)
 
 
-def test_repeated_playlist_is_refused(tmp_path):
+def test_repeated_playlist_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, [*lines(), playlist(PIDS[0])])
     with pytest.raises(
         InvalidSubmissionError, match=r"line 5, pid 1000000: repeated-pid: the first is line 2"
@@ -73,14 +76,14 @@ def test_repeated_playlist_is_refused(tmp_path):
         read_submission(path)
 
 
-def test_missing_file_and_folder(tmp_path):
+def test_missing_file_and_folder(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match="no such file"):
         read_submission(tmp_path / "none.csv")
     with pytest.raises(InputError, match="cannot be read"):
         read_submission(tmp_path)
 
 
-def test_nothing_is_left_when_writing_fails(tmp_path, monkeypatch):
+def test_nothing_is_left_when_writing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_submission(submission(), tmp_path / "s.csv.gz")
     before = (tmp_path / "s.csv.gz").read_bytes()
     monkeypatch.setattr(TeamInfo, "line", lambda self: 1 / 0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from small_submissions import PIDS, submission, track_id
 
 from challenge.data.dataset import Queries
 from challenge.data.interactions import Interactions
@@ -12,6 +11,7 @@ from challenge.data.vocabulary import Vocabulary
 from challenge.errors import InvalidSubmissionError, InvariantError
 from challenge.submission.submission import Submission
 from challenge.types import Category
+from tests.small_submissions import PIDS, submission, track_id
 
 VOCABULARY = Vocabulary(np.array([track_id(number) for number in range(520)], "S22"), "spotify:track:")
 
@@ -22,7 +22,7 @@ def _broken(**change: np.ndarray) -> Submission:
     return Submission(whole.team, arrays["pid"], arrays["track_ids"])
 
 
-def test_the_type_keeps_its_promises():
+def test_the_type_keeps_its_promises() -> None:
     ids = submission().track_ids
     repeated, short, odd = ids.copy(), ids.copy(), ids.copy()
     repeated[1, 3], short[2, 0], odd[0, 9] = repeated[1, 4], b"abc", b"-" * 22

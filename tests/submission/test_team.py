@@ -16,7 +16,7 @@ from challenge.submission.team import TeamInfo, parse_team_info
         ("team_info, Name, creative, a@b.org", TeamInfo("Name", "a@b.org", "creative")),
     ],
 )
-def test_both_official_forms_are_read(text, expected):
+def test_both_official_forms_are_read(text: str, expected: TeamInfo) -> None:
     violations = Violations()
     assert parse_team_info(text, violations) == expected
     assert len(violations) == 0
@@ -42,19 +42,19 @@ def test_both_official_forms_are_read(text, expected):
         ("team_info,Name,main,", Rule.MALFORMED_EMAIL),
     ],
 )
-def test_each_fault_has_its_rule(text, rule):
+def test_each_fault_has_its_rule(text: str, rule: Rule) -> None:
     violations = Violations()
     assert parse_team_info(text, violations, line=3) is None
     assert [(v.rule, v.line) for v in violations] == [(rule, 3)]
 
 
 @pytest.mark.parametrize("name", ["", "a,b", "a\nb", " a", "a\r", "a\u2028b"])
-def test_a_name_that_would_break_the_line_is_refused(name):
+def test_a_name_that_would_break_the_line_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="team name") as caught:
         TeamInfo(name, "a@b.org")
     assert "--team" in str(caught.value.hint)
 
 
-def test_line_has_no_spaces_round_commas():
+def test_line_has_no_spaces_round_commas() -> None:
     assert TeamInfo("A B", "a@b.org").line() == "team_info,A B,a@b.org"
     assert TeamInfo("A B", "a@b.org", "main").line() == "team_info,A B,main,a@b.org"

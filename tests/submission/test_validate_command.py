@@ -4,10 +4,10 @@ import gzip
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from small_submissions import World, manifest_of_store, write_world
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from challenge.cli.app import build_app
 from challenge.manifest import Manifest
@@ -15,16 +15,17 @@ from challenge.mpd.store import prepare_store
 from challenge.run_folder import RunFolder
 from challenge.submission.rules import Rule
 from challenge.workflows.validate import validate
+from tests.small_submissions import World, manifest_of_store, write_world
 
 
 @pytest.fixture
-def toy(tmp_path, monkeypatch) -> World:
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setenv("CHALLENGE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "300")
     return write_world(tmp_path)
 
 
-def run(*arguments):
+def run(*arguments: object) -> Result:
     return CliRunner().invoke(build_app(), list(map(str, arguments)))
 
 
@@ -33,7 +34,7 @@ def rewritten(toy: World, old: str, new: str, times: int = 1) -> None:
     toy.submission.write_bytes(gzip.compress(text.replace(old, new, times).encode()))
 
 
-def test_valid_with_and_without_the_mpd(toy):
+def test_valid_with_and_without_the_mpd(toy: World) -> None:
     without = validate(toy.submission, toy.challenge)
     assert without.valid
     assert not without.tracks_checked
@@ -42,20 +43,20 @@ def test_valid_with_and_without_the_mpd(toy):
     assert with_mpd.tracks_checked
 
 
-def test_a_track_that_only_a_seed_names_exists(toy):
+def test_a_track_that_only_a_seed_names_exists(toy: World) -> None:
     # "new1" is a seed of one challenge playlist and in no playlist of this part of the MPD.
     rewritten(toy, "spotify:track:" + "pop7".rjust(22, "0"), "spotify:track:" + "new1".rjust(22, "0"))
     assert validate(toy.submission, toy.challenge, mpd=toy.mpd).valid
 
 
-def test_a_track_that_nobody_knows_is_reported_with_the_size_of_the_part(toy):
+def test_a_track_that_nobody_knows_is_reported_with_the_size_of_the_part(toy: World) -> None:
     rewritten(toy, "pop7,", "pip7,")
     report = validate(toy.submission, toy.challenge, store=prepare_store(toy.mpd).path)
     assert report.counts == {Rule.UNKNOWN_TRACK: 1}
     assert "4 of the MPD's 1,000,000 playlists" in report.notes[0]
 
 
-def test_store_named_in_the_manifest_beside_the_file_is_used(toy):
+def test_store_named_in_the_manifest_beside_the_file_is_used(toy: World) -> None:
     folder = RunFolder(toy.submission.parent)
     Manifest().save(folder.manifest)
     assert not validate(toy.submission, toy.challenge).tracks_checked, "it names none"
@@ -65,7 +66,7 @@ def test_store_named_in_the_manifest_beside_the_file_is_used(toy):
     assert validate(toy.submission, toy.challenge).tracks_checked
 
 
-def test_a_manifest_that_cannot_be_read_is_no_failure_but_said(toy):
+def test_a_manifest_that_cannot_be_read_is_no_failure_but_said(toy: World) -> None:
     for content, error in (
         ("no JSON", "not JSON"),
         ("{}", "earlier version"),
@@ -78,14 +79,14 @@ def test_a_manifest_that_cannot_be_read_is_no_failure_but_said(toy):
         assert error in " ".join(result.stderr.split())
 
 
-def test_command_says_valid(toy):
+def test_command_says_valid(toy: World) -> None:
     result = run("validate", toy.submission, "--challenge", toy.challenge)
     assert result.exit_code == 0
     assert "valid" in result.stdout
     assert "10 playlists of 500 tracks by The Team; whether its tracks exist was not checked" in result.stdout
 
 
-def test_command_shows_the_first_twenty_and_a_summary(toy):
+def test_command_shows_the_first_twenty_and_a_summary(toy: World) -> None:
     rewritten(toy, "pop7,", "pop8,", times=10)
     rewritten(toy, "pop9,", "_pop9,", times=10)
     rewritten(toy, "\n1000,", "\n77,")
@@ -101,7 +102,7 @@ def test_command_shows_the_first_twenty_and_a_summary(toy):
     assert "more: --all" not in whole.stdout
 
 
-def test_command_in_json(toy):
+def test_command_in_json(toy: World) -> None:
     rewritten(toy, "pop7,", "pop8,")
     result = run("validate", toy.submission, "--challenge", toy.challenge, "--mpd", toy.mpd, "--json")
     assert result.exit_code == 4
@@ -111,14 +112,14 @@ def test_command_in_json(toy):
     assert [(each["line"], each["pid"]) for each in value["violations"]] == [(2, 1000)]
 
 
-def test_command_without_a_file(toy):
+def test_command_without_a_file(toy: World) -> None:
     result = run("validate", toy.submission.parent / "none.csv", "--challenge", toy.challenge)
     assert result.exit_code == 3
     assert "no such file" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["validate", "score"])
-def test_judging_never_imports_torch(toy, command):
+def test_judging_never_imports_torch(toy: World, command: str) -> None:
     named = ["--challenge", toy.challenge] if command == "validate" else ["--answers", toy.answers]
     arguments = [command, toy.submission, *named, "--mpd", toy.mpd, "--json"]
     program = (

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import gzip
 import json
+from pathlib import Path
+from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_submissions import HEADER, PIDS, lines, playlist, seeds, tracks, uri, write
 
 from challenge.errors import InputError, MissingInputError
 from challenge.mpd.challenge_set import read_challenge_set
@@ -19,9 +21,12 @@ from challenge.submission.validator import (
     validate_against,
     validate_file,
 )
+from tests.small_submissions import HEADER, PIDS, lines, playlist, seeds, tracks, uri, write
 
 
-def check(folder, content, name="submission.csv", **options) -> ValidationReport:
+def check(
+    folder: Path, content: bytes | list[str], name: str = "submission.csv", **options: Any
+) -> ValidationReport:
     return validate_against(write(folder, content, name), seeds(), **options)
 
 
@@ -37,7 +42,7 @@ def replaced(number: int, line: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["s.csv", "s.csv.gz", "s.CSV.GZ"])
-def test_valid_file_in_each_name(tmp_path, name):
+def test_valid_file_in_each_name(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     data = "\n".join(lines()).encode()
     path.write_bytes(gzip.compress(data) if name.lower().endswith("gz") else data)
@@ -50,18 +55,18 @@ def test_valid_file_in_each_name(tmp_path, name):
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_comments_blank_lines_spaces_and_line_ends(tmp_path, end):
+def test_comments_blank_lines_spaces_and_line_ends(tmp_path: Path, end: str) -> None:
     content = ["# a comment é", "", "  \t", *(line.replace(",", " ,\t") for line in lines()), "#"]
     assert check(tmp_path, end.join(content).encode()).valid
 
 
-def test_format_of_2018_is_valid_but_noted(tmp_path):
+def test_format_of_2018_is_valid_but_noted(tmp_path: Path) -> None:
     report = check(tmp_path, replaced(1, "team_info,The Team,creative,team@example.org"))
     assert report.valid
     assert "format of 2018" in report.notes[0]
 
 
-def test_several_gzip_members_are_one_file(tmp_path):
+def test_several_gzip_members_are_one_file(tmp_path: Path) -> None:
     path = tmp_path / "s.csv.gz"
     path.write_bytes(b"".join(gzip.compress((line + "\n").encode()) for line in lines()))
     assert validate_against(path, seeds()).valid
@@ -114,17 +119,19 @@ OF_ONE_LINE = {
 
 
 @pytest.mark.parametrize(("number", "line", "expected"), OF_ONE_LINE.values(), ids=OF_ONE_LINE.keys())
-def test_each_broken_line_breaks_exactly_its_rule(tmp_path, number, line, expected):
+def test_each_broken_line_breaks_exactly_its_rule(
+    tmp_path: Path, number: int, line: str, expected: list[tuple[Rule, int | None, int | None]]
+) -> None:
     assert found(check(tmp_path, replaced(number, line))) == expected
 
 
-def test_team_info_after_playlists_and_twice(tmp_path):
+def test_team_info_after_playlists_and_twice(tmp_path: Path) -> None:
     header, *rest = lines()
     assert found(check(tmp_path, [*rest, header])) == [(Rule.TEAM_INFO_NOT_FIRST, 4, None)]
     assert found(check(tmp_path, [header, *rest, header])) == [(Rule.REPEATED_TEAM_INFO, 5, None)]
 
 
-def test_all_violations_are_collected_in_order(tmp_path):
+def test_all_violations_are_collected_in_order(tmp_path: Path) -> None:
     report = check(tmp_path, [HEADER, playlist(17), playlist(FIRST, tracks(0, 3)), playlist(FIRST)])
     assert found(report) == [
         (Rule.UNKNOWN_PID, 2, 17),
@@ -137,7 +144,7 @@ def test_all_violations_are_collected_in_order(tmp_path):
     assert str(report.violations[1]) == "line 3, pid 1000000: wrong-track-count: 3 tracks, expected 500"
 
 
-def test_tracks_that_do_not_exist(tmp_path):
+def test_tracks_that_do_not_exist(tmp_path: Path) -> None:
     def below_501(ids: np.ndarray) -> np.ndarray:
         return ids.astype("S22") < uri(501)[14:].encode()
 
@@ -171,32 +178,32 @@ WHOLE_FILE = {
 
 
 @pytest.mark.parametrize(("name", "data", "rule"), WHOLE_FILE.values(), ids=WHOLE_FILE.keys())
-def test_each_broken_file_breaks_its_rule(tmp_path, name, data, rule):
+def test_each_broken_file_breaks_its_rule(tmp_path: Path, name: str, data: bytes, rule: Rule) -> None:
     (tmp_path / name).write_bytes(data)
     counts = validate_against(tmp_path / name, seeds()).counts
     assert set(counts) == {rule}
 
 
-def test_nul_in_a_playlist_is_named_with_what_it_breaks(tmp_path):
+def test_nul_in_a_playlist_is_named_with_what_it_breaks(tmp_path: Path) -> None:
     report = check(tmp_path, replaced(2, playlist(FIRST)[:-3] + "\0" + playlist(FIRST)[-2:]))
     assert [rule for rule, *_ in found(report)] == [Rule.CONTROL_CHARACTER, Rule.MALFORMED_URI]
 
 
-def test_old_mac_line_ends_are_not_taken(tmp_path):
+def test_old_mac_line_ends_are_not_taken(tmp_path: Path) -> None:
     assert Rule.CONTROL_CHARACTER in check(tmp_path, "\r".join(lines()).encode()).counts
 
 
-def test_one_huge_line_does_not_fill_memory(tmp_path):
+def test_one_huge_line_does_not_fill_memory(tmp_path: Path) -> None:
     blob = lines()[1].encode() + b"," + b"x" * 3_000_000
     report = check(tmp_path, b"\n".join([HEADER.encode(), blob, *(line.encode() for line in lines()[2:])]))
     assert found(report) == [(Rule.LINE_TOO_LONG, 2, None), (Rule.MISSING_PID, None, FIRST)]
 
 
-def test_a_long_line_at_the_end_is_reported_too(tmp_path):
+def test_a_long_line_at_the_end_is_reported_too(tmp_path: Path) -> None:
     assert found(check(tmp_path, TEXT + b"\n#" + b"x" * 2_500_000)) == [(Rule.LINE_TOO_LONG, 5, None)]
 
 
-def test_a_bomb_is_read_only_up_to_the_limit(tmp_path, monkeypatch):
+def test_a_bomb_is_read_only_up_to_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = write_bytes(tmp_path / "s.csv.gz", gzip.compress(TEXT + b"\n" + b"# \n" * 1_000_000))
     monkeypatch.setattr(lines_module, "MAX_TEXT_BYTES", 1 << 20)
     assert found(validate_against(bomb, seeds())) == [(Rule.FILE_TOO_LARGE, None, None)]
@@ -205,12 +212,12 @@ def test_a_bomb_is_read_only_up_to_the_limit(tmp_path, monkeypatch):
     assert found(validate_against(bomb, seeds())) == [(Rule.FILE_TOO_LARGE, None, None)]
 
 
-def write_bytes(path, data):
+def write_bytes(path: Path, data: bytes) -> Path:
     path.write_bytes(data)
     return path
 
 
-def test_violations_are_counted_beyond_what_is_kept(monkeypatch):
+def test_violations_are_counted_beyond_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("challenge.submission.rules.MAX_RECORDED", 3)
     violations = Violations()
     for pid in range(10):
@@ -219,11 +226,11 @@ def test_violations_are_counted_beyond_what_is_kept(monkeypatch):
     assert [violation.pid for violation in violations] == [0, 1, 2]
 
 
-def test_remembering_tracks_is_bounded(tmp_path, monkeypatch):
+def test_remembering_tracks_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("challenge.submission.validator._MAX_REMEMBERED", 10)
     asked = []
 
-    def exists(ids):
+    def exists(ids: np.ndarray) -> np.ndarray:
         asked.append(len(ids))
         return np.ones(len(ids), bool)
 
@@ -231,14 +238,14 @@ def test_remembering_tracks_is_bounded(tmp_path, monkeypatch):
     assert asked == [500, 1, 499]
 
 
-def test_missing_file_and_folder(tmp_path):
+def test_missing_file_and_folder(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError):
         validate_against(tmp_path / "none.csv", seeds())
     with pytest.raises(InputError):
         validate_against(tmp_path, seeds())
 
 
-def test_report_as_json(tmp_path):
+def test_report_as_json(tmp_path: Path) -> None:
     report = check(tmp_path, replaced(2, playlist(FIRST, tracks(0, 499))))
     value = json.loads(json.dumps(report.to_dict()))
     assert value["valid"] is False
@@ -249,7 +256,7 @@ def test_report_as_json(tmp_path):
     ]
 
 
-def test_every_rule_has_a_sentence():
+def test_every_rule_has_a_sentence() -> None:
     assert all(rule.description.endswith(".") for rule in Rule)
 
 
@@ -307,7 +314,9 @@ EDITS = [
     st.lists(st.tuples(st.integers(0, 60_000), st.sampled_from(EDITS), st.booleans()), max_size=3),
     st.randoms(),
 )
-def test_what_is_accepted_the_official_checker_accepts(tmp_path_factory, edits, random):
+def test_what_is_accepted_the_official_checker_accepts(
+    tmp_path_factory: pytest.TempPathFactory, edits: list[tuple[int, str, bool]], random: Random
+) -> None:
     content = lines()
     if random.random() < 0.3:
         content = [line.replace(",", ", ") for line in content]
@@ -320,7 +329,7 @@ def test_what_is_accepted_the_official_checker_accepts(tmp_path_factory, edits, 
         assert official_checker_accepts(text)
 
 
-def test_a_challenge_set_gives_the_seeds(tmp_path, tiny_challenge_set):
+def test_a_challenge_set_gives_the_seeds(tmp_path: Path, tiny_challenge_set: Path) -> None:
     challenge = read_challenge_set(tiny_challenge_set)
     by_pid = seeds_by_pid(challenge)
     assert list(by_pid) == challenge.pid.tolist()

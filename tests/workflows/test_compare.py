@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_runs import TINY, TinySample, make_tiny_sample, one_thread, with_sources
-from toy_dataset import toy_dataset
 
 from challenge.data.interactions import Interactions
 from challenge.errors import ConfigError, FormatError
@@ -32,6 +30,8 @@ from challenge.workflows.compare import (
 from challenge.workflows.inputs import load_inputs
 from challenge.workflows.run import RunResult, run
 from challenge.workflows.systems import SYSTEMS
+from tests.tiny_runs import TINY, TinySample, make_tiny_sample, one_thread, with_sources
+from tests.toy_dataset import toy_dataset
 
 CHEAP = with_sources("playlist_knn", "cooccurrence", "title_knn", "ials", "popularity")
 

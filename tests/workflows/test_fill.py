@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_runs import TINY, TinySample, make_tiny_sample, one_thread, with_sources
 
 from challenge.config import RunConfig, merge
 from challenge.errors import ConfigError, FormatError, InputError, MissingInputError
@@ -20,6 +19,7 @@ from challenge.submission.reader import read_submission
 from challenge.workflows.fill import fill
 from challenge.workflows.run import RunResult, run
 from challenge.workflows.train import train
+from tests.tiny_runs import TINY, TinySample, make_tiny_sample, one_thread, with_sources
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_runs import PER_CATEGORY, TINY, TinySample, make_tiny_sample, one_thread, with_sources
 
 from challenge.config import RunConfig, load, override
 from challenge.errors import (
@@ -43,6 +42,7 @@ from challenge.workflows.run import RunResult, check_submission, run
 from challenge.workflows.score import score
 from challenge.workflows.train import train
 from challenge.workflows.validate import validate
+from tests.tiny_runs import PER_CATEGORY, TINY, TinySample, make_tiny_sample, one_thread, with_sources
 
 
 @pytest.fixture(scope="module", autouse=True)
