@@ -119,8 +119,11 @@ def merge(config: Config, table: Mapping[str, Any], *, where: str = "settings") 
 def _merge(config: Any, table: Any, where: str, path: tuple[str, ...], keys: dict[str, str]) -> Any:
     if not isinstance(table, Mapping):
         raise ConfigError(f"{where}: {'.'.join(path)} is {table!r}; expected a table")
-    members, hints = _members(config), get_type_hints(type(config), include_extras=True)
-    changed = {}
+    hints = get_type_hints(type(config), include_extras=True)
+    if "modules" in table and isinstance(config, SourcesConfig):  # tables of what they add are known then
+        modules = _convert(table["modules"], hints["modules"], where, (*path, "modules"))
+        config = replace(config, modules=modules)
+    members, changed = _members(config), {}
     for key, value in table.items():
         here = (*path, key)
         if key not in members:

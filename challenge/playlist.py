@@ -16,7 +16,7 @@ from challenge.errors import InputError
 from challenge.types import ID_PATTERN, TRACK_PREFIX, Category, Int32Array
 
 MAX_TRACKS: Final = 500
-_TRACK: Final = re.compile(f"(?:{TRACK_PREFIX}|https://open.spotify.com/track/)?({ID_PATTERN})(?:\\?.*)?")
+TRACK_FORM: Final = re.compile(f"(?:{TRACK_PREFIX}|https://open.spotify.com/track/)?({ID_PATTERN})(?:\\?.*)?")
 _HOLDOUTS_UNKNOWN: Final = 50
 """Held-out tracks taken for granted where no query of the dataset is of the same kind."""
 
@@ -84,7 +84,7 @@ def track_indices(tracks: Sequence[str], catalog: Catalog, *, where: str = "trac
     """
     ids = []
     for position, text in enumerate(tracks):
-        match = _TRACK.fullmatch(text.strip())
+        match = TRACK_FORM.fullmatch(text.strip())
         if match is None:
             raise InputError(
                 f"{where}[{position}] is {text!r}; expected a track such as {TRACK_PREFIX}…22 characters",

@@ -38,8 +38,8 @@ def _ignore(amount: float = 1, *, note: str = "") -> None:
 
 
 @contextmanager
-def use_backend(backend: Backend) -> Iterator[None]:
-    """Send all progress inside the block to ``backend``."""
+def use_backend(backend: Backend | None) -> Iterator[None]:
+    """Send all progress inside the block to ``backend``; None shows nothing."""
     token = _backend.set(backend)
     try:
         yield

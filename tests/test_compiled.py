@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 from numba.extending import is_jitted
@@ -222,14 +223,14 @@ def test_a_full_disk_is_no_failure(load: Load, folder: Path, monkeypatch: pytest
 def test_the_first_folder_that_can_be_written_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compiled.numba.config, "CACHE_DIR", "")
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
     monkeypatch.setenv("CHALLENGE_CACHE", str(tmp_path / "user"))
     found = compiled.cache_folder.__wrapped__
     assert found() == Path(compiled.__file__).parent / "__pycache__" / "kernels"
     (tmp_path / "package").write_text("a file, so that no folder can be made below")
     monkeypatch.setattr(compiled, "__file__", str(tmp_path / "package" / "compiled.py"))
     assert found() == tmp_path / "user" / "kernels"
-    monkeypatch.setattr(compiled.numba.config, "CACHE_DIR", str(tmp_path / "named"))
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "named"))
     assert found() == tmp_path / "named" / "challenge"
     monkeypatch.setattr(compiled, "_writable", lambda folder: False)
     assert found() is None
@@ -300,7 +301,7 @@ def kernel_hashes() -> dict[str, str]:
 
 
 def test_kernels_of_the_package_are_found_again_by_another_process() -> None:
-    code = "import json, test_compiled; print(json.dumps(test_compiled.kernel_hashes()))"
+    code = "import json; from tests import test_compiled; print(json.dumps(test_compiled.kernel_hashes()))"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": "77"}
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment

@@ -146,9 +146,10 @@ def test_a_fingerprint_is_that_of_nodes_edges_and_weights() -> None:
     graph = BipartiteGraph.from_matrix(csr([[1, 1, 0], [0, 1, 0]]))
     assert len(graph.fingerprint) == 64
     assert graph.with_smoothing(3.0).fingerprint == graph.fingerprint
+    weight = np.array([1, 1, 2], np.float32)
     others = [
         BipartiteGraph.from_matrix(csr([[1, 0, 1], [0, 1, 0]])),
-        BipartiteGraph.from_matrix(csr([[1, 1, 0], [0, 1, 0]]), column_weight=np.float32([1, 1, 2])),
+        BipartiteGraph.from_matrix(csr([[1, 1, 0], [0, 1, 0]]), column_weight=weight),
         BipartiteGraph.from_matrix(csr([[1, 1, 0], [0, 1, 0]]), n_playlists=1),
         BipartiteGraph.from_matrix(csr([[1, 1, 0], [0, 1, 0]]), n_tracks=2, tokens=["chill"]),
         BipartiteGraph.from_matrix(csr([[1, 1, 0], [0, 1, 0]]), n_tracks=2, tokens=["party"]),

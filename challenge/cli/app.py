@@ -41,6 +41,10 @@ COMMANDS: Final = {
     "score": "Evaluation",
     "compare": "Evaluation",
     "report": "Evaluation",
+    "recommend": "Asking",
+    "search": "Asking",
+    "similar": "Asking",
+    "show": "Asking",
     "doctor": "This machine",
 }
 """The commands in the order of the help, each with the heading it stands under."""

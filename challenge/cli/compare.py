@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from challenge.cli.console import make_table, show, show_json
 from challenge.cli.metric_text import INTERVAL_NOTE, METRIC_TITLES, estimate_text, mean_text
-from challenge.cli.options import CacheOption, ConfigOption, JsonFlag, MpdOption
-from challenge.cli.settings import EpochsOption, RunDeviceOption, RunSeedOption, load_config, with_options
+from challenge.cli.options import CacheOption, ConfigOption, JsonFlag, MpdOption, path_option
+from challenge.cli.settings import load_config, with_options, with_settings
 from challenge.cli.split import DRAW, KIND, PER_CATEGORY
 from challenge.errors import ConfigError
 from challenge.evaluation.defaults import CONFIDENCE
@@ -22,47 +22,39 @@ if TYPE_CHECKING:
     from challenge.workflows.compare import Comparison
 
 
+@with_settings("seed", "device", "epochs")
 def compare(
     *,
     mpd: MpdOption,
     challenge: Annotated[
         Path | None,
-        typer.Option(
-            "--challenge",
-            metavar="PATH",
-            help="Challenge set: with --answers the one to score on, else whose lengths the split follows.",
-            show_default=False,
+        path_option(
+            "challenge",
+            "Challenge set: with --answers the one to score on, else whose lengths the split follows.",
         ),
     ] = None,
-    answers: Annotated[
-        Path | None,
-        typer.Option("--answers", metavar="PATH", help="Held-out tracks of --challenge.", show_default=False),
-    ] = None,
+    answers: Annotated[Path | None, path_option("answers", "Held-out tracks of --challenge.")] = None,
     systems: Annotated[
-        str,
-        typer.Option("--systems", metavar="A,B,…", help="Which systems to run."),
+        str, typer.Option("--systems", metavar="A,B,…", help="Which systems to run.")
     ] = ",".join(SYSTEMS),
     kind: Annotated[SplitKind | None, KIND] = None,
     draw: Annotated[int | None, DRAW] = None,
     per_category: Annotated[int | None, PER_CATEGORY] = None,
     model: Annotated[
         Path | None,
-        typer.Option(
-            "--model",
+        path_option(
+            "model",
+            "Folder of a run on this challenge, whose models and settings to use instead of training.",
             metavar="DIR",
-            help="Folder of a run on this challenge, whose models and settings to use instead of training.",
-            show_default=False,
         ),
     ] = None,
     config: ConfigOption = None,
     cache: CacheOption = None,
-    seed: RunSeedOption = None,
-    device: RunDeviceOption = None,
-    epochs: EpochsOption = None,
     by_category: Annotated[
         bool, typer.Option("--by-category", help="Show each metric by category as well.")
     ] = False,
     json: JsonFlag = False,
+    **changes: Any,
 ) -> None:
     """Run several systems on the same held-out playlists and show their scores in one table.
 
@@ -77,11 +69,11 @@ def compare(
     chosen = {"kind": kind, "draw": draw, "per_category": per_category}
     given = {name: value for name, value in chosen.items() if value is not None}
     if model is None:
-        settings = load_config(config, seed=seed, device=device, epochs=epochs)
+        settings = load_config(config, **changes)
     else:
-        if config is not None or epochs is not None:
+        if config is not None or changes["epochs"] is not None:
             raise ConfigError("--model has settings of its own; leave out --config and --epochs")
-        settings = with_options(saved_config(RunFolder(model).recommender), seed=seed, device=device)
+        settings = with_options(saved_config(RunFolder(model).recommender), **changes)
     result = compare_systems(
         mpd,
         settings,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -96,6 +97,12 @@ def cost_table(title: str, profile: Profile) -> Table:
         for name, cost, is_section in profile.rows()
     ]
     return make_table(title, ("stage", "time", "peak memory"), rows, left=1)
+
+
+def show_written(contents: Mapping[Path, str]) -> None:
+    """Print the files that were written into one folder: what each holds, and its size."""
+    rows = [(path.name, what, size_text(path.stat().st_size)) for path, what in contents.items()]
+    show(make_table(f"Written to {next(iter(contents)).parent}", ("file", "holds", "size"), rows, left=2))
 
 
 def _cell(value: object) -> str:

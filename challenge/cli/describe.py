@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from challenge.cli.console import make_table, show, show_json
-from challenge.cli.options import CacheOption, JsonFlag
+from challenge.cli.options import CacheOption, JsonFlag, path_option
 
 if TYPE_CHECKING:
     from challenge.mpd.build_dataset import SeedReport
@@ -42,21 +42,15 @@ def describe(
     *,
     challenge: Annotated[
         Path | None,
-        typer.Option(
-            "--challenge",
+        path_option(
+            "challenge",
+            "Describe this challenge set too, and how far the MPD at PATH knows its seeds.",
             metavar="FILE",
-            help="Describe this challenge set too, and how far the MPD at PATH knows its seeds.",
-            show_default=False,
         ),
     ] = None,
     mpd: Annotated[
         Path | None,
-        typer.Option(
-            "--mpd",
-            metavar="PATH",
-            help="Where PATH is a challenge set: the MPD to look its seeds up in.",
-            show_default=False,
-        ),
+        path_option("mpd", "Where PATH is a challenge set: the MPD to look its seeds up in."),
     ] = None,
     cache: CacheOption = None,
     json: JsonFlag = False,

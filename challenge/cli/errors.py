@@ -1,14 +1,14 @@
-"""The one table of errors: what each says to the person and which code the process ends with."""
+"""The one place for errors: what each says to the person and which code the process ends with."""
 
 from __future__ import annotations
 
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import typer
 
@@ -28,6 +28,9 @@ EXIT_CODES: Final = {
 STOPPED: Final = 130
 _PIPE_CLOSED: Final = 141
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+_OF_THE_USERS_FILES: Final = (
+    FileExistsError, FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,69 +51,38 @@ class ErrorReport:
 
 
 def explain(error: BaseException) -> ErrorReport:
-    """Tell what to say of ``error``; the first line of the table that fits decides."""
-    for fits, tell in _TABLE:
-        if fits(error):
-            return tell(error)
+    """Tell what to say of ``error``."""
+    if isinstance(error, ChallengeError):
+        return ErrorReport(error.message, error.hint, error.exit_code)
+    if isinstance(error, KeyboardInterrupt):
+        return ErrorReport("what was finished is kept", None, STOPPED, "Stopped")
+    if isinstance(error, OSError):
+        return _explain_file_error(error)
+    # Errors of packages that must not be imported for this are known by their names.
+    name = type(error).__name__
+    if isinstance(error, MemoryError) or name == "OutOfMemoryError":
+        where = "".join(f" ({line})" for line in str(error).splitlines()[:1])
+        return ErrorReport(f"out of memory{where}", "close other programs or choose a smaller size", 5)
+    if name in ("BrokenProcessPool", "TerminatedWorkerError"):
+        hint = "most often the machine ran out of memory: try --threads 1"
+        return ErrorReport("a worker process was killed", hint, 5)
+    return _unexpected(error)
+
+
+def _explain_file_error(error: OSError) -> ErrorReport:
+    place = f"{error.filename}: " if error.filename else ""
+    if isinstance(error, BrokenPipeError):
+        return ErrorReport("", None, _PIPE_CLOSED)
+    if error.errno in _FULL:
+        return ErrorReport(f"{place}the disk is full", "free some space or write to another disk", 5)
+    if isinstance(error, _OF_THE_USERS_FILES):
+        return ErrorReport(place + (error.strerror or str(error) or "not usable").lower(), None, 3)
+    return _unexpected(error)
+
+
+def _unexpected(error: BaseException) -> ErrorReport:
     hint = "this is a mistake in the program: run again with --traceback and report what it prints"
     return ErrorReport(f"unexpected {type(error).__name__}: {error}", hint, 70)
-
-
-def _of_ours(error: Any) -> ErrorReport:
-    return ErrorReport(error.message, error.hint, error.exit_code)
-
-
-def _stopped(_: Any) -> ErrorReport:
-    return ErrorReport("what was finished is kept", None, STOPPED, "Stopped")
-
-
-def _silent(_: Any) -> ErrorReport:
-    return ErrorReport("", None, _PIPE_CLOSED)
-
-
-def _disk_full(error: Any) -> ErrorReport:
-    place = f"{error.filename}: " if error.filename else ""
-    return ErrorReport(f"{place}the disk is full", "free some space or write to another disk", 5)
-
-
-def _file_problem(error: Any) -> ErrorReport:
-    place = f"{error.filename}: " if error.filename else ""
-    return ErrorReport(place + (error.strerror or str(error) or "not usable").lower(), None, 3)
-
-
-def _out_of_memory(error: Any) -> ErrorReport:
-    text = str(error).splitlines()
-    where = f" ({text[0]})" if text else ""
-    return ErrorReport(f"out of memory{where}", "close other programs or choose a smaller size", 5)
-
-
-def _worker_killed(_: Any) -> ErrorReport:
-    hint = "most often the machine ran out of memory: try --threads 1"
-    return ErrorReport("a worker process was killed", hint, 5)
-
-
-def _is(*kinds: type[BaseException]) -> Callable[[Any], bool]:
-    return lambda error: isinstance(error, kinds)
-
-
-def _named(*names: str) -> Callable[[Any], bool]:
-    """Recognise errors of packages that must not be imported for this."""
-    return lambda error: type(error).__name__ in names
-
-
-_TABLE: Final[tuple[tuple[Callable[[Any], bool], Callable[[Any], ErrorReport]], ...]] = (
-    (_is(ChallengeError), _of_ours),
-    (_is(KeyboardInterrupt), _stopped),
-    (_is(BrokenPipeError), _silent),
-    (lambda error: isinstance(error, OSError) and error.errno in _FULL, _disk_full),
-    (
-        _is(FileExistsError, FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError),
-        _file_problem,
-    ),
-    (_is(MemoryError), _out_of_memory),
-    (_named("OutOfMemoryError"), _out_of_memory),
-    (_named("BrokenProcessPool", "TerminatedWorkerError"), _worker_killed),
-)
 
 
 @contextmanager

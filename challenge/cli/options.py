@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
+
+
+def path_option(name: str, help_text: str, *, metavar: str = "PATH", default: str | bool = False) -> Any:
+    """Declare an option that names a file or folder; ``default`` is what the help says of going without."""
+    return typer.Option(f"--{name}", metavar=metavar, help=help_text, show_default=default)
+
 
 QuietFlag: TypeAlias = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress on stderr; errors still.", rich_help_panel="Shared")
@@ -29,54 +35,49 @@ JsonFlag: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON and nothing else on stdout.")
 ]
 SeedOption: TypeAlias = Annotated[int, typer.Option("--seed", min=0, help="Seed of all randomness.")]
+SubmissionArgument: TypeAlias = Annotated[
+    Path, typer.Argument(metavar="FILE", help="The submission, .csv or .csv.gz.", show_default=False)
+]
 MpdOption: TypeAlias = Annotated[
     Path,
-    typer.Option(
-        "--mpd",
-        metavar="PATH",
-        help="The MPD: the official zip, an unpacked folder, any part of the slices, or a store of it.",
-        show_default=False,
+    path_option(
+        "mpd", "The MPD: the official zip, an unpacked folder, any part of the slices, or a store of it."
     ),
+]
+StoreOption: TypeAlias = Annotated[
+    Path | None,
+    path_option(
+        "store",
+        "Store of the MPD, to look tracks and their artists up in.",
+        metavar="DIR",
+        default="the one named in manifest.json beside FILE",
+    ),
+]
+MpdForStoreOption: TypeAlias = Annotated[
+    Path | None, path_option("mpd", "The MPD itself, instead of --store.")
 ]
 ChallengeOption: TypeAlias = Annotated[
-    Path,
-    typer.Option(
-        "--challenge",
-        metavar="PATH",
-        help="The challenge set: challenge_set.json, or its zip or gz.",
-        show_default=False,
-    ),
+    Path, path_option("challenge", "The challenge set: challenge_set.json, or its zip or gz.")
 ]
 AnswersOption: TypeAlias = Annotated[
-    Path,
-    typer.Option(
-        "--answers",
-        metavar="PATH",
-        help='The held-out tracks: JSON of pid → {"category", "holdout": \\[uri, …]}.',
-        show_default=False,
-    ),
+    Path, path_option("answers", 'The held-out tracks: JSON of pid → {"category", "holdout": \\[uri, …]}.')
 ]
 OutputOption: TypeAlias = Annotated[
     Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to write to.", show_default=False)
 ]
 ConfigOption: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        metavar="FILE",
-        help="Settings in TOML; options given here override it.",
-        show_default=False,
-    ),
+    Path | None, path_option("config", "Settings in TOML; options given here override it.", metavar="FILE")
 ]
 CacheOption: TypeAlias = Annotated[
     Path | None,
-    typer.Option(
-        "--cache",
+    path_option(
+        "cache",
+        "Where prepared data is kept.",
         metavar="DIR",
-        help="Where prepared data is kept.",
-        show_default="$CHALLENGE_CACHE, else the user's cache folder",
+        default="$CHALLENGE_CACHE, else the user's cache folder",
     ),
 ]
-DeviceOption: TypeAlias = Annotated[
-    str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where to compute; auto tells why.")
+RunArgument: TypeAlias = Annotated[
+    Path,
+    typer.Argument(metavar="RUN", help="Folder of a finished run, or of a training.", show_default=False),
 ]

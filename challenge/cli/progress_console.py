@@ -5,35 +5,19 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 
 from challenge import progress
 from challenge.cli.console import stderr_console
 from challenge.cli.progress_log import LogBackend
-from challenge.progress import Advance
-
-
-class SilentBackend:
-    """Shows nothing, for ``--quiet``."""
-
-    def task(self, label: str, total: float | None, unit: str) -> AbstractContextManager[Advance]:
-        """Open a task that nobody sees."""
-        return nullcontext(_no_advance)
-
-    def message(self, text: str) -> None:
-        """Drop a message."""
-
-
-def _no_advance(amount: float = 1, *, note: str = "") -> None:
-    """Swallow progress."""
 
 
 @contextmanager
 def console_progress(*, quiet: bool) -> Iterator[None]:
     """Show the progress of everything inside the block on stderr, as fits what stderr is."""
-    backend: progress.Backend
+    backend: progress.Backend | None = None
     if quiet:
-        backend = SilentBackend()
+        pass
     elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
         # Only here, so that commands without a terminal start without rich's bars.
         from challenge.cli.progress_rich import BarBackend

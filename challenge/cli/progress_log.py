@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Final, TextIO
 
 from challenge.cli.console import amount_text, rate_text, seconds_text
@@ -28,54 +29,59 @@ class LogBackend:
     @contextmanager
     def task(self, label: str, total: float | None, unit: str) -> Iterator[Advance]:
         """Open a task and say so; its end is told also when an error ends it."""
-        state = _TaskState(self, label, total, unit, self._clock)
+        state = TaskState(total, unit, self._clock)
+        told = state.begin
         self.message(f"{label}: started" + ("" if total is None else f", {amount_text(total, None, unit)}"))
+
+        def advance(amount: float = 1, *, note: str = "") -> None:
+            nonlocal told
+            state.add(amount, note)
+            if self._clock() - told >= _INTERVAL_S:
+                told = self._clock()
+                self.message(f"{label}: {state.so_far()}")
+
         try:
-            yield state.advance
+            yield advance
         except BaseException:
             self.message(f"{label}: stopped at {amount_text(state.done, total, unit)}")
             raise
-        self.message(f"{label}: done, {state.summary()}")
+        self.message(f"{label}: done, {state.summary(', ')}")
 
 
-class _TaskState:
-    """How far one task is and when that was last told."""
+@dataclass
+class TaskState:
+    """How far one task is, and what lines tell of it."""
 
-    def __init__(
-        self, backend: LogBackend, label: str, total: float | None, unit: str, clock: Callable[[], float]
-    ) -> None:
-        self.done = 0.0
-        self._backend = backend
-        self._label = label
-        self._total = total
-        self._unit = unit
-        self._clock = clock
-        self._begin = self._told = clock()
-        self._note = ""
+    total: float | None
+    unit: str
+    clock: Callable[[], float] = time.monotonic
+    done: float = 0.0
+    note: str = ""
+    begin: float = field(init=False)
 
-    def advance(self, amount: float = 1, *, note: str = "") -> None:
-        """Record work, and write a line if ten seconds have passed since the last."""
+    def __post_init__(self) -> None:
+        self.begin = self.clock()
+
+    def add(self, amount: float, note: str) -> None:
+        """Record work; a note stays until the next."""
         self.done += amount
-        self._note = note or self._note
-        now = self._clock()
-        if now - self._told >= _INTERVAL_S:
-            self._told = now
-            self._backend.message(self._line(now - self._begin))
+        self.note = note or self.note
 
-    def summary(self) -> str:
-        """Amount, time and rate of the whole task."""
-        seconds = self._clock() - self._begin
-        parts = [amount_text(self.done, None, self._unit)] if self.done else []
-        rate = rate_text(self.done, seconds, self._unit) if seconds >= 1 else ""
-        parts += [f"{seconds_text(seconds)}" + (f" ({rate})" if rate else ""), self._note]
-        return ", ".join(part for part in parts if part)
+    def summary(self, separator: str) -> str:
+        """Amount, time with the rate, and note of the whole task."""
+        seconds = self.clock() - self.begin
+        amount = amount_text(self.done, None, self.unit) if self.done else ""
+        rate = rate_text(self.done, seconds, self.unit) if seconds >= 1 else ""
+        parts = (amount, seconds_text(seconds) + (f" ({rate})" if rate else ""), self.note)
+        return separator.join(part for part in parts if part)
 
-    def _line(self, seconds: float) -> str:
+    def so_far(self) -> str:
         """How far, how fast and how long still."""
-        parts = [amount_text(self.done, self._total, self._unit)]
-        if self._total:
-            parts[0] += f" ({self.done / self._total:.0%})"
-        parts.append(rate_text(self.done, seconds, self._unit))
-        if self._total and 0 < self.done <= self._total:
-            parts.append(f"{seconds_text(seconds / self.done * (self._total - self.done))} left")
-        return f"{self._label}: " + ", ".join(part for part in (*parts, self._note) if part)
+        seconds = self.clock() - self.begin
+        parts = [amount_text(self.done, self.total, self.unit)]
+        if self.total:
+            parts[0] += f" ({self.done / self.total:.0%})"
+        parts.append(rate_text(self.done, seconds, self.unit))
+        if self.total and 0 < self.done <= self.total:
+            parts.append(f"{seconds_text(seconds / self.done * (self.total - self.done))} left")
+        return ", ".join(part for part in (*parts, self.note) if part)

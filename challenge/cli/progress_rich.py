@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -14,6 +12,7 @@ from rich.table import Column
 from rich.text import Text
 
 from challenge.cli.console import amount_text, rate_text, seconds_text
+from challenge.cli.progress_log import TaskState
 from challenge.progress import Advance
 
 if TYPE_CHECKING:
@@ -75,40 +74,19 @@ class BarBackend:
             self._progress.start()
         self._running += 1
         shown = self._progress.add_task(label, total=total, unit=unit, note="")
-        state = _Shown(label, unit)
+        state = TaskState(total, unit)
 
         def advance(amount: float = 1, *, note: str = "") -> None:
-            state.done += amount
-            state.note = note or state.note
+            state.add(amount, note)
             self._progress.update(shown, advance=amount, note=state.note)
 
-        ended_well = False
+        mark = ("✗ ", "red")
         try:
             yield advance
-            ended_well = True
+            mark = ("✓ ", "green")
         finally:
             self._progress.remove_task(shown)
             self._running -= 1
             if self._running == 0:
                 self._progress.stop()
-            self._console.print(state.last_line(ended_well=ended_well))
-
-
-@dataclass
-class _Shown:
-    """A task as its last line tells of it."""
-
-    label: str
-    unit: str
-    done: float = 0.0
-    note: str = ""
-    begin: float = field(default_factory=time.monotonic)
-
-    def last_line(self, *, ended_well: bool) -> Text:
-        """What became of the task: amount, time, rate and note."""
-        seconds = time.monotonic() - self.begin
-        rate = rate_text(self.done, seconds, self.unit) if seconds >= 1 else ""
-        amount = amount_text(self.done, None, self.unit) if self.done else ""
-        facts = " · ".join(fact for fact in (amount, seconds_text(seconds), rate, self.note) if fact)
-        mark = ("✓ ", "green") if ended_well else ("✗ ", "red")
-        return Text.assemble(mark, self.label, "  ", (facts, "dim"))
+            self._console.print(Text.assemble(mark, label, "  ", (state.summary(" · "), "dim")))

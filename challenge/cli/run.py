@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,52 +16,28 @@ from challenge.cli.options import (
     JsonFlag,
     MpdOption,
     OutputOption,
+    path_option,
 )
-from challenge.cli.settings import (
-    DimOption,
-    EmailOption,
-    EpochsOption,
-    LayersOption,
-    RankingOption,
-    RunDeviceOption,
-    RunSeedOption,
-    SourcesOption,
-    StorageOption,
-    TeamOption,
-    load_config,
-)
+from challenge.cli.settings import SETTINGS, load_config, with_settings
 
 if TYPE_CHECKING:
     from challenge.workflows.run import RunResult
 
 
+@with_settings(*SETTINGS)
 def run(
     *,
     mpd: MpdOption,
     challenge: ChallengeOption,
     output: OutputOption,
-    team: TeamOption = None,
-    email: EmailOption = None,
     config: ConfigOption = None,
-    answers: Annotated[
-        Path | None,
-        typer.Option(
-            "--answers", metavar="PATH", help="Held-out tracks, to score the result.", show_default=False
-        ),
-    ] = None,
+    answers: Annotated[Path | None, path_option("answers", "Held-out tracks, to score the result.")] = None,
     cache: CacheOption = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoints of a run that was cut off.")
     ] = False,
-    seed: RunSeedOption = None,
-    device: RunDeviceOption = None,
-    sources: SourcesOption = None,
-    ranking: RankingOption = None,
-    epochs: EpochsOption = None,
-    dim: DimOption = None,
-    layers: LayersOption = None,
-    storage: StorageOption = None,
     json: JsonFlag = False,
+    **changes: Any,
 ) -> None:
     """Make a validated submission from the official files: prepare, train, fill and validate.
 
@@ -71,19 +47,7 @@ def run(
     """
     from challenge.workflows.run import run as run_all
 
-    settings = load_config(
-        config,
-        team=team,
-        email=email,
-        seed=seed,
-        device=device,
-        sources=sources,
-        ranking=ranking,
-        epochs=epochs,
-        dim=dim,
-        layers=layers,
-        storage=storage,
-    )
+    settings = load_config(config, **changes)
     result = run_all(mpd, challenge, output, settings, cache=cache, answers=answers, resume=resume)
     if json:
         show_json(summary(result))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from challenge.cli.console import make_table, show, show_json, size_text
+from challenge.cli.console import show, show_json, show_written
 from challenge.cli.options import JsonFlag, SeedOption
 from challenge.sample.options import MIN_PLAYLISTS, SampleOptions
 
@@ -54,12 +54,12 @@ def sample(
 
 def _show(files: SampleFiles) -> None:
     """Print what was written."""
-    contents = (
-        (files.mpd, f"{files.playlists:,} playlists, {files.rows:,} rows, {files.tracks:,} tracks"),
-        (files.challenge_set, f"{files.challenge_playlists:,} playlists to continue"),
-        (files.answers, "their held-out tracks"),
+    show_written(
+        {
+            files.mpd: f"{files.playlists:,} playlists, {files.rows:,} rows, {files.tracks:,} tracks",
+            files.challenge_set: f"{files.challenge_playlists:,} playlists to continue",
+            files.answers: "their held-out tracks",
+        }
     )
-    rows = [(path.name, what, size_text(path.stat().st_size)) for path, what in contents]
-    show(make_table(f"Written to {files.mpd.parent}", ("file", "holds", "size"), rows, left=2))
     inputs = f"--mpd {quote(str(files.mpd))} --challenge {quote(str(files.challenge_set))}"
     show(f"Next: challenge run {inputs} --output submissions/sample")

@@ -10,7 +10,14 @@ import typer
 from challenge import progress
 from challenge.cli.console import make_table, show, show_json
 from challenge.cli.metric_text import INTERVAL_NOTE, METRIC_TITLES, estimate_text
-from challenge.cli.options import AnswersOption, JsonFlag
+from challenge.cli.options import (
+    AnswersOption,
+    JsonFlag,
+    MpdForStoreOption,
+    StoreOption,
+    SubmissionArgument,
+    path_option,
+)
 from challenge.evaluation.defaults import RESAMPLES
 from challenge.evaluation.variants import CHOICES, Variants
 
@@ -19,33 +26,14 @@ if TYPE_CHECKING:
 
 
 def score(
-    file: Annotated[
-        Path,
-        typer.Argument(metavar="FILE", help="The submission, .csv or .csv.gz.", show_default=False),
-    ],
+    file: SubmissionArgument,
     *,
     answers: AnswersOption,
-    store: Annotated[
-        Path | None,
-        typer.Option(
-            "--store",
-            metavar="DIR",
-            help="Store of the MPD, for the tracks' artists.",
-            show_default="the one named in manifest.json beside FILE",
-        ),
-    ] = None,
-    mpd: Annotated[
-        Path | None,
-        typer.Option("--mpd", metavar="PATH", help="The MPD itself, instead of --store.", show_default=False),
-    ] = None,
+    store: StoreOption = None,
+    mpd: MpdForStoreOption = None,
     challenge: Annotated[
         Path | None,
-        typer.Option(
-            "--challenge",
-            metavar="PATH",
-            help="Challenge set, for the artists of tracks that only its seeds name.",
-            show_default=False,
-        ),
+        path_option("challenge", "Challenge set, for the artists of tracks that only its seeds name."),
     ] = None,
     variant: Annotated[
         list[str] | None,

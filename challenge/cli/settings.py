@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import inspect
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
@@ -13,19 +14,72 @@ if TYPE_CHECKING:
 
 PANEL: Final = "Settings (over --config)"
 
-KEYS: Final = {
-    "team": "team",
-    "email": "email",
-    "seed": "seed",
-    "device": "device",
-    "ranking": "ranking",
-    "sources": "sources.names",
-    "epochs": "sources.lightgcn.epochs",
-    "dim": "sources.lightgcn.embedding_size",
-    "layers": "sources.lightgcn.layers",
-    "storage": "sources.lightgcn.storage",
+
+class SettingOption(NamedTuple):
+    """An option that changes a setting: the setting's dotted key, and the option's type, help and limits."""
+
+    key: str
+    kind: type
+    help: str
+    limits: dict[str, Any]
+
+    def annotation(self, name: str) -> Any:
+        """Return the type of a command's parameter for it."""
+        option = typer.Option(f"--{name}", help=self.help, rich_help_panel=PANEL, **self.limits)
+        return Annotated[self.kind | None, option]
+
+
+SETTINGS: Final = {
+    "team": SettingOption("team", str, "Team name in the submission.", {"metavar": "NAME"}),
+    "email": SettingOption("email", str, "Contact address in the submission.", {"metavar": "ADDRESS"}),
+    "seed": SettingOption("seed", int, "Seed of all random draws.", {"min": 0}),
+    "device": SettingOption(
+        "device", str, "Where to train LightGCN; auto tells why.", {"metavar": "auto|cpu|cuda"}
+    ),
+    "sources": SettingOption(
+        "sources.names", str, "Sources of candidates, in the order of their features.", {"metavar": "A,B,…"}
+    ),
+    "source": SettingOption(
+        "sources.modules",
+        str,
+        "Sources of your own beside these, as [NAME=]MODULE:FACTORY.",
+        {"metavar": "A,B,…"},
+    ),
+    "ranking": SettingOption(
+        "ranking",
+        str,
+        "Order candidates by a ranker that learns from training queries, or by fixed weights.",
+        {"metavar": "learned|blend"},
+    ),
+    "epochs": SettingOption("sources.lightgcn.epochs", int, "Epochs of LightGCN at most.", {"min": 0}),
+    "dim": SettingOption("sources.lightgcn.embedding_size", int, "LightGCN's embedding size.", {"min": 1}),
+    "layers": SettingOption("sources.lightgcn.layers", int, "LightGCN's layers.", {"min": 0}),
+    "storage": SettingOption(
+        "sources.lightgcn.storage",
+        str,
+        "Number format of what LightGCN propagates.",
+        {"metavar": "fp32|bf16"},
+    ),
 }
-"""The setting that each option changes."""
+"""By the name of the option."""
+
+
+def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of these settings; it takes them as ``**changes``, None where not given."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(command, eval_str=True)
+        own = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+        added = [
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=SETTINGS[name].annotation(name)
+            )
+            for name in names
+        ]
+        command.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
+        return command
+
+    return decorate
 
 
 def show_defaults(parameters: Iterable[Any]) -> None:
@@ -37,43 +91,11 @@ def show_defaults(parameters: Iterable[Any]) -> None:
 
     for parameter in mine:
         value: Any = as_dict(RunConfig())
-        for name in KEYS[parameter.name].split("."):
+        for name in SETTINGS[parameter.name].key.split("."):
             value = value[name]
         parameter.show_default = (
             "all of " + ", ".join(value) if isinstance(value, list | tuple) else str(value)
         )
-
-
-def _option(name: str, help_text: str, **settings: Any) -> Any:
-    return typer.Option(f"--{name}", help=help_text, rich_help_panel=PANEL, **settings)
-
-
-TeamOption: TypeAlias = Annotated[str | None, _option("team", "Team name in the submission.", metavar="NAME")]
-EmailOption: TypeAlias = Annotated[
-    str | None, _option("email", "Contact address in the submission.", metavar="ADDRESS")
-]
-RunSeedOption: TypeAlias = Annotated[int | None, _option("seed", "Seed of all random draws.", min=0)]
-RunDeviceOption: TypeAlias = Annotated[
-    str | None, _option("device", "Where to train LightGCN; auto tells why.", metavar="auto|cpu|cuda")
-]
-SourcesOption: TypeAlias = Annotated[
-    str | None, _option("sources", "Sources of candidates, in the order of their features.", metavar="A,B,…")
-]
-RankingOption: TypeAlias = Annotated[
-    str | None,
-    _option(
-        "ranking",
-        "Order candidates by a ranker that learns from training queries, or by fixed weights.",
-        metavar="learned|blend",
-    ),
-]
-EpochsOption: TypeAlias = Annotated[int | None, _option("epochs", "Epochs of LightGCN at most.", min=0)]
-DimOption: TypeAlias = Annotated[int | None, _option("dim", "LightGCN's embedding size.", min=1)]
-LayersOption: TypeAlias = Annotated[int | None, _option("layers", "LightGCN's layers.", min=0)]
-StorageOption: TypeAlias = Annotated[
-    str | None,
-    _option("storage", "Number format of what LightGCN propagates.", metavar="fp32|bf16"),
-]
 
 
 def load_config(file: Path | None, **options: Any) -> RunConfig:
@@ -96,6 +118,7 @@ def with_options(config: RunConfig, **options: Any) -> RunConfig:
     """
     from challenge.config import override
 
-    if options.get("sources") is not None:
-        options["sources"] = [name.strip() for name in options["sources"].split(",")]
-    return override(config, {KEYS[name]: value for name, value in options.items()})
+    for name in ("sources", "source"):
+        if options.get(name) is not None:
+            options[name] = [each.strip() for each in options[name].split(",")]
+    return override(config, {SETTINGS[name].key: value for name, value in options.items()})

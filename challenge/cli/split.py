@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from challenge.cli.console import make_table, show, show_json, size_text
-from challenge.cli.options import CacheOption, JsonFlag, MpdOption, OutputOption, SeedOption
+from challenge.cli.console import show, show_json, show_written
+from challenge.cli.options import CacheOption, JsonFlag, MpdOption, OutputOption, SeedOption, path_option
 from challenge.split.options import SplitKind, SplitOptions
 
 if TYPE_CHECKING:
@@ -44,11 +44,10 @@ def split(
     per_category: Annotated[int, PER_CATEGORY] = DEFAULTS.per_category,
     challenge: Annotated[
         Path | None,
-        typer.Option(
-            "--challenge",
-            metavar="PATH",
-            help="Challenge set whose playlist lengths to follow.",
-            show_default="lengths as the MPD has them",
+        path_option(
+            "challenge",
+            "Challenge set whose playlist lengths to follow.",
+            default="lengths as the MPD has them",
         ),
     ] = None,
     cache: CacheOption = None,
@@ -74,13 +73,13 @@ def _show(files: SplitFiles) -> None:
     counts = files.playlists.values()
     each = str(max(counts)) if len(set(counts)) == 1 else f"{min(counts)} to {max(counts)}"
     challenge = f"{sum(counts):,} playlists ({each} a category) with {files.seeds:,} seeds"
-    contents = (
-        (files.mpd, f"{files.train_playlists:,} playlists to train on, {files.train_rows:,} rows"),
-        (files.challenge_set, challenge),
-        (files.answers, f"their {files.holdouts:,} held-out tracks"),
+    show_written(
+        {
+            files.mpd: f"{files.train_playlists:,} playlists to train on, {files.train_rows:,} rows",
+            files.challenge_set: challenge,
+            files.answers: f"their {files.holdouts:,} held-out tracks",
+        }
     )
-    rows = [(path.name, what, size_text(path.stat().st_size)) for path, what in contents]
-    show(make_table(f"Written to {files.mpd.parent}", ("file", "holds", "size"), rows, left=2))
     inputs = f"--mpd {quote(str(files.mpd))} --challenge {quote(str(files.challenge_set))}"
     show(f"Next: challenge run {inputs} --output DIR")
     show(f"then: challenge score DIR/submission.csv.gz --answers {quote(str(files.answers))}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shlex import quote
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,19 +16,10 @@ from challenge.cli.options import (
     MpdOption,
     OutputOption,
 )
-from challenge.cli.settings import (
-    DimOption,
-    EpochsOption,
-    LayersOption,
-    RankingOption,
-    RunDeviceOption,
-    RunSeedOption,
-    SourcesOption,
-    StorageOption,
-    load_config,
-)
+from challenge.cli.settings import SETTINGS, load_config, with_settings
 
 
+@with_settings(*(name for name in SETTINGS if name not in ("team", "email")))
 def train(
     *,
     mpd: MpdOption,
@@ -39,15 +30,8 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoints of a training that was cut off.")
     ] = False,
-    seed: RunSeedOption = None,
-    device: RunDeviceOption = None,
-    sources: SourcesOption = None,
-    ranking: RankingOption = None,
-    epochs: EpochsOption = None,
-    dim: DimOption = None,
-    layers: LayersOption = None,
-    storage: StorageOption = None,
     json: JsonFlag = False,
+    **changes: Any,
 ) -> None:
     """Train LightGCN and the ranker for a challenge set.
 
@@ -59,17 +43,7 @@ def train(
     from challenge.run_folder import RunFolder
     from challenge.workflows.train import train as train_step
 
-    settings = load_config(
-        config,
-        seed=seed,
-        device=device,
-        sources=sources,
-        ranking=ranking,
-        epochs=epochs,
-        dim=dim,
-        layers=layers,
-        storage=storage,
-    )
+    settings = load_config(config, **changes)
     manifest = train_step(mpd, challenge, output, settings, cache=cache, resume=resume)
     if json:
         show_json(

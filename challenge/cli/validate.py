@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from challenge import progress
 from challenge.cli.console import make_table, show, show_json
-from challenge.cli.options import ChallengeOption, JsonFlag
+from challenge.cli.options import (
+    ChallengeOption,
+    JsonFlag,
+    MpdForStoreOption,
+    StoreOption,
+    SubmissionArgument,
+)
 from challenge.errors import InvalidSubmissionError
 
 if TYPE_CHECKING:
@@ -20,25 +25,11 @@ SHOWN: Final = 20
 
 
 def validate(
-    file: Annotated[
-        Path,
-        typer.Argument(metavar="FILE", help="The submission, .csv or .csv.gz.", show_default=False),
-    ],
+    file: SubmissionArgument,
     *,
     challenge: ChallengeOption,
-    store: Annotated[
-        Path | None,
-        typer.Option(
-            "--store",
-            metavar="DIR",
-            help="Store of the MPD, to check that the tracks exist.",
-            show_default="the one named in manifest.json beside FILE",
-        ),
-    ] = None,
-    mpd: Annotated[
-        Path | None,
-        typer.Option("--mpd", metavar="PATH", help="The MPD itself, instead of --store.", show_default=False),
-    ] = None,
+    store: StoreOption = None,
+    mpd: MpdForStoreOption = None,
     show_all: Annotated[
         bool, typer.Option("--all", help=f"Show all violations, not the first {SHOWN}.")
     ] = False,

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
 
 from challenge.data.strings import StringTable
 from challenge.data.vocabulary import Vocabulary
@@ -37,3 +41,23 @@ class Catalog:
     def n_tracks(self) -> int:
         """Number of tracks."""
         return len(self.tracks)
+
+    def columns(self) -> dict[str, Any]:
+        """Columns of all tracks by name, T entries each: URIs, names and milliseconds."""
+        names = list(self.artist_names)
+        return {
+            "track_uri": self.tracks.uris(np.arange(self.n_tracks, dtype=np.int32)),
+            "track_name": list(self.track_names),
+            "artist_uri": self.artists.uris(self.track_artist),
+            "artist_name": [names[i] for i in self.track_artist.tolist()],
+            "album_uri": self.albums.uris(self.track_album),
+            "duration_ms": np.asarray(self.track_duration_ms),
+        }
+
+    def to_polars(self) -> Any:
+        """Return :meth:`columns` as a ``polars.DataFrame``, where polars is installed."""
+        return import_module("polars").DataFrame(self.columns())
+
+    def to_arrow(self) -> Any:
+        """Return :meth:`columns` as a ``pyarrow.Table``, where pyarrow is installed."""
+        return import_module("pyarrow").table(self.columns())

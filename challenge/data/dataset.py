@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from challenge.data.catalog import Catalog
 from challenge.data.interactions import Interactions
 from challenge.data.playlists import Playlists
+from challenge.data.titles import title_tokens
 from challenge.types import Category, Int32Array, Int64Array
 
 
@@ -52,6 +54,12 @@ class Queries:
         )
 
     @classmethod
+    def none(cls) -> Queries:
+        """No queries at all."""
+        nothing = np.empty(0, np.int32)
+        return cls(nothing, (), (), nothing, Interactions.from_rows([]))
+
+    @classmethod
     def concatenate(cls, parts: Sequence[Queries]) -> Queries:
         """Put the queries of several parts behind each other."""
         return cls(
@@ -79,6 +87,38 @@ class Dataset:
     def n_tracks(self) -> int:
         """Number of tracks, T."""
         return self.catalog.n_tracks
+
+    @property
+    def tracks(self) -> Catalog:
+        """The tracks: ids, names, artists, albums and durations, as columns."""
+        return self.catalog
+
+    def to_pyg(self) -> Any:
+        """Return the bipartite graph as ``torch_geometric.data.HeteroData``.
+
+        Nodes are ``playlist`` (training playlists, then queries), ``track`` and ``word`` (of titles); edges
+        are (playlist, holds, track) with ``position``, counted from 0, and (playlist, titled, word); int64.
+        """
+        import torch
+        from torch_geometric.data import HeteroData
+
+        rows = Interactions.concatenate([self.playlists.interactions, self.queries.seeds])
+        titles = [*self.playlists.columns()["title"], *self.queries.titles]
+        number: dict[str, int] = {}
+        titled = [
+            (row, number.setdefault(word, len(number)))
+            for row, title in enumerate(titles)
+            for word in dict.fromkeys(title_tokens(title or ""))
+        ]
+        data = HeteroData()
+        data["playlist"].num_nodes, data["track"].num_nodes = len(rows), self.n_tracks
+        data["word"].num_nodes, data["word"].text = len(number), list(number)
+        holds = np.stack([rows.row_ids(), rows.track_index]).astype(np.int64)
+        data["playlist", "holds", "track"].edge_index = torch.from_numpy(holds)
+        data["playlist", "holds", "track"].position = torch.from_numpy(rows.position.astype(np.int64))
+        words = np.ascontiguousarray(np.array(titled, np.int64).reshape(-1, 2).T)
+        data["playlist", "titled", "word"].edge_index = torch.from_numpy(words)
+        return data
 
     def fingerprint(self) -> str:
         """Stands for which tracks and playlists these are, in their order; SHA-256 in hexadecimal."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 
@@ -60,3 +62,23 @@ class Playlists:
             self.has_description[rows],
             self.interactions.take(rows),
         )
+
+    def columns(self) -> dict[str, Any]:
+        """Columns of all playlists by name, P entries each; ``title`` is None where there is none."""
+        titles = [*self.titles, None]
+        return {
+            "pid": np.asarray(self.pid),
+            "title": [titles[i] for i in self.title_index.tolist()],
+            "num_followers": np.asarray(self.num_followers),
+            "num_edits": np.asarray(self.num_edits),
+            "modified_at": np.asarray(self.modified_at),
+            "num_tracks": self.interactions.lengths,
+        }
+
+    def to_polars(self) -> Any:
+        """Return :meth:`columns` as a ``polars.DataFrame``, where polars is installed."""
+        return import_module("polars").DataFrame(self.columns())
+
+    def to_arrow(self) -> Any:
+        """Return :meth:`columns` as a ``pyarrow.Table``, where pyarrow is installed."""
+        return import_module("pyarrow").table(self.columns())

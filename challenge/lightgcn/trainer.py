@@ -152,7 +152,7 @@ class Trainer:
         total = self._config.epochs * self.sampler.steps_per_epoch
         if self._validation is not None and self._state.step == 0:
             self._validate({"epoch": 0})
-        with progress.task("Training LightGCN", total - self._state.step, unit="step") as advance:
+        with progress.task("Training LightGCN", total - self._state.step, unit="steps") as advance:
             while self._state.step < total and not self._stalled() and not self._late():
                 self._epoch(advance)
         report, state = self.report, self._state

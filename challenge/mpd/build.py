@@ -119,7 +119,7 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     try:
         yield pool
     except BrokenProcessPool as error:
-        message = "a worker process was killed while reading slices, most likely for want of memory"
+        message = "a worker process was killed, most likely for want of memory"
         raise ResourceError(message, hint="use fewer workers, or free some memory") from error
     finally:
         # Also on Ctrl-C: what waits is dropped, and each worker ends after the slice in its hands.

@@ -26,7 +26,7 @@ from challenge.mpd.records import (
     Int32,
     Pid,
     TrackRecord,
-    decode_json,
+    decode_leniently,
     filled_positions,
     playlist_fault,
 )
@@ -162,30 +162,12 @@ def _decode(data: bytes, source: Path) -> list[_PlaylistRecord]:
     try:
         playlists = msgspec.json.decode(data, type=_FileRecord).playlists
     except UNREADABLE:
-        playlists = _decode_leniently(data, source)
+        playlists = list(decode_leniently(data, str(source), _PlaylistRecord, hint=_WANTED))
     for playlist in playlists:
         fault = playlist_fault(msgspec.to_builtins(playlist)) or _count_fault(playlist)
         if fault is not None:
             raise FormatError(f"{source}, playlist {playlist.pid}: {fault}", hint=REPAIR_HINT)
     return playlists
-
-
-def _decode_leniently(data: bytes, source: Path) -> list[_PlaylistRecord]:
-    raw = decode_json(data, str(source))
-    listed = raw.get("playlists") if isinstance(raw, dict) else None
-    if not isinstance(listed, list):
-        message = f'{source}: expected an object with a list "playlists", found {type(raw).__name__}'
-        raise FormatError(message, hint=_WANTED)
-    for number, playlist in enumerate(listed):
-        fault = playlist_fault(playlist)
-        if fault is not None:
-            pid = playlist.get("pid") if isinstance(playlist, dict) else None
-            where = f"playlists[{number}]" if pid is None else f"playlist {pid}"
-            raise FormatError(f"{source}, {where}: {fault}", hint=REPAIR_HINT)
-    try:
-        return msgspec.convert(raw, _FileRecord).playlists
-    except msgspec.ValidationError as error:
-        raise FormatError(f"{source}: not in the official format: {error}", hint=REPAIR_HINT) from None
 
 
 def _count_fault(playlist: _PlaylistRecord) -> str | None:

@@ -81,7 +81,7 @@ def _kind_of_folder(path: Path) -> FileKind | None:
         content = _json_object(manifest)
         if "store_version" in content:
             return FileKind.STORE
-        if "stages" in content and not (path / "mpd.zip").exists():
+        if content.get("kind") == "run":
             return FileKind.RUN_FOLDER
     if any(next(path.glob(pattern), None) for pattern in ("mpd.slice.*.json", "*/mpd.slice.*.json")):
         return FileKind.MPD_FOLDER

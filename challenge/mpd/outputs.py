@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from challenge.errors import ConfigError, InputError
-from challenge.files import disk_full_explained, file_hash, read_json, write_json
+from challenge.files import disk_full_explained, file_hash, read_json, require_writable, write_json
 
 MPD_NAME: Final = "mpd.zip"
 CHALLENGE_SET_NAME: Final = "challenge_set.json"
@@ -24,28 +24,16 @@ _ANOTHER_FOLDER: Final = "choose another --output folder"
 _ANOTHER_FILE: Final = "name another file"
 
 
-def require_writable_folder(folder: Path, hint: str = _ANOTHER_FOLDER) -> None:
-    """Refuse a folder that cannot be written or made, before anything else is done.
-
-    Raises:
-        ConfigError: it is a file, lies in one, or may not be written.
-    """
-    existing = next(each for each in (folder, *folder.absolute().parents) if os.path.lexists(each))
-    if not existing.is_dir():
-        raise ConfigError(f"{existing}: is a file; expected a folder to write to", hint=hint)
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise ConfigError(f"{existing}: may not be written", hint=hint)
-
-
 def require_writable_file(path: Path, inputs: Iterable[Path | None] = ()) -> None:
     """Refuse a file that cannot be written, or would replace an input.
 
     Raises:
-        ConfigError: it is a folder or an input, or its folder cannot be written.
+        ConfigError: it is a folder or an input.
+        InputError: its folder cannot be written.
     """
     if path.is_dir():
         raise ConfigError(f"{path}: is a folder; expected a file to write", hint=_ANOTHER_FILE)
-    require_writable_folder(path.parent, _ANOTHER_FILE)
+    require_writable(path.parent)
     _refuse_input(path, inputs, _ANOTHER_FILE)
 
 
@@ -55,9 +43,10 @@ def require_replaceable(folder: Path, maker: str, inputs: Iterable[Path | None] 
     Its own files are known by their hashes in the manifest beside them; see :func:`dataset_folder`.
 
     Raises:
-        ConfigError: files would be lost, or the folder cannot be written.
+        ConfigError: files would be lost.
+        InputError: the folder cannot be written.
     """
-    require_writable_folder(folder)
+    require_writable(folder)
     given = [path for path in inputs if path is not None]
     for path in given:
         if path.is_dir() and folder.is_dir() and path.samefile(folder):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated, Any, Final, NoReturn, TypeVar
 
 import msgspec
 import numpy as np
@@ -30,6 +30,7 @@ _PREFIXES: Final = {"track_uri": TRACK_PREFIX, "artist_uri": ARTIST_PREFIX, "alb
 _URIS: Final = {key: re.compile(prefix + ID_PATTERN) for key, prefix in _PREFIXES.items()}
 _MOST_DIGITS: Final = 20
 
+Record = TypeVar("Record")
 Int32 = Annotated[int, msgspec.Meta(ge=-1, lt=2**31)]
 Pid = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 
@@ -86,24 +87,29 @@ def decode_slice(data: bytes, name: str) -> Iterator[PlaylistRecord]:
             yield decode(playlist)
             decoded += 1
     except UNREADABLE:
-        yield from _decode_leniently(data, name, decoded)
+        yield from decode_leniently(data, name, PlaylistRecord, begin=decoded)
 
 
-def _decode_leniently(data: bytes, name: str, begin: int) -> Iterator[PlaylistRecord]:
-    """Decode what msgspec declined, from one playlist on: either a fault can be named or it was not one."""
+def decode_leniently(
+    data: bytes, name: str, kind: type[Record], *, begin: int = 0, hint: str = REPAIR_HINT
+) -> Iterator[Record]:
+    """Decode playlists that msgspec declined, from one on: either a fault can be named or it was not one.
+
+    Raises:
+        FormatError: not JSON, or not in the official format; names the playlist and the field.
+    """
     raw = decode_json(data, name)
     playlists = raw.get("playlists") if isinstance(raw, dict) else None
     if not isinstance(playlists, list):
         found = "an object without it" if isinstance(raw, dict) else type(raw).__name__
-        message = f'{name}: expected an object with a list "playlists", found {found}'
-        raise FormatError(message, hint=REPAIR_HINT)
+        raise FormatError(f'{name}: expected an object with a list "playlists", found {found}', hint=hint)
     for number, playlist in enumerate(playlists[begin:], begin):
-        fault = playlist_fault(playlist) or _field_fault(playlist)
+        fault = playlist_fault(playlist) or _field_fault(playlist, kind)
         if fault is not None:
             pid = playlist.get("pid") if isinstance(playlist, dict) else None
             where = f"playlist {pid}" if type(pid) is int else f"playlists[{number}]"
             raise FormatError(f"{name}, {where}: {fault}", hint=REPAIR_HINT)
-        yield msgspec.convert(playlist, PlaylistRecord)
+        yield msgspec.convert(playlist, kind)
 
 
 def refuse_slice(data: bytes, name: str) -> NoReturn:
@@ -112,7 +118,7 @@ def refuse_slice(data: bytes, name: str) -> NoReturn:
     Raises:
         FormatError: names the playlist and the field.
     """
-    for _ in _decode_leniently(data, name, 0):
+    for _ in decode_leniently(data, name, PlaylistRecord):
         pass
     raise FormatError(f"{name}: not in the official format", hint=REPAIR_HINT)
 
@@ -170,10 +176,10 @@ def _track_fault(track: Any) -> str | None:
     return None
 
 
-def _field_fault(playlist: Any) -> str | None:
+def _field_fault(playlist: Any, kind: type) -> str | None:
     """Say which field msgspec refuses, what it is and what was expected; None if nothing."""
     try:
-        msgspec.convert(playlist, PlaylistRecord)
+        msgspec.convert(playlist, kind)
     except msgspec.ValidationError as error:
         expected, _, path = str(error).partition(" - at ")
         field = path.strip("`").removeprefix("$.")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from challenge.types import ID_LENGTH, IdArray, Int32Array
+
+Bits = TypeVar("Bits", int, NDArray[np.uint64])
 
 _ALPHABET: Final = np.frombuffer(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", np.uint8)
 _HALF: Final = ID_LENGTH // 2
@@ -22,15 +24,16 @@ _CODAS: Final = ("", "", "n", "r", "l", "s", "m", "x", "nd", "sk")
 _SPECIAL: Final = {"e": "é", "o": "ö", "n": "ñ", "u": "ü"}
 
 
-def mix(values: NDArray[np.uint64], key: int) -> NDArray[np.uint64]:
-    """Scramble 64-bit numbers one to one; uint64, same shape.
+def mix(values: Bits, key: int) -> Bits:
+    """Scramble 64-bit numbers one to one: an int, or uint64 of any shape.
 
     Source: the finaliser of SplitMix64 (Steele, Lea, Flood 2014).
     """
-    z = values + np.uint64((key * 0x9E3779B97F4A7C15) & _MASK)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+    z: Any = (values + (key * 0x9E3779B97F4A7C15 & _MASK)) & _MASK
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+    mixed: Bits = z ^ (z >> 31)
+    return mixed
 
 
 def spotify_ids(numbers: Int32Array, key: int) -> IdArray:
@@ -53,18 +56,10 @@ def durations_ms(tracks: Int32Array, seed: int) -> Int32Array:
     return np.maximum(230_000 + (spread - 131_072) * 3 // 2, 31_000).astype(np.int32)
 
 
-def _scramble(number: int, key: int) -> int:
-    """One number of :func:`mix`, in plain Python."""
-    z = (number + key * 0x9E3779B97F4A7C15) & _MASK
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
-    return z ^ (z >> 31)
-
-
 @lru_cache(maxsize=8192)
 def word(number: int) -> str:
     """An invented word, capitalised, of one to three syllables."""
-    bits = _scramble(number, 77)
+    bits = mix(number, 77)
     parts = []
     for _ in range(1 + bits % 7 // 3):
         bits, onset = divmod(bits >> 3, len(_ONSETS))
@@ -79,7 +74,7 @@ def word(number: int) -> str:
 
 def artist_name(artist: int, seed: int) -> str:
     """Name of an artist, such as "The Brounds" or "Dj Teeska"."""
-    bits = _scramble(artist, 4 * seed + 1)
+    bits = mix(artist, 4 * seed + 1)
     first, second = word(bits & 4095), word((bits >> 12) & 4095)
     match (bits >> 24) % 12:
         case 0:
@@ -96,7 +91,7 @@ def artist_name(artist: int, seed: int) -> str:
 
 def album_name(album: int, seed: int) -> str:
     """Name of an album, sometimes an edition."""
-    bits = _scramble(album, 4 * seed + 2)
+    bits = mix(album, 4 * seed + 2)
     name = f"{word(bits & 4095)} {word((bits >> 12) & 4095)}" if bits >> 63 else word(bits & 4095)
     match (bits >> 24) % 16:
         case 0:
@@ -111,7 +106,7 @@ def album_name(album: int, seed: int) -> str:
 
 def track_name(track: int, seed: int) -> str:
     """Name of a track; a few hold quotation marks, a guest or a remix."""
-    bits = _scramble(track, 4 * seed + 3)
+    bits = mix(track, 4 * seed + 3)
     first, second = word(bits & 4095), word((bits >> 12) & 4095)
     match (bits >> 24) % 24:
         case 0:

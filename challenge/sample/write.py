@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -20,6 +16,7 @@ from challenge import progress
 from challenge.data.interactions import Interactions
 from challenge.files import atomic_file, write_bytes
 from challenge.manifest import Command
+from challenge.mpd.build import in_order
 from challenge.mpd.outputs import (
     ANSWERS_NAME,
     CHALLENGE_SET_NAME,
@@ -102,18 +99,16 @@ class _Slice:
 class _SliceMaker:
     """Makes slices; each depends on the seed and its number only, never on who makes it."""
 
-    def __init__(self, playlists: int, seed: int) -> None:
-        self.playlists = playlists
-        self.seed = seed
+    def __init__(self, seed: int) -> None:
         self.catalogue = build_catalogue(seed)
         self.themed = ThemedCatalogue.of(self.catalogue, seed)
         self.texts = TrackTexts(self.catalogue, seed)
 
-    def make(self, number: int) -> _Slice:
+    def make(self, options: SampleOptions, number: int) -> _Slice:
         """Draw, write and compress one slice."""
         first = number * SLICE_PLAYLISTS
-        count = min(SLICE_PLAYLISTS, self.playlists - first)
-        rng = np.random.default_rng([self.seed, 1, number])
+        count = min(SLICE_PLAYLISTS, options.playlists - first)
+        rng = np.random.default_rng([options.seed, 1, number])
         drawn = draw_playlists(self.themed, lengths_at_least(0, count, rng), rng, repeats=True)
         content = slice_json(self.texts, self.catalogue, drawn, first)
         member = Deflated.of(f"data/mpd.slice.{first}-{first + count - 1}.json", content)
@@ -121,41 +116,14 @@ class _SliceMaker:
         return _Slice(member, count, len(tracks), np.unique(tracks))
 
 
-_maker: list[_SliceMaker] = []
+@lru_cache(maxsize=1)
+def _slice_maker(seed: int) -> _SliceMaker:
+    """The maker of this process: workers forked from it find it made."""
+    return _SliceMaker(seed)
 
 
-def _start_worker(playlists: int, seed: int) -> None:
-    """Set up a worker process, which leaves Ctrl-C to its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _maker.append(_SliceMaker(playlists, seed))
-
-
-def _make_in_worker(number: int) -> _Slice:
-    return _maker[0].make(number)
-
-
-def _slices(maker: _SliceMaker, workers: int) -> Iterator[_Slice]:
-    """All slices in order, made by ``workers`` processes; few are held at a time."""
-    count = -(-maker.playlists // SLICE_PLAYLISTS)
-    if min(workers, count) <= 1:
-        yield from map(maker.make, range(count))
-        return
-    with ProcessPoolExecutor(
-        min(workers, count),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start_worker,
-        initargs=(maker.playlists, maker.seed),
-    ) as pool:
-        waiting: deque[Future[_Slice]] = deque()
-        try:
-            for number in range(count):
-                waiting.append(pool.submit(_make_in_worker, number))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+def _make_slice(options: SampleOptions, number: int) -> _Slice:
+    return _slice_maker(options.seed).make(options, number)
 
 
 def write_sample(folder: Path, options: SampleOptions, *, workers: int | None = None) -> SampleFiles:
@@ -182,7 +150,8 @@ def write_sample(folder: Path, options: SampleOptions, *, workers: int | None = 
 
 
 def _write(folder: Path, options: SampleOptions, workers: int) -> SampleFiles:
-    maker = _SliceMaker(options.playlists, options.seed)
+    maker = _slice_maker(options.seed)
+    numbers = range(-(-options.playlists // SLICE_PLAYLISTS))
     seen = np.zeros(maker.catalogue.n_tracks, np.bool_)
     rows = size = 0
     with (
@@ -192,7 +161,7 @@ def _write(folder: Path, options: SampleOptions, workers: int) -> SampleFiles:
         archive = ZipWriter(file)
         readme = _README.format(playlists=options.playlists, seed=options.seed)
         archive.add(Deflated.of("README.md", readme.encode()))
-        for part in _slices(maker, workers):
+        for part in in_order(partial(_make_slice, options), numbers, workers=min(workers, len(numbers))):
             archive.add(part.member)
             seen[part.tracks] = True
             rows, size = rows + part.rows, size + part.member.size

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge.errors import InvariantError
+from challenge.sources.base import QueryBatch
 from challenge.sources.search.base import Found, ItemSearch
 from challenge.sources.search.choose import item_search
 from challenge.sources.search.cpu import pair_products
@@ -74,3 +75,22 @@ class EmbeddingScores:
     def _search(self, count: int) -> Found:
         self._found = self._tracks.search.best(self._queries, count, softmax=self._tracks.logits)
         return self._found
+
+
+@dataclass(frozen=True, eq=False)
+class FittedVectors:
+    """A fitted source that knows a vector of each row of the index, for models without anything better.
+
+    A query that is no row of the index has no vector, and gets no opinion.
+
+    Attributes:
+        rows: vectors of training playlists, then queries, float32, shape (P + Q, D).
+        tracks: vectors of all tracks.
+    """
+
+    rows: FloatArray
+    tracks: TrackVectors
+
+    def score(self, batch: QueryBatch) -> EmbeddingScores:
+        """Score tracks by their inner product with each query's vector."""
+        return EmbeddingScores(self.rows[batch.index_row], self.tracks, batch.index_row >= 0)

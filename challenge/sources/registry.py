@@ -18,6 +18,7 @@ from challenge.sources.ials_knn import IalsKnn
 from challenge.sources.lightgcn import LightGCN
 from challenge.sources.merge import Candidates, merge_candidates
 from challenge.sources.playlist_knn import PlaylistKnn
+from challenge.sources.plugins import installed_sources, named_source
 from challenge.sources.popularity import Popularity
 from challenge.sources.postings import PlaylistIndex
 from challenge.sources.title_knn import FittedTitleKnn, TitleKnn
@@ -52,14 +53,21 @@ class SourcesConfig:
     """Which sources to ask, and how each is configured.
 
     Attributes:
-        names: sources in use, in the order of their features.
+        names: sources in use, in the order of their features; those of ``modules`` are added to them.
+        modules: further sources as ``name=module:factory``; see :mod:`challenge.sources.plugins`.
         settings: settings of every source by name, in use or not.
     """
 
-    names: tuple[str, ...] = tuple(SOURCES)
-    settings: Mapping[str, Source] = field(default_factory=lambda: dict(SOURCES))
+    names: tuple[str, ...] = field(default_factory=lambda: (*SOURCES, *installed_sources()))
+    modules: tuple[str, ...] = ()
+    settings: Mapping[str, Source] = field(default_factory=lambda: {**SOURCES, **installed_sources()})
 
     def __post_init__(self) -> None:
+        for name, source in map(named_source, self.modules):
+            if name not in self.settings:
+                object.__setattr__(self, "settings", {**self.settings, name: source})
+            if name not in self.names:
+                object.__setattr__(self, "names", (*self.names, name))
         unknown = [name for name in self.names if name not in self.settings]
         if unknown or not self.names:
             raise ConfigError(

@@ -23,6 +23,7 @@ from challenge.errors import MissingInputError
 from challenge.split.holdout import HeldOut, HoldoutPool
 from challenge.split.lengths import target_lengths
 from challenge.split.split import holdout_of, queries_of
+from challenge.types import Category
 
 MAX_SHARE: Final = 0.5
 """Of the playlists that can be held out, at most this share becomes training queries."""
@@ -94,10 +95,10 @@ def draw_training_queries(dataset: Dataset, count: int, *, folds: int = 0, seed:
 
 
 def _draw(pool: HoldoutPool, dataset: Dataset, count: int, rng: np.random.Generator) -> list[HeldOut]:
-    shares = Counter(dataset.queries.categories)
+    shares = Counter(dataset.queries.categories) or Counter(Category)  # without a challenge, all kinds alike
     chosen: list[HeldOut] = []
     for category in sorted(shares, key=lambda c: (-c.seed_count, c)):
-        number = max(1, round(count * shares[category] / len(dataset.queries)))
+        number = max(1, round(count * shares[category] / shares.total()))
         lengths = target_lengths(category, number, dataset.queries)
         chosen += pool.draw(category, number, lengths, rng)
     return chosen

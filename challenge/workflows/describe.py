@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from challenge.errors import ConfigError, MissingInputError
+from challenge.errors import ConfigError
 from challenge.mpd.build_dataset import SeedReport, seed_report
 from challenge.mpd.challenge_set import ChallengeSet, read_challenge_set
 from challenge.mpd.describe import Fact, describe_store
-from challenge.mpd.slices import find_slices
+from challenge.mpd.file_kind import MPD_KINDS, FileKind, kind_of
+from challenge.mpd.outputs import CHALLENGE_SET_NAME
 from challenge.mpd.store import Store, prepare_store
 from challenge.types import Category
 
 CHALLENGE_TOTALS: Final = {"playlists": 10_000, "seeds": 281_000, "holdouts": 699_166}
 """Source: the readme of the challenge set."""
-_CHALLENGE_NAME: Final = "challenge_set.json"
 
 
 @dataclass(frozen=True)
@@ -104,22 +103,16 @@ def describe(
 
 
 def is_challenge_set(path: Path) -> bool:
-    """Tell a challenge set from an MPD by names alone; false where nothing is there."""
+    """Tell a challenge set from an MPD; what is neither is taken for one by its suffix, false for nothing."""
+    kind = kind_of(path)
     if path.is_dir():
-        return (path / _CHALLENGE_NAME).exists() and not _holds_slices(path)
-    if not path.is_file() or path.name.startswith("mpd.slice."):
-        return False
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            return any(PurePosixPath(name).name == _CHALLENGE_NAME for name in archive.namelist())
-    return path.suffix in {".json", ".gz"}
-
-
-def _holds_slices(folder: Path) -> bool:
-    try:
-        return bool(find_slices(folder))
-    except MissingInputError:
-        return False
+        return (path / CHALLENGE_SET_NAME).exists() and kind not in MPD_KINDS
+    return kind is FileKind.CHALLENGE_SET or (
+        kind not in MPD_KINDS
+        and path.is_file()
+        and path.suffix in {".json", ".gz"}
+        and not path.name.startswith("mpd.slice.")
+    )
 
 
 def _describe_challenge(path: Path, store: Store | None) -> ChallengeDescription:

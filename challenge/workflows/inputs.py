@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from challenge import progress
-from challenge.data.dataset import Dataset
+from challenge.data.dataset import Dataset, Queries
 from challenge.manifest import Input
 from challenge.mpd.build_dataset import SeedReport, build_dataset, seed_report
 from challenge.mpd.challenge_set import ChallengeSet, read_challenge_set
@@ -47,6 +47,27 @@ def load_inputs(mpd: Path, challenge: Path | ChallengeSet, *, cache: Path | None
             "their artists and albums still count"
         )
     return RunInputs(store, challenge_set, build_dataset(store, challenge_set), seeds)
+
+
+def load_dataset(
+    mpd: Path | str, challenge_set: Path | str | None = None, *, cache: Path | None = None
+) -> Dataset:
+    """Load the MPD, and the playlists to continue where a challenge set is named.
+
+    Args:
+        mpd: the official zip (never unpacked), a folder of slices, any part of them, or a store.
+        challenge_set: ``challenge_set.json``, its zip or .gz; without it the dataset has no queries.
+        cache: where the MPD as read is kept; the user's cache folder unless given.
+
+    Raises:
+        MissingInputError: a file is not there.
+        FormatError: a file is not in the official format.
+        ResourceError: the disk is full.
+    """
+    if challenge_set is not None:
+        return load_inputs(Path(mpd), Path(challenge_set), cache=cache).dataset
+    store = prepare_store(Path(mpd), cache_dir=cache)
+    return Dataset(store.catalog, store.playlists, Queries.none())
 
 
 def mpd_input(path: Path, store: Store) -> Input:

@@ -15,7 +15,7 @@ from challenge.errors import (
     InvalidSubmissionError,
     InvariantError,
     ResourceError,
-    suggest,
+    suggestion,
 )
 
 
@@ -93,9 +93,9 @@ def test_a_code_of_its_own_passes() -> None:
 
 def test_the_nearest_known_name_is_suggested() -> None:
     known = ("popularity", "title", "title_knn", "lightgcn", "iALS")
-    assert suggest("popularty", known) == "popularity"
-    assert suggest("LightGNC", known) == "lightgcn"
-    assert suggest("ials", known) == "iALS"
-    assert suggest("titel_knn", known) == "title_knn"
-    assert suggest("xyz", known) is None
-    assert suggest("title", ()) is None
+    assert suggestion("popularty", known) == "did you mean popularity?"
+    assert suggestion("LightGNC", known) == "did you mean lightgcn?"
+    assert suggestion("ials", known) == "did you mean iALS?"
+    assert suggestion("titel_knn", known) == "did you mean title_knn?"
+    assert suggestion("xyz", known) is None
+    assert suggestion("title", ()) is None

@@ -113,7 +113,8 @@ def test_options_reach_the_training_over_the_file(invoke: Invoke, sample: TinySa
     options = ["--sources", "lightgcn, popularity", "--ranking", "blend", "--device", "cpu", *numbers]
     result = invoke("train", *config_of(sample), "--threads", "1", "--json", "--quiet", *options)
     assert result.exit_code == 0, result.output
-    assert [entry["epoch"] for entry in json.loads(result.stdout)["training"]] == [0]
+    (training,) = json.loads(result.stdout)["lightgcn"]
+    assert [entry["epoch"] for entry in training["epochs"]] == [0]
     changes = {
         "seed": 3,
         "device": "cpu",
@@ -336,11 +337,12 @@ def test_ctrl_c_keeps_what_was_finished_and_resume_goes_on(
         rest = process.stderr.read()
         printed = process.stdout.read()
     assert process.returncode == 130, seen + rest
+    assert re.search(r"LightGCN: started, [\d,]+ steps$", seen, re.MULTILINE)
     assert "Stopped: what was finished is kept" in rest
     assert printed == ""
     left = sorted(str(path.relative_to(output)) for path in output.rglob("*") if path.is_file())
     checkpoints = [f"checkpoint/fit-0/checkpoint.{kind}" for kind in ("json", "safetensors")]
-    assert left == [*checkpoints, "manifest.json"]
+    assert left == ["checkpoint/config.toml", *checkpoints]
 
     config.write_text(config.read_text().replace("1000000", "2"))
     resumed = invoke("run", *map(str, options), "--resume")

@@ -93,7 +93,7 @@ CASES = [
     (f"compare {MPD} --challenge {{T}}/no.json", 3, "no.json: no such file"),
     (f"compare {MPD} {CHALLENGE} --answers {{T}}/no.json", 3, "no.json: no such file"),
     (f"compare {MPD} {CHALLENGE} --answers {{S}}/other.json", 3, "50 playlists of the challenge have none"),
-    (f"compare {MPD} --model {{T}}", 3, "not the folder of a run: it has no model/config.toml"),
+    (f"compare {MPD} --model {{T}}", 3, "holds no recommender (recommender.json is missing)"),
     # options that are unknown, out of range or without effect
     (f"compare {MPD} {ANSWERS}", 2, "held-out tracks of no challenge"),
     (f"compare {MPD} {CHALLENGE} {ANSWERS} --kind final", 2, "a split is asked for, but --answers name"),
@@ -103,7 +103,8 @@ CASES = [
     (f"compare {MPD} --systems ,", 2, "systems: none named"),
     (f"compare {MPD} --kind final --draw 1", 2, "there is one final split only"),
     (f"compare {MPD} --device tpu", 2, "device is 'tpu'"),
-    (f"compare {MPD} --model {{T}} --config {{T}}/c.toml", 2, "--model and --config both tell the settings"),
+    (f"compare {MPD} --model {{T}} --config {{T}}/c.toml", 2, "--model has settings of its own; leave out"),
+    (f"compare {MPD} --model {{T}} --epochs 3", 2, "--model has settings of its own; leave out"),
     (f"split {MPD} -o {{T}}/out --kind final --draw 1", 2, "there is one final split only"),
     (f"score {SUBMISSION} {ANSWERS} {MPD} --store {{T}}", 2, "--store and --mpd both name the MPD"),
     (f"validate {SUBMISSION} {CHALLENGE} {MPD} --store {{T}}", 2, "--store and --mpd both name the MPD"),

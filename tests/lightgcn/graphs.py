@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 
 from challenge.graph import BipartiteGraph
 from challenge.lightgcn.config import LightGCNConfig, paper_config
@@ -68,3 +69,9 @@ def dense_propagation(
         rows, columns = normalised @ columns, normalised.T @ rows
         total_rows, total_columns = total_rows + weight * rows, total_columns + weight * columns
     return total_rows, total_columns
+
+
+def gradient(leaf: torch.Tensor) -> torch.Tensor:
+    """Gradient of a leaf that took part in a loss."""
+    assert leaf.grad is not None
+    return leaf.grad

@@ -30,8 +30,10 @@ def test_compiled_rounding_to_bf16_is_that_of_torch() -> None:
 
 def test_large_graphs_on_a_cpu_use_the_compiled_kernel() -> None:
     def name(n_edges: int, device: str) -> str:
-        size = {"embedding_size": 8, "storage": torch.float32}
-        return kernels.choose_kernel(n_edges, torch.device(device), **size)[0]
+        found, _ = kernels.choose_kernel(
+            n_edges, torch.device(device), embedding_size=8, storage=torch.float32
+        )
+        return found
 
     assert name(10_000_000, "cpu") == "compiled"
     assert name(1_000, "cpu") == "embedding_bag"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 
 from challenge.lightgcn import loss as loss_module
 from challenge.lightgcn.loss import Targets, bpr, softmax_loss
+from tests.lightgcn.graphs import gradient
 
 
 def test_bpr_of_equal_logits_is_ln_2() -> None:
@@ -21,8 +23,10 @@ def test_bpr_by_hand() -> None:
     assert value == pytest.approx((math.log1p(math.exp(-1)) + math.log1p(math.exp(2))) / 2)
 
 
-def targets_of(of_row, at_positive, at_negative, log_expected):
-    return Targets(*(torch.tensor(part) for part in (of_row, at_positive, at_negative)), log_expected)
+def targets_of(
+    of_row: list[int], at_positive: list[int], at_negative: list[int], log_expected: torch.Tensor
+) -> Targets:
+    return Targets(torch.tensor(of_row), torch.tensor(at_positive), torch.tensor(at_negative), log_expected)
 
 
 def test_softmax_by_hand() -> None:
@@ -42,10 +46,11 @@ def test_softmax_by_hand() -> None:
 
 def test_softmax_gradient_is_probability_minus_one() -> None:
     columns = torch.tensor([[0.3], [0.1], [-0.2]], requires_grad=True)
-    softmax_loss(torch.ones(1, 1), columns, None, targets_of([0], [0], [1, 2], torch.zeros(2))).backward()
+    loss = softmax_loss(torch.ones(1, 1), columns, None, targets_of([0], [0], [1, 2], torch.zeros(2)))
+    loss.backward()  # type: ignore[no-untyped-call]
     weights = [math.exp(x) for x in (0.3, 0.1, -0.2)]
-    assert columns.grad[0].item() == pytest.approx(weights[0] / sum(weights) - 1, rel=1e-5)
-    assert columns.grad[2].item() == pytest.approx(weights[2] / sum(weights), rel=1e-5)
+    assert gradient(columns)[0].item() == pytest.approx(weights[0] / sum(weights) - 1, rel=1e-5)
+    assert gradient(columns)[2].item() == pytest.approx(weights[2] / sum(weights), rel=1e-5)
 
 
 @pytest.mark.parametrize("with_bias", [True, False])
@@ -71,16 +76,16 @@ def test_closed_form_gradients_are_those_derived_automatically(
         normaliser = torch.logsumexp(negative - targets.log_expected, dim=1)[targets.of_row]
         return (torch.logaddexp(normaliser, positive) - positive).mean()
 
-    found, expected = [], []
-    for loss, results in (
-        (lambda *leaves: softmax_loss(*leaves, targets), found),
-        (by_autograd, expected),
-    ):
-        leaves = [leaf.clone().requires_grad_() for leaf in (rows, columns)]
-        leaves.append(bias.clone().requires_grad_() if with_bias else None)
-        value = 3.0 * loss(*leaves)
-        value.backward()
-        results += [value.detach(), *(leaf.grad for leaf in leaves if leaf is not None)]
+    def in_closed_form(rows: torch.Tensor, columns: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        return softmax_loss(rows, columns, bias, targets)
+
+    def value_and_gradients(loss: Callable[..., torch.Tensor]) -> list[torch.Tensor]:
+        leaves = [leaf.clone().requires_grad_() for leaf in (rows, columns, bias)]
+        value = 3.0 * loss(*leaves[:2], leaves[2] if with_bias else None)
+        value.backward()  # type: ignore[no-untyped-call]
+        return [value.detach(), *map(gradient, leaves if with_bias else leaves[:2])]
+
+    found, expected = value_and_gradients(in_closed_form), value_and_gradients(by_autograd)
     for ours, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
     for untouched in (found[1][2], found[1][19], found[2][8]):

@@ -24,10 +24,10 @@ def test_memory_is_refused_beforehand_with_what_would_fit() -> None:
 def test_the_largest_embeddings_that_would_fit_are_named() -> None:
     size = GraphSize(1_010_000, 2_260_000, 66_000_000)
 
-    def hint(config: LightGCNConfig, available: int) -> str | None:
+    def hint(config: LightGCNConfig, available: int) -> str:
         with pytest.raises(ResourceError) as caught:
             require_memory(size, config, available)
-        return caught.value.hint
+        return caught.value.hint or ""
 
     wide = LightGCNConfig(embedding_size=100)
     assert hint(wide, estimate_memory(size, replace(wide, embedding_size=64))) == "use embedding_size = 64"

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from challenge.graph import BipartiteGraph
-from challenge.lightgcn.kernels.reference import KernelName
+from challenge.lightgcn.kernels.base import KernelName
 from challenge.lightgcn.propagation import EdgeMasking, Propagation, mirror_edges, needed_passes
 from tests.lightgcn.graphs import dense_propagation, random_graph
 

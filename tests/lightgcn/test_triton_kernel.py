@@ -18,7 +18,8 @@ if not ON_GPU and np.lib.NumpyVersion(np.__version__) >= "2.4.0":
     pytest.skip("Triton's interpreter needs numpy before 2.4", allow_module_level=True)
 
 from challenge.lightgcn.kernels import base as kernels
-from challenge.lightgcn.kernels.reference import EmbeddingBagKernel, Kernel
+from challenge.lightgcn.kernels.base import Kernel
+from challenge.lightgcn.kernels.reference import EmbeddingBagKernel
 from challenge.lightgcn.kernels.triton import TritonKernel, Tuning, self_check
 from challenge.lightgcn.propagation import Propagation
 

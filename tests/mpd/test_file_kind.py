@@ -57,7 +57,7 @@ def test_zips_and_folders(tmp_path: Path) -> None:
             archive.writestr(name, "{}")
     run = tmp_path / "run"
     run.mkdir()
-    (run / "manifest.json").write_text('{"stages": {}}')
+    (run / "manifest.json").write_text('{"kind": "run"}')
     expected = {
         mpd: FileKind.MPD_ZIP,
         packed: FileKind.CHALLENGE_SET,

@@ -6,21 +6,29 @@ import json
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
-from challenge.artifacts import RunManifest, file_hash
 
-from challenge.errors import ConfigError
+from challenge.errors import ConfigError, InputError
+from challenge.files import file_hash, require_writable
 from challenge.mpd.outputs import (
     DATASET_NAMES,
     dataset_folder,
     require_replaceable,
     require_writable_file,
-    require_writable_folder,
 )
 
 
+class MadeBy(msgspec.Struct):
+    """The least that a dataset's manifest tells, and a field of its own."""
+
+    kind: str
+    seed: int = 3
+    files: dict[str, str] = msgspec.field(default_factory=dict)
+
+
 def write_dataset(folder: Path, maker: str = "split", text: str = "content") -> None:
-    with dataset_folder(folder, maker, RunManifest(seed=3)) as temporary:
+    with dataset_folder(folder, MadeBy(maker)) as temporary:
         for name in DATASET_NAMES:
             (temporary / name).write_text(f"{text} of {name}")
 
@@ -33,11 +41,8 @@ def test_files_arrive_together_with_a_manifest_of_their_hashes(tmp_path: Path) -
     write_dataset(tmp_path / "a" / "b")
     assert set(contents(tmp_path / "a" / "b")) == {*DATASET_NAMES, "manifest.json"}
     manifest = json.loads((tmp_path / "a" / "b" / "manifest.json").read_text())
-    assert manifest["seed"] == 3
-    assert manifest["results"]["made_by"] == "split"
-    assert manifest["results"]["files"] == {
-        name: file_hash(tmp_path / "a" / "b" / name) for name in DATASET_NAMES
-    }
+    hashes = {name: file_hash(tmp_path / "a" / "b" / name) for name in DATASET_NAMES}
+    assert manifest == {"kind": "split", "seed": 3, "files": hashes}
 
 
 def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
@@ -45,7 +50,7 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
     before = contents(tmp_path)
 
     def fail() -> None:
-        with dataset_folder(tmp_path, "split", RunManifest()) as temporary:
+        with dataset_folder(tmp_path, MadeBy("split")) as temporary:
             (temporary / "mpd.zip").write_text("half")
             raise KeyboardInterrupt
 
@@ -87,7 +92,15 @@ def test_another_command_owns_its_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "manifest", ['{"store_version": 1}', "[]", '{"results": {"made_by": "split"}}', "no"]
+    "manifest",
+    [
+        '{"store_version": 1}',
+        "[]",
+        '{"kind": "split"}',
+        '{"kind": "split", "files": ["mpd.zip"]}',
+        '{"kind": "sample", "files": {"mpd.zip": "0"}}',
+        "no",
+    ],
 )
 def test_a_manifest_of_something_else_is_not_replaced(tmp_path: Path, manifest: str) -> None:
     (tmp_path / "manifest.json").write_text(manifest)
@@ -121,21 +134,21 @@ def test_folders_and_files_that_cannot_be_written(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("x")
     for folder in (file, file / "deeper" / "still"):
-        with pytest.raises(ConfigError, match=f"{file}: is a file; expected a folder to write to"):
-            require_writable_folder(folder)
+        with pytest.raises(InputError, match=f"{file}: is a file; expected a folder to write to"):
+            require_writable(folder)
     with pytest.raises(ConfigError, match="is a folder; expected a file to write"):
         require_writable_file(tmp_path)
     with pytest.raises(ConfigError, match="is the input, and would be replaced"):
         require_writable_file(file, (file, None))
-    with pytest.raises(ConfigError, match="file: is a file; expected a folder") as caught:
+    with pytest.raises(InputError, match="file: is a file; expected a folder") as caught:
         require_writable_file(file / "scores.csv")
-    assert caught.value.hint == "name another file"
+    assert caught.value.hint == "name another folder"
     require_writable_file(tmp_path / "new" / "scores.csv", (file,))
-    require_writable_folder(tmp_path / "new" / "folder")
+    require_writable(tmp_path / "new" / "folder")
     assert not (tmp_path / "new").exists()
 
 
 def test_a_folder_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda path, _: Path(path) != tmp_path)
-    with pytest.raises(ConfigError, match=f"{tmp_path}: may not be written"):
-        require_writable_folder(tmp_path / "new")
+    with pytest.raises(InputError, match=f"cannot be written, {tmp_path} does not permit it"):
+        require_writable(tmp_path / "new")

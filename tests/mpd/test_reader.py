@@ -87,6 +87,12 @@ def test_a_slice_may_be_empty(playlists: list[dict[str, Any]]) -> None:
     assert_read(json.dumps({"playlists": playlists}))
 
 
+def test_a_byte_order_mark_is_overlooked() -> None:
+    text = slice_text(TINY_SLICES["0-2"])
+    marked = read_columns(text.encode("utf-8-sig"), "x")
+    assert plain(marked) == plain(read_columns(text.encode(), "x"))
+
+
 IDS = st.text(alphabet="abcXYZ019", min_size=22, max_size=22)
 NAMES = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=30)
 OTHERS = st.recursive(
@@ -145,8 +151,8 @@ def test_damage_is_refused_or_is_none(data: st.DataObject) -> None:
         columns = read_columns(bad, "x")
     except FormatError:
         return
-    # Bytes that are not UTF-8 are overlooked in what is not read, and only there.
-    assert plain(columns) == expected(json.loads(bad.decode("utf-8", "replace"))["playlists"])
+    # Bytes that are not UTF-8 are overlooked in what is not read, and only there; so is a byte order mark.
+    assert plain(columns) == expected(json.loads(bad.decode("utf-8-sig", "replace"))["playlists"])
 
 
 @settings(max_examples=100, deadline=None)

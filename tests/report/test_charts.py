@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,10 +38,10 @@ def drawn(
     *,
     official: bool = False,
     sources: dict[str, int] | None = None,
-    training: list[dict[str, float]] | None = None,
+    training: Sequence[Mapping[str, float]] = (),
 ) -> dict[str, ElementTree.Element]:
     """The page's pictures by the key of their panel; each is well-formed XML."""
-    epochs = tuple(Epoch(**{"epoch": i} | each) for i, each in enumerate(training or []))
+    epochs = tuple(msgspec.convert({"epoch": i, **each}, Epoch) for i, each in enumerate(training))
     manifest = Manifest(
         dataset=DatasetFacts(1, 1, 1, official, 1, 0, 0, 0),
         lightgcn=(TrainingFacts(epochs=epochs),),

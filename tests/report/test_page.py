@@ -61,12 +61,12 @@ def run_dir(tmp_path: Path) -> Path:
     return folder.path
 
 
-def keep_scorecard(run_dir) -> None:
+def keep_scorecard(run_dir: Path) -> None:
     folder = RunFolder(run_dir)
     folder.write_of_submission(folder.scorecard, card().to_dict())
 
 
-def keep_validation(run_dir, **content) -> None:
+def keep_validation(run_dir: Path, **content: object) -> None:
     folder = RunFolder(run_dir)
     folder.write_of_submission(folder.validation, content)
 

@@ -1,0 +1,122 @@
+"""``challenge recommend``: continue one's own playlists with the recommender of a run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from challenge.cli.console import make_table, show
+from challenge.cli.options import RunArgument
+from challenge.errors import ConfigError
+
+if TYPE_CHECKING:
+    from challenge.playlist import Playlist, Recommendation
+
+_SHOWN: Final = 5
+"""Groups of features named in a reason; the others are summed up."""
+
+
+def recommend(
+    run: RunArgument,
+    *,
+    title: Annotated[
+        str | None, typer.Option("--title", help="Title of the playlist.", show_default=False)
+    ] = None,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--track",
+            metavar="URI|NAME",
+            help="A track it holds, in order; may be given many times.",
+            show_default=False,
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file",
+            metavar="FILE",
+            help="Playlists in JSON or CSV instead; - for standard input.",
+            show_default=False,
+            allow_dash=True,
+        ),
+    ] = None,
+    shuffled: Annotated[
+        bool, typer.Option("--shuffled", help="The tracks are some of it in any order, not its first ones.")
+    ] = False,
+    count: Annotated[
+        int, typer.Option("--count", "-n", min=1, max=500, metavar="N", help="Tracks to recommend.")
+    ] = 20,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Tell for each track what speaks for it.")
+    ] = False,
+    output_format: Annotated[
+        str, typer.Option("--format", metavar="table|json|csv|m3u", help="How to print the result.")
+    ] = "table",
+    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+) -> None:
+    """Continue your own playlists: by title, tracks, or both.
+
+    Reads RUN/recommender/, which needs neither the MPD nor the challenge set beside it. Writes nothing. A
+    track may be named by its URI, link or id, or by words of its name and artist; where several are named so
+    they are listed.
+    """
+    from challenge.playlist import Playlist
+    from challenge.playlist_files import FORMATS, read_playlists, resolved
+    from challenge.recommender import Recommender
+    from challenge.run_folder import RunFolder
+    from challenge.search import NameSearch
+
+    chosen = "json" if json else output_format
+    if chosen not in ("table", *FORMATS):
+        raise ConfigError(f"--format {chosen}: expected table, {', '.join(FORMATS)}")
+    if file is not None and (title is not None or track):
+        raise ConfigError("--file and --title or --track both tell the playlist; give one")
+    if file is None:
+        playlists = [Playlist(title, track or [], ordered=not shuffled)]
+    else:
+        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        playlists = read_playlists(data, "standard input" if str(file) == "-" else str(file))
+    recommender = Recommender.load(RunFolder(run).recommender)
+    search = NameSearch(recommender.dataset, recommender.sources.index)
+    playlists = resolved(playlists, search.one_track)
+    lists = list(zip(playlists, recommender.recommend(playlists, count, explain=explain), strict=True))
+    if chosen == "table":
+        for playlist, recommended in lists:
+            show_list(playlist, recommended)
+    else:
+        typer.echo(FORMATS[chosen](lists))
+
+
+def show_list(playlist: Playlist, recommended: list[Recommendation]) -> None:
+    """Print the tracks recommended for a playlist, each with its reason where there is one."""
+    told = f"{playlist.title or 'untitled'}, {len(playlist.tracks):,} tracks given"
+    rows = [(each.rank, each.track, each.artist) for each in recommended]
+    show(make_table(told, ("", "track", "artist"), rows, left=3))
+    for each in recommended:
+        if each.reason is not None:
+            show(f"{each.rank}. {each.track} by {each.artist}")
+            for line in reason_lines(each):
+                show(f"   {line}")
+
+
+def reason_lines(recommendation: Recommendation) -> list[str]:
+    """Say why in a few lines."""
+    reason = recommendation.reason
+    if reason is None:
+        return []
+    lines = []
+    if reason.sources:
+        named = (f"{name.replace('_', ' ')} ({rank})" for name, rank in reason.sources.items())
+        lines.append("proposed by " + ", ".join(named))
+    lines += [f"{share:.0%} of the playlists with {name} hold it" for _, name, share in reason.seeds]
+    lines += [f"{share:.0%} of the playlists titled “{word}” hold it" for word, share in reason.words]
+    if reason.contributions:
+        largest = dict(list(reason.contributions.items())[:_SHOWN])
+        rest = sum(reason.contributions.values()) - sum(largest.values())
+        parts = ", ".join(f"{name} {value:+.2f}" for name, value in largest.items())
+        lines.append(f"score {recommendation.score:.2f} = {parts}, others {rest:+.2f}")
+    return lines

@@ -1,0 +1,128 @@
+"""Reads playlists to continue from JSON or CSV, and writes what is recommended in several forms."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+import msgspec
+
+from challenge.errors import FormatError
+from challenge.playlist import Playlist, Recommendation
+
+_EXPECTED = (
+    'expected JSON such as [{"title": "road trip", "tracks": ["spotify:track:…"]}], the official challenge '
+    "format, or CSV with the columns title and track, one line a track"
+)
+
+
+class _Track(msgspec.Struct):
+    track_uri: str
+
+
+class _Record(msgspec.Struct):
+    tracks: list[str | _Track] = msgspec.field(default_factory=list)
+    title: str | None = None
+    name: str | None = None
+    ordered: bool = True
+    num_missing: int | None = None
+    num_holdouts: int | None = None
+
+
+class _File(msgspec.Struct):
+    playlists: list[_Record]
+
+
+def read_playlists(data: bytes, where: str) -> list[Playlist]:
+    """Read playlists from JSON (a playlist, a list of them, or the official format) or CSV.
+
+    Raises:
+        FormatError: neither, or nothing in it.
+    """
+    playlists = _from_json(data, where) if data.lstrip()[:1] in (b"[", b"{") else _from_csv(data, where)
+    if not playlists:
+        raise FormatError(f"{where}: no playlist in it", hint=_EXPECTED)
+    return playlists
+
+
+def _from_json(data: bytes, where: str) -> list[Playlist]:
+    try:
+        whole = msgspec.json.decode(data)
+        if isinstance(whole, dict) and "playlists" in whole:
+            records = msgspec.convert(whole, _File).playlists
+        else:
+            records = msgspec.convert(whole if isinstance(whole, list) else [whole], list[_Record])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise FormatError(f"{where}: not playlists: {error}", hint=_EXPECTED) from error
+    return [
+        Playlist(
+            title=each.title if each.title is not None else each.name,
+            tracks=[track if isinstance(track, str) else track.track_uri for track in each.tracks],
+            ordered=each.ordered,
+            num_missing=each.num_missing if each.num_missing is not None else each.num_holdouts,
+        )
+        for each in records
+    ]
+
+
+def _from_csv(data: bytes, where: str) -> list[Playlist]:
+    try:
+        rows = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"))))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise FormatError(f"{where}: neither JSON nor CSV: {error}", hint=_EXPECTED) from error
+    if rows and not {"title", "track"} & set(rows[0]):
+        raise FormatError(f"{where}: found the columns {', '.join(map(str, rows[0]))}", hint=_EXPECTED)
+    tracks: dict[str, list[str]] = {}
+    for row in rows:
+        own = tracks.setdefault(row.get("title") or "", [])
+        own += [row["track"]] if row.get("track") else []
+    return [Playlist(title=title or None, tracks=own) for title, own in tracks.items()]
+
+
+Lists = Sequence[tuple[Playlist, Sequence[Recommendation]]]
+
+
+def as_json(lists: Lists) -> str:
+    """Playlists with what is recommended for each, reasons included."""
+    found = [
+        {"title": playlist.title, "tracks": list(playlist.tracks), "recommended": list(recommended)}
+        for playlist, recommended in lists
+    ]
+    return msgspec.json.format(msgspec.json.encode(found), indent=2).decode()
+
+
+def as_csv(lists: Lists) -> str:
+    """A line for each recommended track, under a head."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["playlist", "title", "rank", "track", "artist", "uri", "score"])
+    for number, (playlist, recommended) in enumerate(lists, start=1):
+        for each in recommended:
+            row = (number, playlist.title or "", each.rank, each.track, each.artist, each.uri, each.score)
+            writer.writerow(row)
+    return text.getvalue().rstrip("\n")
+
+
+def as_m3u(lists: Lists) -> str:
+    """An extended M3U playlist of Spotify URIs; several follow each other under their titles."""
+    lines = ["#EXTM3U"]
+    for playlist, recommended in lists:
+        lines.append(f"#PLAYLIST:{_one_line(playlist.title or 'untitled')}")
+        for each in recommended:
+            lines += [f"#EXTINF:-1,{_one_line(each.artist)} - {_one_line(each.track)}", each.uri]
+    return "\n".join(lines)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+FORMATS: dict[str, Callable[[Lists], str]] = {"json": as_json, "csv": as_csv, "m3u": as_m3u}
+"""Forms for other programs, by name."""
+
+
+def resolved(playlists: Iterable[Playlist], find: Callable[[str], str]) -> list[Playlist]:
+    """Replace tracks given by name by the URIs that ``find`` gives."""
+    return [replace(each, tracks=[find(track) for track in each.tracks]) for each in playlists]

@@ -1,0 +1,203 @@
+"""Finds tracks, artists and titles by name: by the words in it, or misspelt where no name has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+
+from challenge.data.dataset import Dataset
+from challenge.data.strings import StringTable
+from challenge.errors import InputError
+from challenge.sources.postings import PlaylistIndex
+from challenge.types import Int64Array
+
+_MISSPELT_AMONG: Final = 200_000
+"""The most popular names that a misspelt one is compared with."""
+_MIN_LIKENESS: Final = 70.0
+"""Likeness of two names from 0 to 100 below which they are others."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A name that was found.
+
+    Attributes:
+        kind: track, artist or title.
+        name: as it is written.
+        artist: of a track, else empty.
+        uri: of a track or artist, else empty.
+        playlists: rows that hold the track, any track of the artist, or have the title.
+        exact: whether the words that were looked for stand in it; otherwise it is only spelt alike.
+    """
+
+    kind: str
+    name: str
+    artist: str
+    uri: str
+    playlists: int
+    exact: bool
+
+
+class NameSearch:
+    """Searches the names of a dataset; the more popular of several comes first."""
+
+    def __init__(self, dataset: Dataset, index: PlaylistIndex) -> None:
+        self._catalog, self._playlists, self._index = dataset.catalog, dataset.playlists, index
+
+    def tracks(self, text: str, n: int = 20) -> list[Found]:
+        """Find up to ``n`` tracks whose name and artist together have all words of ``text``."""
+        catalog = self._catalog
+        words = _words(text)
+        with_words = [
+            np.union1d(
+                self._track_names.having(word),
+                np.flatnonzero(np.isin(catalog.track_artist, self._artist_names.having(word))),
+            )
+            for word in words
+        ]
+        found = _all_of(with_words)
+        exact = len(found) > 0
+        if not exact:
+            common = np.argsort(-self._index.popularity, kind="stable")[:_MISSPELT_AMONG]
+            names = [f"{catalog.track_names[i]} {self._artist_of(i)}" for i in common.tolist()]
+            found = common[_alike(text, names, n)]
+        else:
+            found = _first(found, self._index.popularity, n)
+        return [
+            Found(
+                "track",
+                catalog.track_names[track],
+                self._artist_of(track),
+                catalog.tracks.uris(np.array([track]))[0],
+                int(self._index.popularity[track]),
+                exact,
+            )
+            for track in found.tolist()
+        ]
+
+    def artists(self, text: str, n: int = 20) -> list[Found]:
+        """Find up to ``n`` artists whose name has all words of ``text``."""
+        catalog, popularity = self._catalog, self._index.artist_popularity
+        found = _all_of([self._artist_names.having(word) for word in _words(text)])
+        exact = len(found) > 0
+        if not exact:
+            common = np.argsort(-popularity, kind="stable")[:_MISSPELT_AMONG]
+            found = common[_alike(text, [catalog.artist_names[i] for i in common.tolist()], n)]
+        else:
+            found = _first(found, popularity, n)
+        return [
+            Found("artist", catalog.artist_names[artist], "", uri, int(popularity[artist]), exact)
+            for artist, uri in zip(found.tolist(), catalog.artists.uris(found.astype(np.int32)), strict=True)
+        ]
+
+    def titles(self, text: str, n: int = 20) -> list[Found]:
+        """Find up to ``n`` titles of training playlists that have all words of ``text``."""
+        titles, known = self._playlists.titles, self._playlists.title_index
+        count = np.bincount(known[known >= 0], minlength=len(titles)).astype(np.float32)
+        found = _all_of([self._titles.having(word) for word in _words(text)])
+        found = found[count[found] > 0]
+        exact = len(found) > 0
+        if not exact:
+            common = np.argsort(-count, kind="stable")[:_MISSPELT_AMONG]
+            common = common[count[common] > 0]
+            found = common[_alike(text, [titles[i] for i in common.tolist()], n)]
+        else:
+            found = _first(found, count, n)
+        return [Found("title", titles[title], "", "", int(count[title]), exact) for title in found.tolist()]
+
+    def one_track(self, text: str) -> str:
+        """Return the URI of the track that ``text`` names, be it a URI, a link, an id or a name.
+
+        Raises:
+            InputError: nothing is named so, or several are; the hint lists them.
+        """
+        if looks_like_track(text):
+            return text
+        found = self.tracks(text, n=8)
+        named = [each for each in found if each.exact and each.name.casefold() == text.strip().casefold()]
+        chosen = found if len(found) == 1 and found[0].exact else named
+        if len(chosen) == 1:
+            return chosen[0].uri
+        choices = "; ".join(f"{each.name} by {each.artist} ({each.uri})" for each in (named or found))
+        if not found:
+            raise InputError(f"track {text!r}: nothing is named so", hint="name it by its URI")
+        if not found[0].exact:
+            raise InputError(f"track {text!r}: nothing is named so", hint=f"did you mean {choices}?")
+        raise InputError(f"track {text!r}: several are named so", hint=f"choose one by its URI: {choices}")
+
+    def _artist_of(self, track: int) -> str:
+        return self._catalog.artist_names[int(self._catalog.track_artist[track])]
+
+    @cached_property
+    def _track_names(self) -> _FoldedNames:
+        return _FoldedNames(self._catalog.track_names)
+
+    @cached_property
+    def _artist_names(self) -> _FoldedNames:
+        return _FoldedNames(self._catalog.artist_names)
+
+    @cached_property
+    def _titles(self) -> _FoldedNames:
+        return _FoldedNames(self._playlists.titles)
+
+
+def looks_like_track(text: str) -> bool:
+    """Whether ``text`` is written as the URI, link or id of a track rather than as a name."""
+    from challenge.playlist import TRACK_FORM
+
+    return TRACK_FORM.fullmatch(text.strip()) is not None
+
+
+class _FoldedNames:
+    """All names end to end in lower case, in which a word is found at the speed of memory."""
+
+    def __init__(self, names: StringTable) -> None:
+        lower = names.blob.tobytes().decode("utf-8", "replace").lower().encode()
+        # Lower case may take other bytes in a few scripts; then names are cut anew.
+        if len(lower) != len(names.blob):
+            names = StringTable.from_strings(name.lower() for name in names)
+            lower = names.blob.tobytes()
+        self._text, self._offsets = lower, names.offsets
+
+    def having(self, word: str) -> Int64Array:
+        """Names in which ``word`` (lower case) stands, ascending; int64."""
+        pattern, begins, at = word.encode(), [], 0
+        while (at := self._text.find(pattern, at)) >= 0:
+            begins.append(at)
+            at += len(pattern)
+        places = np.array(begins, np.int64)
+        name = np.searchsorted(self._offsets, places, "right") - 1
+        inside = places + len(pattern) <= self._offsets[np.minimum(name + 1, len(self._offsets) - 1)]
+        return np.unique(name[inside]).astype(np.int64)
+
+
+def _words(text: str) -> list[str]:
+    words = text.lower().split()
+    if not words:
+        raise InputError("nothing to look for: the text is empty")
+    return words
+
+
+def _all_of(found: Sequence[Int64Array]) -> Int64Array:
+    common = found[0]
+    for other in found[1:]:
+        common = np.intersect1d(common, other, assume_unique=True)
+    return common
+
+
+def _first(found: Int64Array, popularity: np.ndarray, n: int) -> Int64Array:
+    return found[np.argsort(-popularity[found], kind="stable")][:n]
+
+
+def _alike(text: str, names: Sequence[str], n: int) -> list[int]:
+    """Places of the names spelt most like ``text``, the most alike first."""
+    from rapidfuzz import fuzz, process, utils
+
+    found = process.extract(
+        text, names, scorer=fuzz.WRatio, processor=utils.default_process, limit=n, score_cutoff=_MIN_LIKENESS
+    )
+    return [place for _, _, place in found]
