@@ -102,7 +102,7 @@ def describe(
     What the ranker learns from is drawn as in ``training_rows``.
     """
     rng, batches = np.random.default_rng([seed, 11]), []
-    queries = sources.queries().first(first + len(holdout))
+    queries = sources.queries().take(range(first + len(holdout)))
     for start, batch, candidates in iterate_batches(sources, queries, "describe queries", first=first):
         batches.append(
             DescribedBatch(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.util import find_spec
 from typing import NamedTuple
 
@@ -71,11 +72,11 @@ def _candidates(
     def kernels(make: Callable[..., Kernel]) -> Callable[[], Callable[[], object]]:
         return lambda: _layer(graph, size, device, dtype, make)
 
-    options = {"embedding_size": size, "device": device, "storage": dtype, "maskable": True}
-    yield "embedding_bag", kernels(lambda *arrays: new_kernel("embedding_bag", *arrays, **options))
+    make = partial(new_kernel, embedding_size=size, device=device, storage=dtype, maskable=True)
+    yield "embedding_bag", kernels(partial(make, "embedding_bag"))
     yield "torch CSR without scales", lambda: _csr_layer(graph, size, device, dtype)
     if device.type == "cpu":
-        yield "compiled", kernels(lambda *arrays: new_kernel("compiled", *arrays, **options))
+        yield "compiled", kernels(partial(make, "compiled"))
     elif find_spec("triton") is not None:
         from challenge.lightgcn.kernels.triton import TritonKernel, Tuning
 
@@ -83,7 +84,7 @@ def _candidates(
             tuning = Tuning(numbers=numbers, warps=warps)
             yield (
                 f"Triton {numbers}/{warps}",
-                kernels(lambda *arrays, t=tuning: TritonKernel(*arrays, device=device, tuning=t)),
+                kernels(partial(TritonKernel, device=device, tuning=tuning)),
             )
 
 
@@ -112,8 +113,8 @@ def _csr_layer(
 ) -> Callable[[], object]:
     def csr(indptr: np.ndarray, indices: np.ndarray, width: int) -> torch.Tensor:
         values = torch.ones(len(indices), dtype=dtype, device=device)
-        pattern = (torch.from_numpy(array.astype(np.int32)).to(device) for array in (indptr, indices))
-        return torch.sparse_csr_tensor(*pattern, values, size=(len(indptr) - 1, width))
+        starts, columns = (torch.from_numpy(array.astype(np.int32)).to(device) for array in (indptr, indices))
+        return torch.sparse_csr_tensor(starts, columns, values, (len(indptr) - 1, width))
 
     to_rows = csr(graph.row_indptr, graph.row_indices, graph.n_columns)
     to_columns = csr(graph.column_indptr, graph.column_indices, graph.n_rows)

@@ -103,7 +103,7 @@ def score_without(described: Described, removal: Removal, config: RunConfig) -> 
     rows = TrainingRows.concatenate([kept_rows(fold, removal) for fold in described.training_queries])
     names = removal.kept_features(queries.names)
     ranker = train_ranker(rows, names, config.ranker, seed=config.seed + removal.other_seed)
-    own = queries.sources.queries().first(len(queries))
+    own = queries.sources.queries().take(range(len(queries)))
     lists = fill(queries.sources, rank_without(queries, removal, ranker), own)
     values = evaluate(lists.track, described.holdout, dataset.catalog.track_artist, Variants())
     return PlaylistScores(dataset.queries.pid, described.categories, values)

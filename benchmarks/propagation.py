@@ -110,8 +110,8 @@ def sparse_products(graph: BipartiteGraph, size: int, device: torch.device) -> C
     block = graph.normalised_matrix().astype(np.float32)
 
     def csr(matrix: sp.csr_matrix) -> torch.Tensor:
-        parts = (torch.from_numpy(a) for a in (matrix.indptr, matrix.indices, matrix.data))
-        return torch.sparse_csr_tensor(*parts, size=matrix.shape).to(device)
+        indptr, indices, values = map(torch.from_numpy, (matrix.indptr, matrix.indices, matrix.data))
+        return torch.sparse_csr_tensor(indptr, indices, values, matrix.shape).to(device)
 
     to_rows, to_columns = csr(block), csr(block.T.tocsr())
     rows = torch.randn(graph.n_rows, size, device=device)

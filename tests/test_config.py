@@ -16,6 +16,7 @@ from challenge.errors import ConfigError, MissingInputError
 from challenge.lightgcn.config import LightGCNConfig
 from challenge.ranking.ranker import RankerConfig
 from challenge.sources.playlist_knn import PlaylistKnn
+from challenge.sources.popularity import Popularity
 from challenge.sources.registry import SOURCES, SourcesConfig
 
 DEFAULTS: Final = as_dict(RunConfig())
@@ -80,7 +81,7 @@ def nested(path: tuple[str, ...], values: Mapping[str, Any]) -> dict[str, Any]:
 
 def flat(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """All keys by their dotted names."""
-    found = {}
+    found: dict[str, Any] = {}
     for key, value in plain.items():
         found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
     return found
@@ -170,7 +171,7 @@ def test_options_stand_over_a_file_over_defaults(tmp_path: Path) -> None:
 
 
 def test_a_source_plugged_in_has_a_table_too() -> None:
-    few = replace(SOURCES["popularity"], num_candidates=4)  # type: ignore[type-var]
+    few = Popularity(num_candidates=4)
     config = RunConfig(sources=SourcesConfig(("few",), {**SOURCES, "few": few}))
     changed = merge(config, {"sources": {"few": {"weight": 0.5}}})
     assert changed.sources.settings["few"] == replace(few, weight=0.5)

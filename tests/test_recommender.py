@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import orjson
 import pytest
-from challenge.artifacts import write_json
 
 from challenge import recommender as recommender_module
 from challenge.config import dump
 from challenge.data.dataset import Dataset
 from challenge.errors import ConfigError, FormatError, InputError, MissingInputError, ResourceError
+from challenge.files import write_json
 from challenge.machine import Memory
 from challenge.ranking.fill import FilledLists
 from challenge.recommender import Recommender
@@ -106,8 +106,8 @@ def test_the_summary_tells_what_was_learned(fitted: Recommender, dataset: Datase
 
 def test_no_queries_are_not_all_queries(fitted: Recommender) -> None:
     """An empty set of queries counts as false, and is answered by nothing all the same."""
-    assert fitted.fill(fitted.queries().first(0)).track.shape == (0, LIST_LENGTH)
-    assert fitted.fill(fitted.queries().first(2)).track.shape == (2, LIST_LENGTH)
+    assert fitted.fill(fitted.queries().take(range(0))).track.shape == (0, LIST_LENGTH)
+    assert fitted.fill(fitted.queries().take(range(2))).track.shape == (2, LIST_LENGTH)
 
 
 def test_strangers_are_continued_like_the_dataset_s_own(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from challenge.cli.console import make_table, show, show_json
+from challenge.cli.console import make_table, seconds_text, show, show_json, size_text
 from challenge.cli.metric_text import INTERVAL_NOTE, METRIC_TITLES, estimate_text, mean_text
 from challenge.cli.options import CacheOption, ConfigOption, JsonFlag, MpdOption, path_option
 from challenge.cli.settings import load_config, with_options, with_settings
@@ -16,7 +16,7 @@ from challenge.cli.split import DRAW, KIND, PER_CATEGORY
 from challenge.errors import ConfigError
 from challenge.evaluation.defaults import CONFIDENCE
 from challenge.split.options import SplitKind, SplitOptions
-from challenge.workflows.systems import SYSTEMS, require_systems
+from challenge.workflows.systems import USUAL, require_systems
 
 if TYPE_CHECKING:
     from challenge.workflows.compare import Comparison
@@ -36,7 +36,7 @@ def compare(
     answers: Annotated[Path | None, path_option("answers", "Held-out tracks of --challenge.")] = None,
     systems: Annotated[
         str, typer.Option("--systems", metavar="A,B,…", help="Which systems to run.")
-    ] = ",".join(SYSTEMS),
+    ] = ",".join(USUAL),
     kind: Annotated[SplitKind | None, KIND] = None,
     draw: Annotated[int | None, DRAW] = None,
     per_category: Annotated[int | None, PER_CATEGORY] = None,
@@ -93,6 +93,8 @@ def compare(
 def _as_dict(result: Comparison) -> dict[str, object]:
     return {
         "best": result.best,
+        "costs": {name: vars(cost) for name, cost in result.costs.items()},
+        "seconds_per_epoch": result.seconds_per_epoch,
         "systems": {name: card.to_dict() for name, card in result.cards.items()},
         "differences": {
             name: {
@@ -110,10 +112,21 @@ def _show(result: Comparison, *, by_category: bool) -> None:
     if by_category:
         for metric, title in METRIC_TITLES.items():
             _show_categories(result, metric, title)
+    if result.costs:
+        epochs = {name.replace("_", " "): text for name, text in result.seconds_per_epoch.items()}
+        costs = [
+            (name, seconds_text(cost.seconds), size_text(cost.peak_bytes), _seconds(epochs.get(name)))
+            for name, cost in result.costs.items()
+        ]
+        show(make_table("fitting", ("", "time", "peak memory", "an epoch"), costs, left=1))
     show(INTERVAL_NOTE)
     if len(result.cards) > 1:
         show(f"* differs from {result.best} with p < {1 - CONFIDENCE:.2g}, paired sign-flip test")
     show(f"signature {result.cards[result.best].signature}")
+
+
+def _seconds(seconds: float | None) -> str:
+    return "" if seconds is None else seconds_text(seconds)
 
 
 def _overall(result: Comparison, name: str) -> list[str]:

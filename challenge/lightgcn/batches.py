@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Generic, NamedTuple, TypeVar
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class TensorBatch:
-    """A :class:`challenge.lightgcn.sampling.Batch` on a device; letters B rows, E positives, N negatives.
+    """Positive edges of some rows with negatives, on a device; letters B rows, E positives, N negatives.
 
     Attributes:
         rows: distinct rows, ascending, int64, shape (B,).
@@ -41,15 +41,6 @@ class TensorBatch:
     negatives: Tensor
     masked: Tensor
     log_expected: Tensor
-
-    @classmethod
-    def drawn(cls, sampler: Sampler, step: int, device: torch.device) -> TensorBatch:
-        """Draw the batch of a step on the host and bring it to the device."""
-        batch = sampler.batch(step)
-        softmax = sampler.config.objective == "softmax"
-        log_expected = sampler.log_expected[batch.negatives if softmax else batch.negatives[:0]]
-        arrays = (*(getattr(batch, field.name) for field in fields(batch)), log_expected)
-        return cls(*(torch.from_numpy(array).to(device) for array in arrays))
 
     def cut(self, size: int) -> Iterator[TensorBatch]:
         """Cut the batch into batches of at most ``size`` rows, with the same negatives."""
@@ -115,11 +106,10 @@ class PreparedBatch(NamedTuple):
 
 
 class DeviceSampler:
-    """Puts batches of rows (softmax) together on a GPU from random numbers that the host drew.
+    """Puts the batches of a sampler together on a device, the same ones on every device.
 
     A batch of the whole MPD is drawn out of millions of edges. The host would take longer over it than a GPU
-    over the step, so it only draws the random numbers; all else is done where the graph lies. The batches are
-    those of the sampler, number for number.
+    over the step, so it only draws the random numbers; all else is done where the graph lies.
     """
 
     def __init__(self, sampler: Sampler, device: torch.device) -> None:
@@ -140,7 +130,10 @@ class DeviceSampler:
         return torch.empty(size, dtype=torch.float64, pin_memory=pinned).numpy()
 
     def batch(self, step: int) -> TensorBatch:
-        """Return the batch of one step, as :meth:`Sampler.batch` would draw it."""
+        """Return the batch of one step, counted from 0 over all epochs."""
+        if self._sampler.config.objective == "bpr":
+            rows, local, positives, negatives = map(self._upload, self._sampler.pairs(step))
+            return TensorBatch(rows, local, positives, negatives, rows[:0], self._log_expected[:0])
         draws = self._sampler.row_draws(step, self._empty)
         rows = self._upload(draws.rows)
         edges, local = self._edges(self._indptr[rows], self._track_counts[rows])
@@ -240,11 +233,10 @@ def prepared_batches(sampler: Sampler, device: torch.device, chunk_rows: int) ->
     ``chunk_rows`` rows of a batch (softmax) are scored at a time.
     """
     softmax = sampler.config.objective == "softmax"
-    on_device = DeviceSampler(sampler, device) if softmax and device.type != "cpu" else None
+    on_device = DeviceSampler(sampler, device)
 
     def prepare(step: int) -> PreparedBatch:
-        batch = TensorBatch.drawn(sampler, step, device) if on_device is None else on_device.batch(step)
-        return PreparedBatch.of(batch, chunk_rows if softmax else None)
+        return PreparedBatch.of(on_device.batch(step), chunk_rows if softmax else None)
 
     if device.type != "cuda":
         return Prefetcher(prepare, ahead=0)

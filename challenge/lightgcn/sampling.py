@@ -1,4 +1,4 @@
-"""Batches of positive edges and negatives, drawn with vectorised numpy.
+"""The random numbers of batches of positive edges and negatives, drawn with numpy.
 
 Every draw is seeded by the training's seed and the step, never by what came before, so a resumed
 training sees the very batches that an uninterrupted one would have seen.
@@ -20,27 +20,8 @@ _EPOCH, _STEP = 0, 1  # which stream of random numbers
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
-    """Positive edges of some rows with negatives; letters B rows, E positives, N negatives.
-
-    Attributes:
-        rows: distinct rows, int64, shape (B,).
-        row_of_positive: index into ``rows`` of each positive edge, int64, shape (E,).
-        positives: column of each positive edge, int64, shape (E,).
-        negatives: columns shared by all rows (softmax, (N,)) or one for each positive (bpr, (E,)); int64.
-        masked: edges that the propagation must not see, ascending, int64.
-    """
-
-    rows: Int64Array
-    row_of_positive: Int64Array
-    positives: Int64Array
-    negatives: Int64Array
-    masked: Int64Array
-
-
-@dataclass(frozen=True, eq=False)
 class RowDraws:
-    """The random numbers of one batch of rows, for whoever puts the batch together; letters as in Batch.
+    """The random numbers of one batch of B rows with N negatives, for whoever puts the batch together.
 
     M edges of the rows' T track edges are masked where edges are masked, all T are predicted otherwise.
 
@@ -92,13 +73,8 @@ class Sampler:
         amount = int(self.track_counts.sum()) if bpr else len(self._rows)
         return max(1, -(-amount // self.batch_size))
 
-    def batch(self, step: int) -> Batch:
-        """Draw the batch of one step, counted from 0 over all epochs."""
-        rng = np.random.default_rng((self._seed, _STEP, step))
-        return self._pairs(rng) if self.config.objective == "bpr" else self._row_batch(step, rng)
-
     def row_draws(self, step: int, empty: Callable[[int], NDArray[np.float64]] = np.empty) -> RowDraws:
-        """Draw what :meth:`batch` draws for one step (softmax), into arrays that ``empty`` makes."""
+        """Draw for one step (softmax), counted from 0 over all epochs, into arrays that ``empty`` makes."""
         config, rng = self.config, np.random.default_rng((self._seed, _STEP, step))
         rows = self._epoch_rows(step)
         n_edges = int(self.track_counts[rows].sum())
@@ -111,9 +87,12 @@ class Sampler:
         rng.random(out=rest)
         return RowDraws(rows, masking, kept_share, title_masked, rest)
 
-    def _pairs(self, rng: np.random.Generator) -> Batch:
-        """Rows drawn uniformly, one of their edges each, and a uniform negative that is no edge."""
-        graph = self.graph
+    def pairs(self, step: int) -> tuple[Int64Array, Int64Array, Int64Array, Int64Array]:
+        """Draw for one step (bpr) rows uniformly, one of their edges each, and a negative that is no edge.
+
+        Returns the distinct rows, the index into them of each positive, the positives and their negatives.
+        """
+        graph, rng = self.graph, np.random.default_rng((self._seed, _STEP, step))
         drawn = self._rows[rng.integers(0, len(self._rows), self.batch_size)]
         offset = (rng.random(len(drawn)) * self.track_counts[drawn]).astype(np.int64)
         positives = graph.row_indices[graph.row_indptr[drawn] + offset].astype(np.int64)
@@ -124,22 +103,7 @@ class Sampler:
                 break
             negatives[clash] = rng.integers(0, graph.n_tracks, len(clash))
         rows, local = np.unique(drawn, return_inverse=True)
-        return Batch(rows, local.astype(np.int64), positives, negatives, np.empty(0, np.int64))
-
-    def _row_batch(self, step: int, rng: np.random.Generator) -> Batch:
-        rows = self._epoch_rows(step)
-        edges, local = self._edges_of(rows)
-        masked = np.empty(0, np.int64)
-        if self.config.masking:
-            is_masked = rng.random(len(edges)) >= self._kept_share(rows, rng)[local]
-            edges, local = edges[is_masked], local[is_masked]
-            title_masked = rows[rng.random(len(rows)) < self.config.mask_title]
-            masked = np.sort(np.concatenate([edges, self._token_edges_of(title_masked)]))
-        chosen = self._at_most_positives(local, len(rows), rng)
-        positives = self.graph.row_indices[edges[chosen]].astype(np.int64)
-        negatives = np.searchsorted(self.cumulative, rng.random(self.config.negatives) * self.cumulative[-1])
-        negatives = np.minimum(negatives, self.graph.n_tracks - 1)
-        return Batch(rows, local[chosen], positives, negatives, masked)
+        return rows, local.astype(np.int64), positives, negatives
 
     def _epoch_rows(self, step: int) -> Int64Array:
         """Rows of the step, ascending: the epoch's permutation cut into batches."""
@@ -152,13 +116,6 @@ class Sampler:
         size = self.batch_size
         return np.sort(permutation[index * size : (index + 1) * size])
 
-    def _edges_of(self, rows: Int64Array) -> tuple[Int64Array, Int64Array]:
-        """Track edges of ``rows``, ascending, and the index into ``rows`` of each."""
-        counts = self.track_counts[rows]
-        local = np.repeat(np.arange(len(rows)), counts)
-        starts = self.graph.row_indptr[rows] - (np.cumsum(counts) - counts)
-        return np.arange(len(local)) + starts[local], local
-
     def _kept_share(self, rows: Int64Array, rng: np.random.Generator) -> NDArray[np.float64]:
         """Share of each row's tracks that the propagation may see."""
         config = self.config
@@ -168,20 +125,6 @@ class Sampler:
         share[short] = self.track_counts[rows[short]] ** (rng.random(np.count_nonzero(short)) - 1.0)
         share[rng.random(len(rows)) < config.mask_all_tracks] = 0.0
         return share
-
-    def _token_edges_of(self, rows: Int64Array) -> Int64Array:
-        """Title token edges of ``rows``, ascending; they stand after the track edges."""
-        first = self.graph.row_indptr[rows] + self.track_counts[rows]
-        counts = self.graph.row_indptr[rows + 1] - first
-        offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        edges: Int64Array = np.repeat(first, counts) + offsets
-        return edges
-
-    def _at_most_positives(self, local: Int64Array, n_rows: int, rng: np.random.Generator) -> Int64Array:
-        """Keep each edge with the probability that leaves ``positives`` edges of its row on average."""
-        counts = np.bincount(local, minlength=n_rows)
-        share = np.minimum(1.0, self.config.positives / np.maximum(1, counts))
-        return np.flatnonzero(rng.random(len(local)) < share[local])
 
 
 def track_edge_counts(graph: BipartiteGraph) -> Int64Array:

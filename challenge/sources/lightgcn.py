@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from challenge.data.archive import load_record, save_record
-from challenge.lightgcn.config import LightGCNConfig
+from challenge.lightgcn.config import LightGCNConfig, paper_config
 from challenge.sources.base import FitContext, QueryBatch
 from challenge.sources.embedding import EmbeddingScores, TrackVectors
 from challenge.types import NonNegative, PositiveInt
@@ -31,6 +31,14 @@ class LightGCN(LightGCNConfig):
 
     num_candidates: PositiveInt = 500
     weight: NonNegative = 0.7
+
+    @classmethod
+    def of_paper(cls) -> LightGCN:
+        """LightGCN as in its paper: BPR, an embedding of its own for each row, no masking.
+
+        It is trained for as long as the time limit allows, of the paper's 1,000 epochs.
+        """
+        return cls(**(vars(paper_config()) | {"max_seconds": cls.max_seconds, "patience": 10}), weight=0.0)
 
     def fit(self, context: FitContext) -> FittedLightGCN:
         """Train on the graph, and embed all its nodes.

@@ -37,12 +37,16 @@ SOURCES: Final[Mapping[str, Source]] = MappingProxyType(
         "lightgcn": LightGCN(),
         "artist_album": ArtistAlbum(),
         "popularity": Popularity(),
+        "lightgcn_paper": LightGCN.of_paper(),
     }
 )
 """All sources with their default settings, in the order of their features.
 
 To add one, write its module and name it here: settings, features, blend and ablation follow.
 """
+
+USUAL: Final = tuple(name for name in SOURCES if name != "lightgcn_paper")
+"""Sources in use unless others are named: the paper's LightGCN is there to be compared with."""
 
 _FITTED_FIRST: Final = ("lightgcn",)
 """Its training takes the most memory, so it had better not lie beside what the others leave."""
@@ -58,7 +62,7 @@ class SourcesConfig:
         settings: settings of every source by name, in use or not.
     """
 
-    names: tuple[str, ...] = field(default_factory=lambda: (*SOURCES, *installed_sources()))
+    names: tuple[str, ...] = field(default_factory=lambda: (*USUAL, *installed_sources()))
     modules: tuple[str, ...] = ()
     settings: Mapping[str, Source] = field(default_factory=lambda: {**SOURCES, **installed_sources()})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +22,20 @@ from challenge.evaluation.significance import PairedDifference
 from challenge.evaluation.variants import Variants
 from challenge.mpd.challenge_set import read_challenge_set
 from challenge.mpd.store import prepare_store
+from challenge.profile import StageCost, profiled
 from challenge.ranking.fill import fill
 from challenge.ranking.rank import rank_queries
 from challenge.recommender import Recommender, scorer_of
 from challenge.run_folder import RunFolder
-from challenge.sources.registry import FittedSources, SourcesConfig
+from challenge.sources.base import FitContext
+from challenge.sources.lightgcn import FittedLightGCN
+from challenge.sources.registry import USUAL, FittedSources, SourcesConfig
 from challenge.split.options import SplitOptions
 from challenge.split.split import split_holdout
 from challenge.types import LIST_LENGTH, Int32Array
 from challenge.workflows.inputs import load_inputs
 from challenge.workflows.systems import SYSTEMS, require_systems
+from challenge.workflows.systems import USUAL as USUAL_SYSTEMS
 from challenge.workflows.train import require_device
 
 
@@ -43,18 +47,22 @@ class Comparison:
         cards: scores of each system.
         best: the system with the greatest NDCG, which the others are tested against.
         differences: category (or "all") → metric → what the best has over a system, by system.
+        costs: what fitting each source took; empty where a run's recommender was used.
+        seconds_per_epoch: of the sources that were trained in epochs here.
     """
 
     cards: dict[str, Scorecard]
     best: str
     differences: dict[str, dict[str, dict[str, PairedDifference]]]
+    costs: dict[str, StageCost] = field(default_factory=dict)
+    seconds_per_epoch: dict[str, float] = field(default_factory=dict)
 
 
 def compare(
     mpd: Path,
     config: RunConfig,
     *,
-    systems: Sequence[str] = tuple(SYSTEMS),
+    systems: Sequence[str] = USUAL_SYSTEMS,
     challenge: Path | None = None,
     answers: Path | None = None,
     split: SplitOptions | None = None,
@@ -124,6 +132,7 @@ def compare_on(
 
     They are fitted here unless a ``recommender`` fitted to this very dataset is given.
     """
+    costs: dict[str, StageCost] = {}
     if recommender is not None:
         _require_same(recommender, dataset)
         if "full" in systems and recommender.ranker is None:
@@ -134,18 +143,35 @@ def compare_on(
             sources=_needed(config, systems),
             ranking="learned" if "full" in systems else "blend",
         )
-        recommender = Recommender.fit(dataset, needed)
+        with profiled() as costs:
+            recommender = Recommender.fit(dataset, needed)
     queries = recommender.queries()
     scores = {}
     for name in systems:
         progress.message(f"system {name}")
-        sources = only(recommender.sources, SYSTEMS[name])
+        with profiled() as more:
+            sources = only(recommender.sources, SYSTEMS[name])
+        costs |= more
         scorer = scorer_of(sources, config, recommender.ranker if name == "full" else None)
         lists = fill(sources, rank_queries(sources, scorer, queries), queries)
         values = evaluate(lists.track, holdout, dataset.catalog.track_artist, Variants())
         labels = tuple(category.value for category in dataset.queries.categories)
         scores[name] = PlaylistScores(dataset.queries.pid, labels, values)
-    return _compared(scores, make_signature(Variants(), truth, seed=config.seed), config.seed)
+    compared = _compared(scores, make_signature(Variants(), truth, seed=config.seed), config.seed)
+    epochs = _seconds_per_epoch(recommender.sources.context)
+    return replace(compared, costs=costs, seconds_per_epoch=epochs)
+
+
+def _seconds_per_epoch(context: FitContext) -> dict[str, float]:
+    """Mean time of an epoch of each source that was trained in epochs."""
+    fitted = {name: context.fitted(name) for name in context.fitted_names()}
+    reports = {name: each.report for name, each in fitted.items() if isinstance(each, FittedLightGCN)}
+    times = {
+        name: [each["seconds"] for each in report.epochs if "seconds" in each]
+        for name, report in reports.items()
+        if report is not None
+    }
+    return {name: sum(each) / len(each) for name, each in times.items() if each}
 
 
 def _require_same(recommender: Recommender, dataset: Dataset) -> None:
@@ -176,12 +202,12 @@ def _needed(config: RunConfig, systems: Sequence[str]) -> SourcesConfig:
     if not all(used):
         return config.sources
     wanted = {source for names in used for source in names}
-    _require_in_use(wanted, config.sources.names)
-    return replace(config.sources, names=tuple(name for name in config.sources.names if name in wanted))
+    _require_in_use(wanted, config.sources)
+    return replace(config.sources, names=tuple(name for name in config.sources.settings if name in wanted))
 
 
-def _require_in_use(wanted: set[str], names: Sequence[str]) -> None:
-    missing = wanted.difference(names)
+def _require_in_use(wanted: set[str], config: SourcesConfig) -> None:
+    missing = wanted.intersection(USUAL).difference(config.names)
     if missing:
         raise ConfigError(f"sources: {', '.join(sorted(missing))} not in use; add to sources.names")
 
@@ -196,14 +222,10 @@ def _compared(scores: dict[str, PlaylistScores], signature: str, seed: int) -> C
 
 
 def only(sources: FittedSources, names: Sequence[str]) -> FittedSources:
-    """Keep the named sources of several; all of them where none is named.
-
-    Raises:
-        ConfigError: a named source is not among them.
-    """
-    _require_in_use(set(names), sources.names)
-    kept = {name: source for name, source in sources.fitted.items() if not names or name in names}
-    counts = dict(sources.num_candidates)
+    """Keep the named sources of several, fitted now where they were not; all where none is named."""
+    context = sources.context
+    kept = {name: context.fitted(name) for name in names or sources.names}
+    counts = {name: context.sources[name].num_candidates for name in kept}
     if tuple(kept) == ("popularity",):
         counts["popularity"] = LIST_LENGTH  # nothing but popularity, so no title helps out
     return replace(sources, fitted=kept, num_candidates=counts)

@@ -13,10 +13,14 @@ SYSTEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "knn": ("playlist_knn",),
     "ials": ("ials",),
     "lightgcn": ("lightgcn",),
+    "lightgcn_paper": ("lightgcn_paper",),
     "blend": (),
     "full": (),
 }
 """Systems with their only sources, none named means all; every one falls back on titles, then popularity."""
+
+USUAL: Final = tuple(name for name in SYSTEMS if name != "lightgcn_paper")
+"""What is compared unless others are asked for: the paper's training takes many times as long as the rest."""
 
 
 def require_systems(names: Sequence[str]) -> tuple[str, ...]:

@@ -230,11 +230,12 @@ def test_nothing_removed_scores_as_the_whole_system(
 
 
 def test_all_sources_and_groups_in_turn() -> None:
-    names = [removal.name for removal in all_removals(SOURCES)]
+    sources = tuple(SOURCES)
+    names = [removal.name for removal in all_removals(sources)]
     assert names[:2] == ["nothing", "nothing_but_the_seed"]
     assert {*SOURCES, *GROUPS, "title_knn+artists_in_title"} < set(names)
-    assert all_removals(SOURCES)[1].other_seed
-    assert [removal.name for removal in all_removals(SOURCES, ["title_knn"])] == ["nothing", "title_knn"]
+    assert all_removals(sources)[1].other_seed
+    assert [removal.name for removal in all_removals(sources, ["title_knn"])] == ["nothing", "title_knn"]
     assert not any(removal.sources for removal in all_removals(("title_knn",)))
 
 

@@ -239,7 +239,7 @@ def test_split_leaves_a_manifest(splittable: Path, tmp_path: Path, tiny_challeng
 def test_split_refuses_an_output_that_is_a_file_before_it_reads(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
     result = run("split", "--mpd", tmp_path / "none.zip", "--output", tmp_path / "out")
-    assert result.exit_code == 2
+    assert result.exit_code == 3
     assert "out: is a file; expected a folder to write to" in " ".join(result.stderr.split())
 
 

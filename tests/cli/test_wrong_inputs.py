@@ -111,14 +111,14 @@ CASES = [
     (f"score {SUBMISSION} {ANSWERS} {MPD} --variant ndcg=rule-page", 2, "did you mean ndcg=rules-page?"),
     # what would be lost, or cannot be written
     (f"split {MPD} -o {{S}}", 2, "mpd.zip: is the input, and would be replaced"),
-    (f"split {MPD} -o {SUBMISSION}", 2, "submission.csv: is a file; expected a folder to write to"),
+    (f"split {MPD} -o {SUBMISSION}", 3, "submission.csv: is a file; expected a folder to write to"),
     (
         f"score {SUBMISSION} {ANSWERS} {MPD} --per-playlist {SUBMISSION}",
         2,
         "is the input, and would be replaced",
     ),
     (f"score {SUBMISSION} {ANSWERS} {MPD} --per-playlist {{T}}", 2, "is a folder; expected a file to write"),
-    (f"sample -o {SUBMISSION}", 2, "submission.csv: is a file; expected a folder to write to"),
+    (f"sample -o {SUBMISSION}", 3, "submission.csv: is a file; expected a folder to write to"),
 ]
 
 

@@ -1,15 +1,14 @@
-"""Batches made on a device are the sampler's; micro-batches cover a batch; prefetching changes nothing."""
+"""Micro-batches cover a batch; prefetching changes nothing."""
 
 from __future__ import annotations
 
 import threading
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from challenge.lightgcn.batches import DeviceSampler, Prefetcher, PreparedBatch, TensorBatch
+from challenge.lightgcn.batches import DeviceSampler, Prefetcher, PreparedBatch
 from challenge.lightgcn.config import LightGCNConfig, paper_config
 from challenge.lightgcn.model import LightGCN
 from challenge.lightgcn.sampling import Sampler
@@ -19,29 +18,11 @@ from tests.lightgcn.graphs import random_graph
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [{}, {"masking": False}, {"mask_all_tracks": 0.5}, {"mask_title": 1.0}, {"positives": 1}],
-)
-@pytest.mark.parametrize(("tokens", "seed"), [(0, 0), (5, 0), (5, 3)])
-def test_batches_of_a_device_are_those_of_the_sampler(
-    changes: dict[str, Any], tokens: int, seed: int
-) -> None:
-    graph = random_graph(60, 40, tokens=tokens)
-    sampler = Sampler(graph, LightGCNConfig(**{"batch_size": 25, "negatives": 30} | changes), seed)
-    on_device = DeviceSampler(sampler, CPU)
-    for step in (0, 1, 2, 5):  # over the end of an epoch
-        wanted, found = TensorBatch.drawn(sampler, step, CPU), on_device.batch(step)
-        for name, value in vars(wanted).items():
-            assert value.equal(getattr(found, name)), name
-            assert value.dtype == getattr(found, name).dtype, name
-
-
 def test_micro_batches_cover_a_batch_with_their_columns() -> None:
     sampler = Sampler(
         random_graph(60, 40, tokens=5), LightGCNConfig(batch_size=50, negatives=7, mask_all_tracks=0.9)
     )
-    batch = TensorBatch.drawn(sampler, 0, CPU)
+    batch = DeviceSampler(sampler, CPU).batch(0)
     prepared = PreparedBatch.of(batch, 8)
     assert len(prepared.micro_batches) > 3
     rows, positives = [], []
@@ -59,9 +40,11 @@ def test_micro_batches_cover_a_batch_with_their_columns() -> None:
 
 def test_pairs_come_to_the_device_as_drawn() -> None:
     sampler = Sampler(random_graph(60, 40), paper_config(batch_size=50))
-    drawn, batch = sampler.batch(4), TensorBatch.drawn(sampler, 4, CPU)
-    np.testing.assert_array_equal(batch.negatives, drawn.negatives)
-    np.testing.assert_array_equal(batch.rows[batch.row_of_positive], drawn.rows[drawn.row_of_positive])
+    rows, row_of_positive, positives, negatives = sampler.pairs(4)
+    batch = DeviceSampler(sampler, CPU).batch(4)
+    np.testing.assert_array_equal(batch.positives, positives)
+    np.testing.assert_array_equal(batch.negatives, negatives)
+    np.testing.assert_array_equal(batch.rows[batch.row_of_positive], rows[row_of_positive])
     assert len(batch.log_expected) == 0
 
 
@@ -95,8 +78,8 @@ def test_prefetching_hands_errors_on() -> None:
 
 def test_draws_of_several_threads_are_those_of_one() -> None:
     sampler = Sampler(random_graph(60, 40, tokens=5), LightGCNConfig(batch_size=20, negatives=30))
-    prefetcher = Prefetcher(lambda step: TensorBatch.drawn(sampler, step, CPU), ahead=4, threads=4)
-    alone = Sampler(sampler.graph, sampler.config)
+    prefetcher = Prefetcher(DeviceSampler(sampler, CPU).batch, ahead=4, threads=4)
+    alone = DeviceSampler(Sampler(sampler.graph, sampler.config), CPU)
     for step in range(12):
         found, wanted = prefetcher.get(step), alone.batch(step)
         np.testing.assert_array_equal(found.positives, wanted.positives)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from challenge.graph import BipartiteGraph
+from challenge.lightgcn.batches import DeviceSampler
 from challenge.lightgcn.config import LightGCNConfig, paper_config
 from challenge.lightgcn.sampling import Sampler, has_edge, track_edge_counts
 from tests.lightgcn.graphs import random_graph
+
+
+def draw(sampler: Sampler, step: int = 0) -> SimpleNamespace:
+    """The batch of a step, as arrays."""
+    batch = DeviceSampler(sampler, torch.device("cpu")).batch(step)
+    return SimpleNamespace(**{name: tensor.numpy() for name, tensor in vars(batch).items()})
 
 
 def edges(graph: BipartiteGraph) -> set[tuple[int, int]]:
@@ -33,7 +42,7 @@ def test_track_edges_are_counted_without_tokens(graph: BipartiteGraph) -> None:
 
 def test_pairs_are_edges_with_tracks_that_are_none(graph: BipartiteGraph) -> None:
     sampler = Sampler(graph, paper_config(batch_size=500))
-    batch = sampler.batch(3)
+    batch = draw(sampler, 3)
     rows = batch.rows[batch.row_of_positive]
     assert has_edge(graph, rows, batch.positives).all()
     assert not has_edge(graph, rows, batch.negatives).any()
@@ -44,17 +53,17 @@ def test_pairs_are_edges_with_tracks_that_are_none(graph: BipartiteGraph) -> Non
 
 def test_an_epoch_visits_each_row_once(graph: BipartiteGraph) -> None:
     sampler = Sampler(graph, LightGCNConfig(batch_size=7))
-    rows = np.concatenate([sampler.batch(step).rows for step in range(sampler.steps_per_epoch)])
+    rows = np.concatenate([draw(sampler, step).rows for step in range(sampler.steps_per_epoch)])
     assert sorted(rows) == np.flatnonzero(track_edge_counts(graph) >= 2).tolist()
     following = np.concatenate(
-        [sampler.batch(sampler.steps_per_epoch + step).rows for step in range(sampler.steps_per_epoch)]
+        [draw(sampler, sampler.steps_per_epoch + step).rows for step in range(sampler.steps_per_epoch)]
     )
     assert sorted(following) == sorted(rows)
     assert following.tolist() != rows.tolist()
 
 
 def test_masked_batches_predict_only_what_they_hide(graph: BipartiteGraph) -> None:
-    batch = Sampler(graph, LightGCNConfig(batch_size=40, mask_title=0.5)).batch(0)
+    batch = draw(Sampler(graph, LightGCNConfig(batch_size=40, mask_title=0.5)))
     row_of = np.searchsorted(graph.row_indptr, batch.masked, side="right") - 1
     masked = set(zip(row_of, graph.row_indices[batch.masked], strict=True))
     predicted = set(zip(batch.rows[batch.row_of_positive], batch.positives, strict=True))
@@ -73,7 +82,7 @@ def test_masks_leave_few_or_many_tracks_titles_only_and_titles_none() -> None:
             **{"batch_size": 400, "log_uniform_share": 0.0, "mask_all_tracks": 0.0, "mask_title": 0.0}
             | changes
         )
-        batch = Sampler(graph, config).batch(0)
+        batch = draw(Sampler(graph, config))
         removed = np.zeros(graph.n_edges, bool)
         removed[batch.masked] = True
         left = graph.without_edges(removed).matrix().toarray()
@@ -89,15 +98,15 @@ def test_masks_leave_few_or_many_tracks_titles_only_and_titles_none() -> None:
 
 def test_positives_of_a_row_are_thinned_out() -> None:
     graph = random_graph(30, 400, density=0.9)
-    few = Sampler(graph, LightGCNConfig(batch_size=30, masking=False, positives=10)).batch(0)
+    few = draw(Sampler(graph, LightGCNConfig(batch_size=30, masking=False, positives=10)))
     assert len(few.positives) / len(few.rows) == pytest.approx(10, rel=0.3)
-    whole = Sampler(graph, LightGCNConfig(batch_size=30, masking=False, positives=1000)).batch(0)
+    whole = draw(Sampler(graph, LightGCNConfig(batch_size=30, masking=False, positives=1000)))
     assert len(whole.positives) == graph.n_edges
 
 
 def test_negatives_follow_the_power_of_the_degree(graph: BipartiteGraph) -> None:
     sampler = Sampler(graph, LightGCNConfig(negatives=200_000, negative_power=1.0))
-    negatives = sampler.batch(0).negatives
+    negatives = draw(sampler).negatives
     degrees = graph.matrix().toarray()[:, :26].sum(0)
     found = np.bincount(negatives, minlength=26) / len(negatives)
     np.testing.assert_allclose(found, degrees / degrees.sum(), atol=0.005)
@@ -108,10 +117,10 @@ def test_negatives_follow_the_power_of_the_degree(graph: BipartiteGraph) -> None
 def test_a_step_can_be_drawn_again(graph: BipartiteGraph) -> None:
     config = LightGCNConfig(batch_size=7)
     one, other, another = (Sampler(graph, config, seed) for seed in (0, 0, 1))
-    one.batch(0)
+    draw(one)
     for name in ("rows", "positives", "negatives", "masked"):
-        np.testing.assert_array_equal(getattr(one.batch(9), name), getattr(other.batch(9), name))
-    assert not np.array_equal(another.batch(9).negatives, one.batch(9).negatives)
+        np.testing.assert_array_equal(getattr(draw(one, 9), name), getattr(draw(other, 9), name))
+    assert not np.array_equal(draw(another, 9).negatives, draw(one, 9).negatives)
 
 
 def test_batches_grow_with_the_rows() -> None:

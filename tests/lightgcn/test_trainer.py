@@ -46,15 +46,14 @@ def test_first_step_moves_parameters_as_adam_on_the_dense_gradient() -> None:
         name: value.double().clone().requires_grad_() for name, value in trainer.model.parameters.items()
     }
     before = {name: value.clone() for name, value in trainer.model.parameters.items()}
-    batch = trainer.sampler.batch(0)
+    batch = DeviceSampler(trainer.sampler, torch.device("cpu")).batch(0)
     normalised = torch.tensor(graph.normalised_matrix().toarray())
     rows, columns = leaves["rows"], leaves["columns"]
     final_rows, final_columns = rows / 3, columns / 3
     for _ in range(2):
         rows, columns = normalised @ columns, normalised.T @ rows
         final_rows, final_columns = final_rows + rows / 3, final_columns + columns / 3
-    of = torch.tensor(batch.rows[batch.row_of_positive])
-    positive, negative = torch.tensor(batch.positives), torch.tensor(batch.negatives)
+    of, positive, negative = batch.rows[batch.row_of_positive], batch.positives, batch.negatives
     margin = (final_rows[of] * (final_columns[positive] - final_columns[negative])).sum(1)
     loss = -torch.log(torch.sigmoid(margin)).mean()
     squares = leaves["rows"][of].square() + leaves["columns"][positive].square()

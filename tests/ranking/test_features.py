@@ -249,7 +249,7 @@ def test_batches_cover_everything_once(
     fitted: FittedSources, size: int, first: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rank_module, "batch_size", lambda _: size)
-    covered = []
+    covered: list[int] = []
     for start, batch, candidates in iterate_batches(fitted, fitted.queries(), "rank", first=first):
         assert 1 <= len(batch) <= size
         assert batch.index_row.tolist() == [80 + start + i for i in range(len(batch))]
@@ -393,7 +393,7 @@ def test_each_place_names_the_source_that_ranked_it_best(fitted: FittedSources) 
 
 def test_only_the_queries_asked_for_are_ranked(fitted: FittedSources) -> None:
     whole = ranked(fitted, popular_first(fitted))
-    some = rank_queries(fitted, popular_first(fitted), fitted.queries().first(4))
+    some = rank_queries(fitted, popular_first(fitted), fitted.queries().take(range(4)))
     np.testing.assert_array_equal(some.track, whole.track[:4])
 
 

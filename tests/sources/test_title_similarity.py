@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from challenge.sources.title_similarity import TitleSimilarity, ngrams
-from challenge.types import FloatArray
 
 KEYS = ["chill", "chill chill", "summer vibes", "summr vibes", "🔥", "🔥 🔥", "été", "a", "日本 語", "1"]
 QUERIES = ["chilling", "", "summer", "🔥 summer", "a a a a a", "zzz", "👍", "語"]
@@ -30,18 +29,20 @@ def counted(key: str, longest: int) -> Counter[str]:
     return Counter(word[start:stop] for word, start, stop in places if stop <= len(word))
 
 
-def naive(keys: list[str], queries: list[str], longest: int) -> FloatArray:
+def naive(keys: list[str], queries: list[str], longest: int) -> np.ndarray:
     """Cosines of queries and keys, shape (Q, K)."""
     known = [counted(key, longest) for key in keys]
     features = sorted(set().union(*known))
     rarity = {f: 1 + math.log((1 + len(keys)) / (1 + sum(f in own for own in known))) for f in features}
 
-    def unit(own: Counter[str]) -> FloatArray:
+    def unit(own: Counter[str]) -> np.ndarray:
         weights = np.array([(1 + math.log(own[f])) * rarity[f] if own[f] else 0.0 for f in features])
-        return weights / (np.linalg.norm(weights) or 1)
+        direction: np.ndarray = weights / (np.linalg.norm(weights) or 1)
+        return direction
 
     rows, columns = [unit(counted(q, longest)) for q in queries], [unit(own) for own in known]
-    return np.array(rows).reshape(len(queries), len(features)) @ np.array(columns).T
+    table: np.ndarray = np.array(rows).reshape(len(queries), len(features)) @ np.array(columns).T
+    return table
 
 
 def weighed(keys: list[str], queries: list[str], longest: int) -> tuple[sp.csr_matrix, sp.csr_matrix]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,14 +85,21 @@ def test_a_system_scores_as_its_submission_does(compared: Comparison, runs: dict
 def test_the_recommender_of_a_run_scores_as_one_fitted_here(
     sample: TinySample, compared: Comparison, runs: dict[str, RunResult]
 ) -> None:
-    files = {"challenge": sample.challenge, "answers": sample.answers, "cache": sample.cache}
+    compare_here = partial(
+        compare,
+        sample.mpd,
+        CHEAP,
+        challenge=sample.challenge,
+        answers=sample.answers,
+        cache=sample.cache,
+    )
     systems = tuple(compared.cards)
-    again = compare(sample.mpd, CHEAP, systems=systems, run=runs["full"].output, **files)
+    again = compare_here(systems=systems, run=runs["full"].output)
     assert again.best == compared.best
     for name, card in again.cards.items():
         assert card.overall == compared.cards[name].overall, name
     with pytest.raises(ConfigError, match="system full: that run learned no ranking"):
-        compare(sample.mpd, CHEAP, systems=("full",), run=runs["blend"].output, **files)
+        compare_here(systems=("full",), run=runs["blend"].output)
 
 
 def exchange(playlists: list[dict[str, Any]]) -> None:
@@ -138,13 +146,13 @@ def test_a_split_cannot_be_scored_by_a_recommender_that_saw_it(
     sample: TinySample, runs: dict[str, RunResult]
 ) -> None:
     """Without the answers that its challenge goes with, the MPD itself is split: other training playlists."""
-    with pytest.raises(FormatError, match="fitted to 300 training playlists"):
+    with pytest.raises(ConfigError, match="a run's recommender does not fit a split drawn here"):
         compare(
             sample.mpd,
             CHEAP,
             systems=("popularity",),
             challenge=sample.challenge,
-            per_category=1,
+            split=SplitOptions(per_category=1),
             cache=sample.cache,
             run=runs["full"].output,
         )

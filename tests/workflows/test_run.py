@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -36,13 +35,16 @@ from challenge.submission.reader import read_submission
 from challenge.submission.submission import Submission
 from challenge.submission.writer import write_submission
 from challenge.types import LIST_LENGTH, Category
+from challenge.workflows import fill as fill_module
 from challenge.workflows.fill import FillSummary, fill
 from challenge.workflows.inputs import load_inputs
 from challenge.workflows.run import RunResult, check_submission, run
 from challenge.workflows.score import score
 from challenge.workflows.train import train
 from challenge.workflows.validate import validate
+from tests.fitted import fit
 from tests.tiny_runs import PER_CATEGORY, TINY, TinySample, make_tiny_sample, one_thread, with_sources
+from tests.toy_dataset import toy_dataset
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -200,11 +202,13 @@ def test_a_run_into_a_used_folder_leaves_nothing_of_the_one_before(
     learned = with_sources("title_knn", "popularity")
     first = run(sample.mpd, sample.challenge, tmp_path, learned, cache=sample.cache, answers=sample.answers)
     render_report(tmp_path)
-    assert {"ranker.txt", "scorecard.json", "report.html"} <= files(folder)
-    blend = with_sources("neighbours", "popularity", ranking="blend")
+    assert {"scorecard.json", "report.html"} <= files(folder)
+    assert (folder.recommender / "ranker.txt").exists()
+    blend = with_sources("playlist_knn", "popularity", ranking="blend")
     run(sample.mpd, sample.challenge, tmp_path, blend, cache=sample.cache)
     expected = {"manifest.json", "submission.csv.gz", "validation.json", "recommender", "checkpoint"}
     assert files(folder) == expected
+    assert not (folder.recommender / "ranker.txt").exists()
     assert [text for text in told if "replaces" in text] == [
         f"{tmp_path}: replaces the run of {first.manifest.date}"
     ]
@@ -287,11 +291,14 @@ def test_weights_of_a_blend() -> None:
     config = override(TINY, {"sources.title_knn.weight": 0.3})
     indptr, track = np.array([0, 2]), np.array([4, 6], np.int32)
     both = Candidates(indptr, track, np.array([[2, 0], [1, 8]], np.float32))
-    scorer = scorer_of(SimpleNamespace(names=("title_knn", "popularity")), config, None)
-    np.testing.assert_allclose(scorer(range(1), both), [0.3, 0.3 / 2 + 0.001], rtol=1e-6)
+    dataset = toy_dataset().dataset
+    sources = fit(dataset, "title_knn", "popularity")
+    batch = sources.queries().batch(0, 1)
+    scores = scorer_of(sources, config, None)(batch, both)
+    np.testing.assert_allclose(scores, [0.3, 0.3 / 2 + 0.001], rtol=1e-6)
     assert SOURCES["playlist_knn_close"].weight == 0
-    alone = scorer_of(SimpleNamespace(names=("playlist_knn_close",)), config, None)
-    np.testing.assert_allclose(alone(range(1), Candidates(indptr, track, both.score[:, :1])), [1, 0.5])
+    alone = scorer_of(fit(dataset, "playlist_knn_close"), config, None)
+    np.testing.assert_allclose(alone(batch, Candidates(indptr, track, both.score[:, :1])), [1, 0.5])
 
 
 def test_sources_that_find_nothing_leave_nothing_to_learn(sample: TinySample, tmp_path: Path) -> None:
