@@ -14,6 +14,7 @@ import torch
 from challenge.graph import BipartiteGraph
 from challenge.lightgcn.device import wait_for
 from challenge.lightgcn.kernels.base import Kernel, new_kernel
+from challenge.lightgcn.kernels.layout import Layout
 from challenge.lightgcn.propagation import STORAGE
 from challenge.lightgcn.trainer import Trainer
 
@@ -72,11 +73,11 @@ def _candidates(
     def kernels(make: Callable[..., Kernel]) -> Callable[[], Callable[[], object]]:
         return lambda: _layer(graph, size, device, dtype, make)
 
-    make = partial(new_kernel, embedding_size=size, device=device, storage=dtype, maskable=True)
-    yield "embedding_bag", kernels(partial(make, "embedding_bag"))
+    layout = Layout(size, device, dtype, maskable=True)
+    yield "embedding_bag", kernels(partial(new_kernel, "embedding_bag", layout=layout))
     yield "torch CSR without scales", lambda: _csr_layer(graph, size, device, dtype)
     if device.type == "cpu":
-        yield "compiled", kernels(partial(make, "compiled"))
+        yield "compiled", kernels(partial(new_kernel, "compiled", layout=layout))
     elif find_spec("triton") is not None:
         from challenge.lightgcn.kernels.triton import TritonKernel, Tuning
 

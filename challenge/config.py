@@ -153,8 +153,8 @@ def _replace(config: Any, changed: dict[str, Any]) -> Any:
 
 
 def _all_keys(config: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
-    """Each key with its dotted name, the deepest first, so that the nearest of equal keys is suggested."""
-    for key, value in _members(config).items():
+    """Each key with its dotted name, from last to first, so that the first of equal keys is suggested."""
+    for key, value in reversed(_members(config).items()):
         if is_dataclass(value):
             yield from _all_keys(value, (*path, key))
         yield key, ".".join((*path, key))

@@ -16,9 +16,12 @@ from challenge.errors import InputError
 from challenge.types import ID_PATTERN, TRACK_PREFIX, Category, Int32Array
 
 MAX_TRACKS: Final = 500
-TRACK_FORM: Final = re.compile(f"(?:{TRACK_PREFIX}|https://open.spotify.com/track/)?({ID_PATTERN})(?:\\?.*)?")
+_LINK: Final = r"https?://open\.spotify\.com/(?:intl-[a-z-]+/)?track/"
+TRACK_FORM: Final = re.compile(f"(?:{TRACK_PREFIX}|{_LINK})?({ID_PATTERN})(?:\\?.*)?")
 _HOLDOUTS_UNKNOWN: Final = 50
 """Held-out tracks taken for granted where no query of the dataset is of the same kind."""
+
+_MAX_MISSING: Final = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -102,15 +105,14 @@ def track_indices(tracks: Sequence[str], catalog: Catalog, *, where: str = "trac
     return found
 
 
-def as_queries(playlists: Sequence[Playlist], dataset: Dataset) -> Queries:
-    """Turn playlists into queries over the dataset's tracks; pids count from 0.
+def require_askable(playlists: Sequence[Playlist]) -> None:
+    """Refuse playlists that nothing can be recommended for, whatever the dataset.
 
     Raises:
-        InputError: a playlist has neither title nor track, too many tracks, or one that is unknown.
+        InputError: a playlist has neither title nor track, too many tracks, or an impossible length.
     """
-    rows = []
     for number, playlist in enumerate(playlists):
-        where = f"playlist {number + 1}" + (f" ({playlist.title!r})" if playlist.title else "")
+        where = _place(number, playlist)
         if not (playlist.title or "").strip() and len(playlist.tracks) == 0:
             raise InputError(f"{where}: no title and no track; expected at least one of them")
         if len(playlist.tracks) > MAX_TRACKS:
@@ -118,7 +120,22 @@ def as_queries(playlists: Sequence[Playlist], dataset: Dataset) -> Queries:
                 f"{where}: {len(playlist.tracks):,} tracks; expected at most {MAX_TRACKS}",
                 hint="give those that matter most, such as the latest",
             )
-        rows.append(track_indices(playlist.tracks, dataset.catalog, where=f"{where}: tracks").tolist())
+        missing = playlist.num_missing
+        if missing is not None and not 0 <= missing <= _MAX_MISSING:
+            raise InputError(f"{where}: num_missing is {missing}; expected 0 to {_MAX_MISSING:,}")
+
+
+def as_queries(playlists: Sequence[Playlist], dataset: Dataset) -> Queries:
+    """Turn playlists into queries over the dataset's tracks; pids count from 0.
+
+    Raises:
+        InputError: a playlist has neither title nor track, too many tracks, or one that is unknown.
+    """
+    require_askable(playlists)
+    rows = [
+        track_indices(playlist.tracks, dataset.catalog, where=f"{_place(number, playlist)}: tracks").tolist()
+        for number, playlist in enumerate(playlists)
+    ]
     categories = tuple(nearest_category(playlist) for playlist in playlists)
     known = np.array([each.value for each in dataset.queries.categories])
     holdouts = [
@@ -152,6 +169,11 @@ def nearest_category(playlist: Playlist) -> Category:
         return abs(np.log(count / category.seed_count)), category.has_title != has_title
 
     return min(kinds, key=distance)
+
+
+def _place(number: int, playlist: Playlist) -> str:
+    """Where a playlist stands among several, for errors."""
+    return f"playlist {number + 1}" + (f" ({playlist.title!r})" if playlist.title else "")
 
 
 def _num_missing(playlist: Playlist, known: Int32Array) -> int:

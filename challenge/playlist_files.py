@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
@@ -20,6 +21,7 @@ _EXPECTED = (
 
 class _Track(msgspec.Struct):
     track_uri: str
+    pos: int | None = None
 
 
 class _Record(msgspec.Struct):
@@ -41,7 +43,8 @@ def read_playlists(data: bytes, where: str) -> list[Playlist]:
     Raises:
         FormatError: neither, or nothing in it.
     """
-    playlists = _from_json(data, where) if data.lstrip()[:1] in (b"[", b"{") else _from_csv(data, where)
+    data = data.removeprefix(codecs.BOM_UTF8).lstrip()
+    playlists = _from_json(data, where) if data[:1] in (b"[", b"{") else _from_csv(data, where)
     if not playlists:
         raise FormatError(f"{where}: no playlist in it", hint=_EXPECTED)
     return playlists
@@ -54,30 +57,38 @@ def _from_json(data: bytes, where: str) -> list[Playlist]:
             records = msgspec.convert(whole, _File).playlists
         else:
             records = msgspec.convert(whole if isinstance(whole, list) else [whole], list[_Record])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FormatError(f"{where}: not playlists: {error}", hint=_EXPECTED) from error
     return [
         Playlist(
             title=each.title if each.title is not None else each.name,
             tracks=[track if isinstance(track, str) else track.track_uri for track in each.tracks],
-            ordered=each.ordered,
+            ordered=each.ordered and _are_first(each.tracks),
             num_missing=each.num_missing if each.num_missing is not None else each.num_holdouts,
         )
         for each in records
     ]
 
 
+def _are_first(tracks: Sequence[str | _Track]) -> bool:
+    """Whether positions, where they are given, are those of the first tracks in order."""
+    return all(isinstance(track, str) or track.pos in (None, place) for place, track in enumerate(tracks))
+
+
 def _from_csv(data: bytes, where: str) -> list[Playlist]:
     try:
-        rows = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"))))
+        reader = csv.DictReader(io.StringIO(data.decode(), newline=""))
+        reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
+        rows = list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
         raise FormatError(f"{where}: neither JSON nor CSV: {error}", hint=_EXPECTED) from error
     if rows and not {"title", "track"} & set(rows[0]):
         raise FormatError(f"{where}: found the columns {', '.join(map(str, rows[0]))}", hint=_EXPECTED)
     tracks: dict[str, list[str]] = {}
     for row in rows:
-        own = tracks.setdefault(row.get("title") or "", [])
-        own += [row["track"]] if row.get("track") else []
+        own = tracks.setdefault((row.get("title") or "").strip(), [])
+        track = (row.get("track") or "").strip()
+        own += [track] if track else []
     return [Playlist(title=title or None, tracks=own) for title, own in tracks.items()]
 
 
@@ -100,8 +111,8 @@ def as_csv(lists: Lists) -> str:
     writer.writerow(["playlist", "title", "rank", "track", "artist", "uri", "score"])
     for number, (playlist, recommended) in enumerate(lists, start=1):
         for each in recommended:
-            row = (number, playlist.title or "", each.rank, each.track, each.artist, each.uri, each.score)
-            writer.writerow(row)
+            title, track, artist = map(_one_line, (playlist.title or "", each.track, each.artist))
+            writer.writerow((number, title, each.rank, track, artist, each.uri, each.score))
     return text.getvalue().rstrip("\n")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Protocol, TypeVar
@@ -68,7 +68,3 @@ def message(text: str) -> None:
     backend = _backend.get()
     if backend is not None:
         backend.message(text)
-
-
-Reporter = Callable[[str], None]
-"""Anything that takes one line of text."""

@@ -28,11 +28,11 @@ from challenge.files import (
 )
 from challenge.playlist import Playlist, Recommendation, as_queries, track_indices
 from challenge.profile import section
-from challenge.ranking.answer import describe, recommend
 from challenge.ranking.features import feature_names
 from challenge.ranking.fill import FilledLists, fill
 from challenge.ranking.rank import Scorer, blended_scorer, learned_scorer, rank_queries, training_rows
 from challenge.ranking.ranker import Ranker, TrainingRows, train_ranker
+from challenge.ranking.recommend import describe, recommend
 from challenge.sources.base import FitContext, IndexedQueries, SavedContext
 from challenge.sources.held_columns import HeldColumns
 from challenge.sources.ials import FittedIals
@@ -161,7 +161,9 @@ class Recommender:
                 features that make its score.
 
         Raises:
+            ConfigError: ``n`` is out of range.
             InputError: a playlist has neither title nor track, or an unknown track.
+            MissingInputError: there are fewer than ``n`` tracks to choose from.
         """
         if not 1 <= n <= LIST_LENGTH:
             raise ConfigError(f"n is {n}; expected 1 to {LIST_LENGTH}")
@@ -173,14 +175,17 @@ class Recommender:
         """Return the ``n`` tracks nearest to one (URI, link or id), by the cosine of their embeddings.
 
         Raises:
+            ConfigError: fewer than one are asked for, or no source has embeddings.
             InputError: no such track.
         """
+        if n < 1:
+            raise ConfigError(f"n is {n}; expected 1 or more")
         dataset, vectors = self.dataset, self._track_vectors()
         index = int(track_indices([track], dataset.catalog, where="track")[0])
         own = vectors[index]
         cosine = vectors @ own / np.maximum(np.linalg.norm(vectors, axis=1) * np.linalg.norm(own), 1e-12)
         cosine[index] = -np.inf
-        nearest = np.argsort(-cosine, kind="stable")[:n]
+        nearest = np.argsort(-cosine, kind="stable")[: min(n, len(cosine) - 1)]
         return [
             describe(dataset.catalog, rank, int(found), float(cosine[found]))
             for rank, found in enumerate(nearest, start=1)
@@ -252,7 +257,7 @@ class Recommender:
             ConfigError: no such device.
         """
         facts = _facts(folder)
-        config = load(folder / _CONFIG)
+        config = _settings(folder)
         if device is not None:
             config = replace(config, device=device)
         fingerprint = facts["fingerprint"]
@@ -284,7 +289,16 @@ def saved_config(folder: Path) -> RunConfig:
         FormatError: of another version, or damaged.
     """
     _facts(folder)
-    return load(folder / _CONFIG)
+    return _settings(folder)
+
+
+def _settings(folder: Path) -> RunConfig:
+    """Read settings that were written here, so that only sources from outside can be unknown in them."""
+    try:
+        return load(folder / _CONFIG)
+    except ConfigError as error:
+        hint = "install the package of each source that is not challenge's own, or go where its module lies"
+        raise ConfigError(f"{folder}: {error.message}", hint=hint) from error
 
 
 def _facts(folder: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from challenge.data.dataset import Dataset
 from challenge.data.strings import StringTable
@@ -17,6 +18,10 @@ from challenge.types import Int64Array
 
 _MISSPELT_AMONG: Final = 200_000
 """The most popular names that a misspelt one is compared with."""
+_LOOKED_AT: Final = 200
+"""Tracks among which one is looked for that has just the name it is asked by."""
+_CHOICES: Final = 8
+"""Tracks that an error offers where a name does not tell which is meant."""
 _MIN_LIKENESS: Final = 70.0
 """Likeness of two names from 0 to 100 below which they are others."""
 
@@ -117,12 +122,14 @@ class NameSearch:
         """
         if looks_like_track(text):
             return text
-        found = self.tracks(text, n=8)
+        found = self.tracks(text, n=_LOOKED_AT)
         named = [each for each in found if each.exact and each.name.casefold() == text.strip().casefold()]
         chosen = found if len(found) == 1 and found[0].exact else named
         if len(chosen) == 1:
             return chosen[0].uri
-        choices = "; ".join(f"{each.name} by {each.artist} ({each.uri})" for each in (named or found))
+        choices = "; ".join(
+            f"{each.name} by {each.artist} ({each.uri})" for each in (named or found)[:_CHOICES]
+        )
         if not found:
             raise InputError(f"track {text!r}: nothing is named so", hint="name it by its URI")
         if not found[0].exact:
@@ -158,7 +165,7 @@ class _FoldedNames:
     def __init__(self, names: StringTable) -> None:
         lower = names.blob.tobytes().decode("utf-8", "replace").lower().encode()
         # Lower case may take other bytes in a few scripts; then names are cut anew.
-        if len(lower) != len(names.blob):
+        if not np.array_equal(_begins(np.frombuffer(lower, np.uint8)), _begins(names.blob)):
             names = StringTable.from_strings(name.lower() for name in names)
             lower = names.blob.tobytes()
         self._text, self._offsets = lower, names.offsets
@@ -168,11 +175,17 @@ class _FoldedNames:
         pattern, begins, at = word.encode(), [], 0
         while (at := self._text.find(pattern, at)) >= 0:
             begins.append(at)
-            at += len(pattern)
+            at += 1  # what reaches over the end of a name may hide what begins inside it
         places = np.array(begins, np.int64)
         name = np.searchsorted(self._offsets, places, "right") - 1
         inside = places + len(pattern) <= self._offsets[np.minimum(name + 1, len(self._offsets) - 1)]
         return np.unique(name[inside]).astype(np.int64)
+
+
+def _begins(blob: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Tell which bytes of UTF-8 begin a character."""
+    begins: NDArray[np.bool_] = (blob & 0xC0) != 0x80
+    return begins
 
 
 def _words(text: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -18,13 +19,14 @@ SMALL: Final[dict[str, Source]] = {
     **SOURCES,
     "ials": Ials(embedding_size=2, iterations=4),
     "lightgcn": LightGCN(embedding_size=8, epochs=8, batch_size=32, negatives=64, patience=0),
+    "lightgcn_paper": replace(LightGCN.of_paper(), embedding_size=8, epochs=30, batch_size=64, patience=0),
 }
 """Settings of all sources, those that train made small."""
 
 
 def small(*names: str, **settings: Source) -> SourcesConfig:
     """These sources only (all where none is named), with small settings and the given ones over them."""
-    return SourcesConfig(names or tuple(SOURCES), SMALL | settings)
+    return SourcesConfig(names or tuple(SOURCES), settings=SMALL | settings)
 
 
 def fit(dataset: Dataset, *names: str, seed: int = 0, **settings: Source) -> FittedSources:

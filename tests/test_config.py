@@ -32,13 +32,24 @@ OTHER_VALUES: Final[dict[str, Any]] = {
     "sources.lightgcn.schedule": "cosine",
     "sources.lightgcn.initialisation": "normal",
     "sources.lightgcn.storage": "fp32",
+    "sources.lightgcn_paper.layer_weights": (0.4, 0.3, 0.1, 0.1, 0.1),
+    "sources.lightgcn_paper.objective": "softmax",
+    "sources.lightgcn_paper.similarity": "cosine",
+    "sources.lightgcn_paper.schedule": "cosine",
+    "sources.lightgcn_paper.initialisation": "spectral",
+    "sources.lightgcn_paper.storage": "bf16",
 }
 """Another value for each key that is neither a number nor true or false."""
 NEEDED: Final[dict[str, dict[str, Any]]] = {
     "sources.lightgcn.objective": {"masking": False, "bias": False},
     "sources.lightgcn.layer_weights": {"layers": 3},
+    "sources.lightgcn_paper.masking": {"objective": "softmax"},
+    "sources.lightgcn_paper.bias": {"objective": "softmax"},
+    "sources.lightgcn_paper.layer_weights": {"layers": 4},
 }
 """What else a key's other value asks for."""
+MODULES: Final = "sources.modules"
+"""Brings further keys with it, so it is tested apart from the others."""
 
 
 def tables(plain: Mapping[str, Any] = DEFAULTS, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -103,7 +114,7 @@ def test_all_tables_are_walked() -> None:
         assert list(keys_of(("sources", name))) == [field.name for field in fields(source)]  # type: ignore[arg-type]
     assert list(keys_of(("ranker",))) == [field.name for field in fields(RankerConfig)]
     assert list(keys_of(())) == ["team", "email", "seed", "device", "ranking"]
-    assert list(keys_of(("sources",))) == ["names"]
+    assert list(keys_of(("sources",))) == ["names", "modules"]
     assert set(OTHER_VALUES) <= {".".join(key) for key in KEYS}
 
 
@@ -113,6 +124,8 @@ def test_a_partial_table_keeps_every_other_key(path: tuple[str, ...], tmp_path: 
     defaults = flat(DEFAULTS)
     for key, default in keys_of(path).items():
         dotted = ".".join((*path, key))
+        if dotted == MODULES:
+            continue
         changed = NEEDED.get(dotted, {}) | {key: another(dotted, default)}
         expected = defaults | {".".join((*path, name)): value for name, value in changed.items()}
         assert expected != defaults
@@ -136,11 +149,12 @@ def test_everything_changed_at_once_reads_back(tmp_path: Path) -> None:
     changes: dict[str, Any] = {}
     for *path, key in KEYS:
         dotted = ".".join((*path, key))
-        changes[dotted] = another(dotted, keys_of(tuple(path))[key])
+        if dotted != MODULES:
+            changes[dotted] = another(dotted, keys_of(tuple(path))[key])
     config = override(RunConfig(), changes)
     defaults = flat(DEFAULTS)
-    assert all(value != defaults[key] for key, value in flat(as_dict(config)).items())
-    assert flat(as_dict(config)) == changes
+    assert all(value != defaults[key] for key, value in changes.items())
+    assert flat(as_dict(config)) == changes | {MODULES: defaults[MODULES]}
     assert load(write(tmp_path, dump(config))) == config
     assert override(RunConfig(), flat(as_dict(config))) == config
 
@@ -172,10 +186,20 @@ def test_options_stand_over_a_file_over_defaults(tmp_path: Path) -> None:
 
 def test_a_source_plugged_in_has_a_table_too() -> None:
     few = Popularity(num_candidates=4)
-    config = RunConfig(sources=SourcesConfig(("few",), {**SOURCES, "few": few}))
+    config = RunConfig(sources=SourcesConfig(("few",), settings={**SOURCES, "few": few}))
     changed = merge(config, {"sources": {"few": {"weight": 0.5}}})
     assert changed.sources.settings["few"] == replace(few, weight=0.5)
     assert changed.sources.names == ("few",)
+
+
+def test_a_module_adds_a_source_with_a_table_of_its_own(tmp_path: Path) -> None:
+    module = "few=challenge.sources.popularity:Popularity"
+    config = load(write(tmp_path, f"[sources]\nmodules = ['{module}']\n[sources.few]\nnum_candidates = 4\n"))
+    assert config.sources.names == (*RunConfig().sources.names, "few")
+    assert config.sources.settings == {**RunConfig().sources.settings, "few": Popularity(num_candidates=4)}
+    assert load(write(tmp_path, dump(config))) == config
+    with pytest.raises(ConfigError, match=r"unknown setting sources\.few"):
+        load(write(tmp_path, "[sources.few]\nnum_candidates = 4\n"))
 
 
 # -- mistakes -------------------------------------------------------------------------------------------
@@ -265,7 +289,11 @@ def test_a_value_of_the_wrong_type_is_named_in_our_words(key: tuple[str, ...], t
     assert re.fullmatch(place + kind, caught.value.message), caught.value.message
 
 
-LIGHTGCN_OWN: Final = {("sources", "lightgcn", field.name) for field in fields(LightGCNConfig)}
+LIGHTGCN_OWN: Final = {
+    ("sources", name, field.name)
+    for name in ("lightgcn", "lightgcn_paper")
+    for field in fields(LightGCNConfig)
+}
 """Checked by the class itself, not by the types of its fields."""
 NUMBERS: Final = [
     (*path, key)

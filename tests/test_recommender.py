@@ -23,7 +23,7 @@ from challenge.sources import ials as ials_module
 from challenge.sources.base import IndexedQueries
 from challenge.sources.ials import FittedIals
 from challenge.sources.lightgcn import FittedLightGCN
-from challenge.sources.registry import SOURCES
+from challenge.sources.registry import USUAL
 from challenge.split import training_queries
 from challenge.types import LIST_LENGTH
 from challenge.workflows.inputs import load_inputs
@@ -54,7 +54,7 @@ def joined() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def fitted(dataset: Dataset, joined: None) -> Recommender:
-    """All sources and a learned ranking."""
+    """The usual sources and a learned ranking."""
     return Recommender.fit(dataset, replace(TINY, device="cpu"))
 
 
@@ -166,7 +166,7 @@ def test_training_queries_in_folds_leave_the_dataset_as_it_was(dataset: Dataset)
 
 def test_a_loaded_recommender_answers_byte_for_byte_the_same(saved: Path, answers: FilledLists) -> None:
     loaded = Recommender.load(saved)
-    assert loaded.sources.names == tuple(SOURCES)
+    assert loaded.sources.names == USUAL
     require_equal(loaded.fill(), answers)
 
 

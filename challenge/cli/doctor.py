@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _PACKAGES: Final = ("numpy", "scipy", "numba", "torch", "lightgbm", "msgspec",
                     "orjson", "isal", "safetensors")  # fmt: skip
-_LEAST_MEMORY: Final = 4_000_000_000
-_LEAST_DISK: Final = 2_000_000_000
+_MIN_MEMORY: Final = 4_000_000_000
+_MIN_DISK: Final = 2_000_000_000
 _MISSING_SOMETHING: Final = 5
 
 
@@ -116,7 +116,7 @@ def _memory() -> Finding:
 
     found = memory()
     text = f"{size_text(found.available)} of {size_text(found.total)} free"
-    return Finding("memory", text, found.available >= _LEAST_MEMORY, "close other programs: 4 GB are needed")
+    return Finding("memory", text, found.available >= _MIN_MEMORY, "close other programs: 4 GB are needed")
 
 
 def _disks(cache: Path | None) -> list[Finding]:
@@ -132,7 +132,7 @@ def _disks(cache: Path | None) -> list[Finding]:
         writable = os.access(parent, os.W_OK)
         text = f"{folder}, {size_text(free)} free" + ("" if writable else ", not writable")
         advice = "name another folder, with --cache or $CHALLENGE_CACHE for the cache"
-        findings.append(Finding(topic, text, writable and free >= _LEAST_DISK, advice))
+        findings.append(Finding(topic, text, writable and free >= _MIN_DISK, advice))
     return findings
 
 

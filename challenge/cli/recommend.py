@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from challenge.cli.console import make_table, show
+from challenge.cli.console import make_table, show, unit_text
 from challenge.cli.options import RunArgument
 from challenge.errors import ConfigError
 
@@ -64,7 +64,7 @@ def recommend(
     track may be named by its URI, link or id, or by words of its name and artist; where several are named so
     they are listed.
     """
-    from challenge.playlist import Playlist
+    from challenge.playlist import Playlist, require_askable
     from challenge.playlist_files import FORMATS, read_playlists, resolved
     from challenge.recommender import Recommender
     from challenge.run_folder import RunFolder
@@ -76,10 +76,13 @@ def recommend(
     if file is not None and (title is not None or track):
         raise ConfigError("--file and --title or --track both tell the playlist; give one")
     if file is None:
+        # What the terminal gives need not be UTF-8.
+        title = None if title is None else title.encode("utf-8", "replace").decode()
         playlists = [Playlist(title, track or [], ordered=not shuffled)]
     else:
         data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
         playlists = read_playlists(data, "standard input" if str(file) == "-" else str(file))
+    require_askable(playlists)
     recommender = Recommender.load(RunFolder(run).recommender)
     search = NameSearch(recommender.dataset, recommender.sources.index)
     playlists = resolved(playlists, search.one_track)
@@ -93,14 +96,18 @@ def recommend(
 
 def show_list(playlist: Playlist, recommended: list[Recommendation]) -> None:
     """Print the tracks recommended for a playlist, each with its reason where there is one."""
-    told = f"{playlist.title or 'untitled'}, {len(playlist.tracks):,} tracks given"
+    from rich.padding import Padding
+    from rich.text import Text
+
+    count = len(playlist.tracks)
+    told = f"{playlist.title or 'untitled'}, {count:,} {unit_text(count, 'tracks')} given"
     rows = [(each.rank, each.track, each.artist) for each in recommended]
-    show(make_table(told, ("", "track", "artist"), rows, left=3))
+    show(Text(told, "bold"), make_table(None, ("", "track", "artist"), rows, left=3))
     for each in recommended:
         if each.reason is not None:
-            show(f"{each.rank}. {each.track} by {each.artist}")
+            show(Text(f"{each.rank}. {each.track} by {each.artist}"))
             for line in reason_lines(each):
-                show(f"   {line}")
+                show(Padding(Text(line), (0, 0, 0, 3), expand=False))
 
 
 def reason_lines(recommendation: Recommendation) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,7 +66,7 @@ def score(
     from challenge.workflows.score import save_beside
     from challenge.workflows.score import score as score_file
 
-    variants = _variants(variant or [])
+    variants = reduce(Variants.with_choice, variant or [], Variants())
     if per_playlist is not None:
         require_writable_file(per_playlist, (file, answers, mpd, challenge))
     card, scores = score_file(
@@ -87,13 +88,6 @@ def score(
         show_json(card.to_dict())
     else:
         show_card(card)
-
-
-def _variants(choices: list[str]) -> Variants:
-    variants = Variants()
-    for choice in choices:
-        variants = variants.with_choice(choice)
-    return variants
 
 
 def show_card(card: Scorecard) -> None:

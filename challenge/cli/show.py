@@ -33,15 +33,17 @@ def show(
     if json:
         show_json(found)
         return
+    from rich.text import Text
+
     title = "no title" if found.title is None else f"“{found.title}”"
-    print_table(f"playlist {pid}: {title}, {found.category.replace('_', ' ')}")
+    print_table(Text(f"playlist {pid}: {title}, {found.category.replace('_', ' ')}"))
     if found.seeds:
         rows = [(each.rank, each.track, each.artist) for each in found.seeds]
         print_table(make_table("seeds", ("position", "track", "artist"), rows, left=3))
     marks = ["" if found.hits is None else "hit" if hit else "" for hit in found.hits or [False] * count]
     ranked = [
         (each.rank, each.track, each.artist, mark)
-        for each, mark in zip(found.continuation, marks, strict=False)
+        for each, mark in zip(found.recommended, marks, strict=False)
     ]
     print_table(make_table("continuation", ("", "track", "artist", ""), ranked, left=4))
     if found.hits is not None:

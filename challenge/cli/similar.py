@@ -32,4 +32,7 @@ def similar(
         show_json(found)
         return
     rows = [(each.rank, each.track, each.artist, f"{each.score:.3f}") for each in found]
-    show(make_table(f"tracks like {track}", ("", "track", "artist", "cosine"), rows, left=3))
+    from rich.text import Text
+
+    heading = Text(f"tracks like {track}", "bold")
+    show(heading, make_table(None, ("", "track", "artist", "cosine"), rows, left=3))

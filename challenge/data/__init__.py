@@ -1,1 +1,1 @@
-"""The official files as arrays: playlists, tracks, challenge set, splits and samples. Knows no torch."""
+"""A dataset as arrays: playlists, tracks, titles and queries, read from no particular format."""

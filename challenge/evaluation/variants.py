@@ -9,7 +9,6 @@ from typing import Final
 from challenge.errors import ConfigError, suggestion
 
 METRICS: Final = ("r_precision", "ndcg", "clicks")
-HIGHER_IS_BETTER: Final = {"r_precision": True, "ndcg": True, "clicks": False}
 
 
 class RPrecisionVariant(StrEnum):

@@ -140,10 +140,11 @@ class DeviceSampler:
         masked = edges[:0]
         if self._sampler.config.masking:
             is_masked = self._upload(draws.masking) >= self._upload(draws.kept_share)[local]
-            edges, local = edges[is_masked], local[is_masked]
+            at = is_masked.nonzero()[:, 0]
+            edges, local = edges[at], local[at]
             masked = torch.cat([edges, self._token_edges(draws)]).sort().values
         rest = self._upload(draws.rest)
-        chosen = rest[: len(local)] < self._positive_share(local, len(rows))[local]
+        chosen = (rest[: len(local)] < self._positive_share(local, len(rows))[local]).nonzero()[:, 0]
         negatives = self._negatives(rest[len(local) : len(local) + self._sampler.config.negatives])
         return TensorBatch(
             rows=rows,

@@ -92,31 +92,25 @@ class LightGCNConfig:
         Raises:
             ConfigError: naming the setting, its value and what it must be.
         """
-        _require(self.embedding_size >= 1, "embedding_size", self.embedding_size, "at least 1")
-        _require(self.layers >= 0, "layers", self.layers, "0 or more")
-        _require(self.temperature > 0, "temperature", self.temperature, "above 0")
-        _require(self.batch_size >= 0, "batch_size", self.batch_size, "at least 1, or 0 to have it chosen")
-        _require(self.negatives >= 1, "negatives", self.negatives, "at least 1")
-        _require(self.positives >= 1, "positives", self.positives, "at least 1")
-        _require(self.epochs >= 0, "epochs", self.epochs, "0 or more")
-        _require(
-            0 <= self.min_kept <= self.max_kept <= 1, "min_kept", self.min_kept, "between 0 and max_kept"
-        )
-        _require(
-            self.row_embeddings or self.layers > 0, "layers", self.layers, "above 0 without row embeddings"
-        )
-        _require(
-            self.layer_weights is None or len(self.layer_weights) == self.layers + 1,
-            "layer_weights",
-            self.layer_weights,
-            f"{self.layers + 1} weights, from layer 0 to layer {self.layers}",
-        )
-        _require(
-            not (self.objective == "bpr" and (self.masking or self.bias)),
-            "objective",
-            self.objective,
-            "softmax where masking or bias is on",
-        )
+        shares = 0 <= self.min_kept <= self.max_kept <= 1
+        weighs_each = self.layer_weights is None or len(self.layer_weights) == self.layers + 1
+        weights = f"{self.layers + 1} weights, from layer 0 to layer {self.layers}"
+        plain = not (self.masking or self.bias)
+        for valid, name, expected in (
+            (self.embedding_size >= 1, "embedding_size", "at least 1"),
+            (self.layers >= 0, "layers", "0 or more"),
+            (self.temperature > 0, "temperature", "above 0"),
+            (self.batch_size >= 0, "batch_size", "at least 1, or 0 to have it chosen"),
+            (self.negatives >= 1, "negatives", "at least 1"),
+            (self.positives >= 1, "positives", "at least 1"),
+            (self.epochs >= 0, "epochs", "0 or more"),
+            (shares, "min_kept", "between 0 and max_kept"),
+            (self.row_embeddings or self.layers > 0, "layers", "above 0 without row embeddings"),
+            (weighs_each, "layer_weights", weights),
+            (self.objective != "bpr" or plain, "objective", "softmax where masking or bias is on"),
+        ):
+            if not valid:
+                raise ConfigError(f"{name} is {getattr(self, name)!r}; it must be {expected}")
 
     def rows_per_batch(self, n_rows: int) -> int:
         """Size of a batch for a graph with this many rows to train on."""
@@ -160,8 +154,3 @@ def paper_config(**changes: object) -> LightGCNConfig:
         "storage": "fp32",
     }
     return LightGCNConfig(**(settings | changes))  # type: ignore[arg-type]
-
-
-def _require(valid: bool, name: str, value: object, expected: str) -> None:
-    if not valid:
-        raise ConfigError(f"{name} is {value!r}; it must be {expected}")

@@ -28,7 +28,7 @@ def choose_device(name: str = "auto") -> tuple[torch.device, str]:
         raise ConfigError(
             f"device is {name!r}; expected auto, cpu, cuda or cuda:N", hint="use --device auto"
         ) from error
-    if device.type == "cuda" and not _has_cuda(device.index or 0):
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ConfigError(
             f"device is {name!r}, but {torch.cuda.device_count()} CUDA devices are visible",
             hint="use --device auto or --device cpu",
@@ -49,10 +49,6 @@ def prepare_device(device: torch.device) -> None:
     torch.cuda.set_device(device)
     # What an earlier training left in torch's own store would not count as free.
     torch.cuda.empty_cache()
-
-
-def _has_cuda(index: int) -> bool:
-    return torch.cuda.is_available() and index < torch.cuda.device_count()
 
 
 def wait_for(device: torch.device) -> None:

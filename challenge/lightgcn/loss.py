@@ -83,8 +83,8 @@ class BatchLoss:
         if softmax:
             targets = Targets(of_row // size, at_positive, at_negative, batch.log_expected)
             return share * softmax_loss(rows[rank::size], columns, bias, targets)
-        rows = rows[of_row]
-        return share * bpr((rows * columns[at_positive]).sum(1), (rows * columns[at_negative]).sum(1))
+        rows, positive, negative = _at(rows, of_row), _at(columns, at_positive), _at(columns, at_negative)
+        return share * bpr((rows * positive).sum(1), (rows * negative).sum(1))
 
     def add_l2_gradient(self, batch: TensorBatch) -> None:
         """Add the gradient of l2 / 2 times the mean square norm of the batch's layer-0 embeddings.
@@ -115,6 +115,12 @@ class _Gradients(NamedTuple):
 def _gradient(leaf: Tensor) -> Tensor:
     """Gradient of a leaf; zeros where it took no part in the loss."""
     return torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
+
+
+def _at(table: Tensor, index: Tensor) -> Tensor:
+    """Take rows of ``table``, some of them several times, with a gradient summed in the same order always."""
+    # Indexing sums its gradient in whatever order a CPU's threads come, index_select a GPU's.
+    return table.index_select(0, index) if table.device.type == "cpu" else table[index]
 
 
 def _add_at(target: Tensor, index: Tensor, values: Tensor, weight: float) -> None:

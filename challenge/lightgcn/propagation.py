@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 
 from challenge.graph import BipartiteGraph, inverse_root
-from challenge.lightgcn.kernels.base import Kernel, KernelName, choose_kernel, new_kernel
-from challenge.types import FloatArray, Int32Array, Int64Array
+from challenge.lightgcn.kernels.base import KernelName, choose_kernel, new_kernel
+from challenge.lightgcn.kernels.layout import Layout
+from challenge.types import Int32Array, Int64Array
 
 _CHUNK_ROWS = 4096
 """Rows that a CPU scales and weighs at a time: they are still in a cache when they are read again."""
@@ -83,20 +84,11 @@ class Propagation:
             else choose_kernel(graph.n_edges, device, embedding_size=embedding_size, storage=dtype)
         )
 
-        def one_way(indptr: Int64Array, indices: Int32Array, scale: FloatArray) -> Kernel:
-            return new_kernel(
-                self.kernel,
-                indptr,
-                indices,
-                scale,
-                embedding_size=embedding_size,
-                device=device,
-                storage=dtype,
-                maskable=maskable,
-            )
-
-        self._to_rows = one_way(graph.row_indptr, graph.row_indices, graph.row_scale)
-        self._to_columns = one_way(graph.column_indptr, graph.column_indices, graph.column_scale)
+        layout = Layout(embedding_size, device, dtype, maskable)
+        self._to_rows = new_kernel(self.kernel, graph.row_indptr, graph.row_indices, graph.row_scale, layout)
+        self._to_columns = new_kernel(
+            self.kernel, graph.column_indptr, graph.column_indices, graph.column_scale, layout
+        )
         self._row_scale = torch.from_numpy(graph.row_scale.copy()).to(device)[:, None]
         self._column_scale = torch.from_numpy(graph.column_scale.copy()).to(device)[:, None]
         self._buffers = [

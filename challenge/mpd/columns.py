@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 
 import numpy as np
@@ -29,25 +28,12 @@ class ColumnWriter:
         self._file.write(np.ascontiguousarray(values, self._dtype).data)
         self.length += len(values)
 
-    def close(self) -> None:
-        """Write the header, which makes the file complete."""
-        if self._file.closed:
-            return
-        self._file.seek(0)
-        self._file.write(_header(self._dtype, self.length))
+    def close(self, *, complete: bool = True) -> None:
+        """Write the header, which makes the file complete, unless what was written is to be thrown away."""
+        if complete and not self._file.closed:
+            self._file.seek(0)
+            self._file.write(_header(self._dtype, self.length))
         self._file.close()
-
-    def abandon(self) -> None:
-        """Close without completing."""
-        self._file.close()
-
-    def __enter__(self) -> ColumnWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close() if kind is None else self.abandon()
 
 
 def _header(dtype: np.dtype[Any], length: int) -> bytes:
@@ -71,15 +57,10 @@ class StringWriter:
         self._blob.append(strings.blob)
         self._offsets.append(strings.offsets[1:] + begin)
 
-    def close(self) -> None:
-        """Complete both files."""
-        self._blob.close()
-        self._offsets.close()
-
-    def abandon(self) -> None:
-        """Close without completing."""
-        self._blob.abandon()
-        self._offsets.abandon()
+    def close(self, *, complete: bool = True) -> None:
+        """Close both files; see :class:`ColumnWriter`."""
+        self._blob.close(complete=complete)
+        self._offsets.close(complete=complete)
 
 
 def pick(strings: StringTable, indices: np.ndarray) -> StringTable:

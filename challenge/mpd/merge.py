@@ -104,7 +104,7 @@ class Merger:
         """Close the files; incomplete ones must be thrown away."""
         writers: list[ColumnWriter | StringWriter] = [*self._columns.values()]
         for writer in (*writers, self._track_names, self._artist_names, self._album_names):
-            writer.close() if complete else writer.abandon()
+            writer.close(complete=complete)
 
     def _require_distinct_pids(self) -> None:
         pid = np.load(self._folder / "pid.npy")

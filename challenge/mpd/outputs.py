@@ -24,6 +24,11 @@ _ANOTHER_FOLDER: Final = "choose another --output folder"
 _ANOTHER_FILE: Final = "name another file"
 
 
+def dataset_paths(folder: Path) -> dict[str, Path]:
+    """Where a dataset is written in ``folder``: the paths of its "mpd", "challenge_set" and "answers"."""
+    return dict(zip(("mpd", "challenge_set", "answers"), map(folder.joinpath, DATASET_NAMES), strict=True))
+
+
 def require_writable_file(path: Path, inputs: Iterable[Path | None] = ()) -> None:
     """Refuse a file that cannot be written, or would replace an input.
 

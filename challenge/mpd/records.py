@@ -28,7 +28,7 @@ UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _PREFIXES: Final = {"track_uri": TRACK_PREFIX, "artist_uri": ARTIST_PREFIX, "album_uri": ALBUM_PREFIX}
 _URIS: Final = {key: re.compile(prefix + ID_PATTERN) for key, prefix in _PREFIXES.items()}
-_MOST_DIGITS: Final = 20
+_MAX_DIGITS: Final = 20
 
 Record = TypeVar("Record")
 Int32 = Annotated[int, msgspec.Meta(ge=-1, lt=2**31)]
@@ -149,7 +149,7 @@ def _refuse(constant: str) -> NoReturn:
 
 def _whole_number(digits: str) -> int | float:
     """A number too long for any field becomes a float, which every field refuses by its name."""
-    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
+    return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
 
 
 def playlist_fault(playlist: Any) -> str | None:

@@ -129,11 +129,14 @@ def read_slice(file: SliceFile) -> bytes:
             return file.path.read_bytes()
         except FileNotFoundError:
             raise MissingInputError(f"{file.path}: the file is gone", hint="run again") from None
-    if file.method not in (0, 8):
-        return _read_by_zipfile(file)
-    with file.path.open("rb") as zipped:
-        packed = _packed_bytes(file, zipped)
-    return _checked(file, packed if file.method == 0 else _inflate(file, packed))
+    if file.method == zipfile.ZIP_DEFLATED:
+        with file.path.open("rb") as zipped:
+            data = _inflate(file, _packed_bytes(file, zipped))
+    else:
+        data = _read_by_zipfile(file)
+    if len(data) != file.size or isal_zlib.crc32(data) != file.crc32:
+        raise _damaged(file, "its content does not match its checksum")
+    return data
 
 
 def _packed_bytes(file: SliceFile, zipped: BinaryIO) -> bytes:
@@ -155,12 +158,6 @@ def _inflate(file: SliceFile, packed: bytes) -> bytes:
         return bytes(isal_zlib.decompress(packed, -15, max(file.size, 1)))
     except isal_zlib.error as error:  # type: ignore[misc]
         raise _damaged(file, f"it does not inflate ({error})") from error
-
-
-def _checked(file: SliceFile, data: bytes) -> bytes:
-    if len(data) != file.size or isal_zlib.crc32(data) != file.crc32:
-        raise _damaged(file, "its content does not match its checksum")
-    return data
 
 
 def _read_by_zipfile(file: SliceFile) -> bytes:

@@ -69,7 +69,7 @@ def pair_features(index: PlaylistIndex, batch: QueryBatch, candidates: Candidate
         index.popularity,
         features,
     )
-    _match_makers(
+    _match_artist_album(
         batch.seed_indptr,
         batch.seed_track,
         candidates.indptr,
@@ -173,9 +173,9 @@ def _count_shared(  # noqa: C901, PLR0912, PLR0915 - a compiled loop
             for c in range(count):
                 if shared[c] == 0:
                     continue
-                fame = popularity[candidate_track[first + c]]
+                track_popularity = popularity[candidate_track[first + c]]
                 confidence = shared[c] * norm
-                cosine = shared[c] * step / np.sqrt(np.float32((postings + 2) * (fame + 2)))
+                cosine = shared[c] * step / np.sqrt(np.float32((postings + 2) * (track_popularity + 2)))
                 out[c, _CONFIDENCE_SUM] += confidence
                 out[c, _CONFIDENCE_MAX] = max(out[c, _CONFIDENCE_MAX], confidence)
                 out[c, _COSINE_SUM] += cosine
@@ -185,7 +185,9 @@ def _count_shared(  # noqa: C901, PLR0912, PLR0915 - a compiled loop
                 out[c, _RECENCY_SUM] += confidence * recency
                 out[c, _NEXT_SUM] += after[c] * norm
                 out[c, _NEAR_SUM] += near[c] * norm
-                out[c, _DAMPED_SUM] += shared[c] * damping / np.float32(fame + 1) ** np.float32(0.2)
+                out[c, _DAMPED_SUM] += (
+                    shared[c] * damping / np.float32(track_popularity + 1) ** np.float32(0.2)
+                )
                 if i >= n_seeds - RECENT_SEEDS:
                     out[c, _LAST_SEEDS_SUM] += confidence
                     out[c, _NEXT_LAST_SEEDS] += after[c] * norm
@@ -194,7 +196,7 @@ def _count_shared(  # noqa: C901, PLR0912, PLR0915 - a compiled loop
 
 
 @kernel(parallel=True)
-def _match_makers(
+def _match_artist_album(
     seed_indptr: Int64Array,
     seed_track: Int32Array,
     candidate_indptr: Int64Array,

@@ -18,7 +18,7 @@ _RIGHT: Final = 346  # the last tick's label, in the middle of which this is, ne
 _TOP: Final = 34
 _LINES_BOTTOM: Final = 190
 _CHARACTER: Final = 7.2  # rather more than the average of letters and digits in usual fonts
-_LONGEST_NAME: Final = 22  # room for longer ones, which the template cuts at 20
+_MAX_NAME: Final = 22  # room for longer ones, which the template cuts at 20
 
 
 class Scale(NamedTuple):
@@ -106,7 +106,7 @@ def source_panel(counts: Mapping[str, float]) -> BarPanel:
 
 
 def _names_width(bars: Sequence[Bar]) -> float:
-    return round(_CHARACTER * min(_LONGEST_NAME, max((len(bar.name) for bar in bars), default=0)) + 8, 1)
+    return round(_CHARACTER * min(_MAX_NAME, max((len(bar.name) for bar in bars), default=0)) + 8, 1)
 
 
 def training_panels(curves: Mapping[str, Sequence[tuple[float, float]]], step_name: str) -> list[LinePanel]:
@@ -116,15 +116,15 @@ def training_panels(curves: Mapping[str, Sequence[tuple[float, float]]], step_na
         steps, values = zip(*points, strict=True)
         y = Scale(nice_ticks(min(values), max(values)), _LINES_BOTTOM, _TOP)
         left = round(_CHARACTER * max(len(y.label(tick)) for tick in y.ticks) + 12, 1)
-        x = Scale(nice_ticks(min(steps), max(steps), least_step=1), left, _RIGHT)
+        x = Scale(nice_ticks(min(steps), max(steps), min_step=1), left, _RIGHT)
         panels.append(LinePanel(f"training-{name}", readable(name), x, y, points, step_name))
     return panels
 
 
-def nice_ticks(low: float, high: float, *, most: int = 5, least_step: float = 0) -> list[float]:
+def nice_ticks(low: float, high: float, *, most: int = 5, min_step: float = 0) -> list[float]:
     """Multiples of 1, 2 or 5 times a power of ten that enclose low and high, in about ``most`` steps."""
-    least_step = max(least_step, 1e-9 * max(abs(low), abs(high), 1))  # finer ones are not told apart
-    rough = max(((high - low) or abs(high) or 1) / most, least_step)
+    min_step = max(min_step, 1e-9 * max(abs(low), abs(high), 1))  # finer ones are not told apart
+    rough = max(((high - low) or abs(high) or 1) / most, min_step)
     power = 10.0 ** floor(log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
     first = floor(low / step + 1e-9)

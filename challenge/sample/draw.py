@@ -24,7 +24,6 @@ _LAST_DAY: Final = 1_509_408_000
 _DAY: Final = 86_400
 
 _Flags = NDArray[np.bool_]
-_Uniform = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

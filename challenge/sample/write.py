@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +22,7 @@ from challenge.mpd.outputs import (
     CHALLENGE_SET_NAME,
     MPD_NAME,
     dataset_folder,
+    dataset_paths,
     require_replaceable,
 )
 from challenge.mpd.zip_writer import Deflated, ZipWriter
@@ -133,23 +134,21 @@ def write_sample(folder: Path, options: SampleOptions, *, workers: int | None = 
     every held-out track occurs in the MPD. A former sample there is replaced, nothing else.
 
     Raises:
-        ConfigError: the folder cannot be written, or a file there is not of a former sample.
+        InputError: the folder cannot be written.
+        ConfigError: a file there is not of a former sample.
         ResourceError: the disk is full.
     """
     require_replaceable(folder, _MAKER)
     manifest = SampleManifest(command=Command.begin(), options=options, versions=package_versions())
     with dataset_folder(folder, manifest) as temporary:
-        written = _write(temporary, options, workers or thread_count())
+        files = _write(temporary, folder, options, workers or thread_count())
         manifest.command.stop()
-    return replace(
-        written,
-        mpd=folder / MPD_NAME,
-        challenge_set=folder / CHALLENGE_SET_NAME,
-        answers=folder / ANSWERS_NAME,
-    )
+    _slice_maker.cache_clear()
+    return files
 
 
-def _write(folder: Path, options: SampleOptions, workers: int) -> SampleFiles:
+def _write(folder: Path, final: Path, options: SampleOptions, workers: int) -> SampleFiles:
+    """Write into ``folder`` what will be moved into ``final``, and tell of it there."""
     maker = _slice_maker(options.seed)
     numbers = range(-(-options.playlists // SLICE_PLAYLISTS))
     seen = np.zeros(maker.catalogue.n_tracks, np.bool_)
@@ -174,9 +173,7 @@ def _write(folder: Path, options: SampleOptions, workers: int) -> SampleFiles:
     ]
     _write_challenge(folder, maker.texts, parts, max(FIRST_CHALLENGE_PID, options.playlists))
     return SampleFiles(
-        mpd=folder / MPD_NAME,
-        challenge_set=folder / CHALLENGE_SET_NAME,
-        answers=folder / ANSWERS_NAME,
+        **dataset_paths(final),
         playlists=options.playlists,
         rows=rows,
         tracks=int(seen.sum()),

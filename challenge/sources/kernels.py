@@ -73,7 +73,7 @@ MAX_READ: Final = 30_000
 
 @kernel()
 def sampling_step(postings: int, most: int, n_seeds: int) -> int:  # pragma: no cover - compiled
-    """Every how-many-th holder of a seed to read: at most ``most``, and an equal share of ``MAX_READ``."""
+    """Every how-many-th playlist of a seed to read: at most ``most``, and an equal share of ``MAX_READ``."""
     share = max(1, min(most, MAX_READ // n_seeds))
     return max(1, (postings + share - 1) // share)
 
@@ -171,8 +171,8 @@ def artist_album_scores(
                 for j in range(n_seeds):
                     if track_album[seeds[j]] == track_album[track]:
                         shared += 1
-                fame = (popularity[track] + np.float32(1)) / (most + np.float32(1))
-                scores[query, track] = (count + album_weight * shared) / n_seeds * fame
+                share = (popularity[track] + np.float32(1)) / (most + np.float32(1))
+                scores[query, track] = (count + album_weight * shared) / n_seeds * share
 
 
 _BLOCK = 64

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -19,11 +20,16 @@ GROUP: Final = "challenge.sources"
 
 
 @cache
-def installed_sources() -> dict[str, Source]:
-    """Return the sources that installed packages offer, by name; what does not work is told and left out."""
-    found = {}
+def installed_sources(taken: frozenset[str] = frozenset()) -> dict[str, Source]:
+    """Return the sources that installed packages offer, by name; what does not work is told and left out.
+
+    So is a source whose name is ``taken``.
+    """
+    found: dict[str, Source] = {}
     for entry in sorted(entry_points(group=GROUP), key=lambda each: each.name):
         try:
+            if entry.name in taken or entry.name in found:
+                raise ConfigError(f"the name {entry.name} is taken")
             found[entry.name] = _made(entry.name, entry.load())
         except Exception as error:  # whatever somebody else's package may raise
             progress.message(f"source {entry.name} ({entry.value}) is left out: {error!r}")
@@ -53,6 +59,8 @@ def named_source(spec: str) -> tuple[str, Source]:
 
 def _made(name: str, factory: Callable[[], Any]) -> Source:
     source = factory()
+    if not is_dataclass(source) or isinstance(source, type):
+        raise ConfigError(f"source {name}: expected a dataclass of its settings, found {source!r}")
     missing = [each for each in ("num_candidates", "weight", "fit") if not hasattr(source, each)]
     if missing:
         raise ConfigError(f"source {name}: {type(source).__name__} has no {', '.join(missing)}")

@@ -1,4 +1,4 @@
-"""The statistics that every source draws on: who holds which track, where, and how often."""
+"""The statistics that every source draws on: which playlists hold which track, where, and how often."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class PlaylistIndex:
     """Playlists by track and tracks by playlist: P playlists, Q queries, T tracks, E entries.
 
     Rows are the P training playlists, then the Q queries with their seeds; each track counts once a row, at
-    its first place. A query never sees its own row, so its seeds do not vouch for themselves.
+    its first position. A query never sees its own row, so its seeds do not vouch for themselves.
 
     Attributes:
         row_indptr: where each row begins, int64, shape (P + Q + 1,).
         row_track: tracks of each row in playlist order, int32, shape (E,).
         track_indptr: where the postings of each track begin, int64, shape (T + 1,).
         track_row: rows that hold each track, ascending, int32, shape (E,).
-        track_position: at which place of that row it stands, counted from 0, int32, shape (E,).
+        track_position: at which position of that row it stands, counted from 0, int32, shape (E,).
         popularity: number of rows that hold each track, float32, shape (T,).
         track_artist: int32, shape (T,).
         track_album: int32, shape (T,).
@@ -87,9 +87,9 @@ def build_index(dataset: Dataset) -> PlaylistIndex:
     counts = np.bincount(rows.track_index, minlength=catalog.n_tracks)
     track_indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     track_row, track_position = np.empty((2, len(rows.track_index)), np.int32)
-    _post(rows.indptr, rows.track_index, track_indptr[:-1].copy(), track_row, track_position)
+    _fill_postings(rows.indptr, rows.track_index, track_indptr[:-1].copy(), track_row, track_position)
     popularity = counts.astype(np.float32)
-    age, company = _mean_holder(dataset, rows)
+    mean_age, mean_length = _means_by_track(dataset, rows)
     return PlaylistIndex(
         row_indptr=rows.indptr,
         row_track=rows.track_index,
@@ -102,27 +102,27 @@ def build_index(dataset: Dataset) -> PlaylistIndex:
         artist_popularity=_sum_by(catalog.track_artist, popularity, len(catalog.artists)),
         album_popularity=_sum_by(catalog.track_album, popularity, len(catalog.albums)),
         duration_ms=catalog.track_duration_ms,
-        mean_playlist_age=age,
-        mean_playlist_length=company,
+        mean_playlist_age=mean_age,
+        mean_playlist_length=mean_length,
         n_playlists=len(dataset.playlists),
         n_queries=len(dataset.queries),
     )
 
 
 @kernel()
-def _post(
+def _fill_postings(
     indptr: Int64Array, track: Int32Array, free: Int64Array, track_row: Int32Array, track_position: Int32Array
 ) -> None:  # pragma: no cover - compiled
-    """Counting sort of entries by track; ``free`` (T,) tells where the next holder of each track goes."""
+    """Counting sort of entries by track; ``free`` (T,) tells where the next posting of each track goes."""
     for row in range(len(indptr) - 1):
         for entry in range(indptr[row], indptr[row + 1]):
-            place = free[track[entry]]
-            free[track[entry]] = place + 1
-            track_row[place] = row
-            track_position[place] = entry - indptr[row]
+            slot = free[track[entry]]
+            free[track[entry]] = slot + 1
+            track_row[slot] = row
+            track_position[slot] = entry - indptr[row]
 
 
-def _mean_holder(dataset: Dataset, rows: Interactions) -> tuple[FloatArray, FloatArray]:
+def _means_by_track(dataset: Dataset, rows: Interactions) -> tuple[FloatArray, FloatArray]:
     """Mean age in years and mean length of the training playlists that hold each track."""
     lengths = rows.lengths[: len(dataset.playlists)]
     entries = int(rows.indptr[len(dataset.playlists)])
@@ -131,8 +131,8 @@ def _mean_holder(dataset: Dataset, rows: Interactions) -> tuple[FloatArray, Floa
     modified = dataset.playlists.modified_at
     years = (modified.max(initial=0) - modified) / _SECONDS_PER_YEAR
     age = np.bincount(tracks, weights=np.repeat(years, lengths), minlength=n_tracks) / count
-    company = np.bincount(tracks, weights=np.repeat(lengths, lengths), minlength=n_tracks) / count
-    return age.astype(np.float32), company.astype(np.float32)
+    length = np.bincount(tracks, weights=np.repeat(lengths, lengths), minlength=n_tracks) / count
+    return age.astype(np.float32), length.astype(np.float32)
 
 
 def _sum_by(group: Int32Array, values: FloatArray, size: int) -> FloatArray:

@@ -48,6 +48,9 @@ To add one, write its module and name it here: settings, features, blend and abl
 USUAL: Final = tuple(name for name in SOURCES if name != "lightgcn_paper")
 """Sources in use unless others are named: the paper's LightGCN is there to be compared with."""
 
+_TAKEN: Final = frozenset({*SOURCES, "names", "modules", "settings"})
+"""Names that no source from outside may have: those of other sources, and of settings beside theirs."""
+
 _FITTED_FIRST: Final = ("lightgcn",)
 """Its training takes the most memory, so it had better not lie beside what the others leave."""
 
@@ -62,12 +65,18 @@ class SourcesConfig:
         settings: settings of every source by name, in use or not.
     """
 
-    names: tuple[str, ...] = field(default_factory=lambda: (*USUAL, *installed_sources()))
+    names: tuple[str, ...] = field(default_factory=lambda: (*USUAL, *installed_sources(_TAKEN)))
     modules: tuple[str, ...] = ()
-    settings: Mapping[str, Source] = field(default_factory=lambda: {**SOURCES, **installed_sources()})
+    settings: Mapping[str, Source] = field(default_factory=lambda: {**SOURCES, **installed_sources(_TAKEN)})
 
     def __post_init__(self) -> None:
-        for name, source in map(named_source, self.modules):
+        taken = set(_TAKEN)
+        for spec in self.modules:
+            name, source = named_source(spec)
+            if name in taken:
+                hint = f"give it another: NAME={spec.rpartition('=')[2]}"
+                raise ConfigError(f"source {spec!r}: the name {name} is taken", hint=hint)
+            taken.add(name)
             if name not in self.settings:
                 object.__setattr__(self, "settings", {**self.settings, name: source})
             if name not in self.names:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from challenge.files import write_bytes, write_json
-from challenge.mpd.outputs import ANSWERS_NAME, CHALLENGE_SET_NAME, MPD_NAME
+from challenge.mpd.outputs import dataset_paths
 from challenge.mpd.writer import TrackJson, challenge_set_json, write_mpd
 from challenge.split.split import Split
 
@@ -22,12 +22,7 @@ def write_split(split: Split, folder: Path | str) -> dict[str, Path]:
     Raises:
         ResourceError: the disk is full; none of the files is left half written.
     """
-    folder = Path(folder)
-    paths = {
-        "mpd": folder / MPD_NAME,
-        "challenge_set": folder / CHALLENGE_SET_NAME,
-        "answers": folder / ANSWERS_NAME,
-    }
+    paths = dataset_paths(Path(folder))
     tracks = TrackJson(split.source.catalog, getattr(split.source, "album_names", None))
     write_mpd(split.source.playlists, split.train_rows, tracks, paths["mpd"])
     write_bytes(paths["challenge_set"], challenge_set_json(split.queries, tracks))

@@ -10,7 +10,7 @@ import numpy as np
 from challenge.errors import InputError
 from challenge.evaluation.ground_truth import GroundTruth, read_ground_truth
 from challenge.playlist import Recommendation
-from challenge.ranking.answer import describe, recommend
+from challenge.ranking.recommend import describe, recommend
 from challenge.recommender import Recommender
 from challenge.run_folder import RunFolder
 from challenge.types import TRACK_PREFIX
@@ -26,7 +26,7 @@ class ShownPlaylist:
         category: its kind.
         num_holdouts: how many tracks are held out.
         seeds: the tracks given; their rank is their position from 1.
-        continuation: what is recommended.
+        recommended: how it is continued.
         hits: which of these are held out; None without answers.
     """
 
@@ -35,7 +35,7 @@ class ShownPlaylist:
     category: str
     num_holdouts: int
     seeds: list[Recommendation]
-    continuation: list[Recommendation]
+    recommended: list[Recommendation]
     hits: list[bool] | None
 
 
@@ -53,8 +53,8 @@ def show_playlist(run: Path, pid: int, count: int, *, answers: Path | None = Non
     if len(rows) == 0:
         pids = queries.queries.pid
         raise InputError(
-            f"playlist {pid}: not in the challenge of {run}, whose {len(pids):,} playlists have pids from "
-            f"{pids.min(initial=0)} to {pids.max(initial=0)}"
+            f"playlist {pid}: not in the challenge of {run}, "
+            + (f"whose pids are {pids.min()} to {pids.max()}" if len(pids) else "which has no playlists")
         )
     one = queries.take([int(rows[0])])
     lists = recommend(recommender.sources, recommender.ranker, recommender.weights, one, count, explain=False)

@@ -11,13 +11,7 @@ import msgspec
 
 from challenge.manifest import Command, Input
 from challenge.mpd.challenge_set import read_challenge_set
-from challenge.mpd.outputs import (
-    ANSWERS_NAME,
-    CHALLENGE_SET_NAME,
-    MPD_NAME,
-    dataset_folder,
-    require_replaceable,
-)
+from challenge.mpd.outputs import dataset_folder, dataset_paths, require_replaceable
 from challenge.mpd.store import prepare_store
 from challenge.profile import Profile
 from challenge.split.files import write_split
@@ -68,7 +62,7 @@ class SplitManifest(msgspec.Struct, kw_only=True):
         profile: what each stage cost.
     """
 
-    kind: str = "split"
+    kind: str = _MAKER
     command: Command
     options: SplitOptions
     versions: dict[str, str]
@@ -102,7 +96,7 @@ def split(
         InputError: ``output`` cannot be written.
         MissingInputError: a file is not there, or no playlist can be held out.
         FormatError: an input is not in the official format.
-        ConfigError: the folder cannot be written, or an input or a file of somebody else's would be replaced.
+        ConfigError: an input or a file of somebody else's would be replaced.
         ResourceError: the disk is full.
     """
     options, command, profile = options or SplitOptions(), Command.begin(), Profile()
@@ -132,9 +126,7 @@ def _files(held_out: Split, folder: Path) -> SplitFiles:
     counts = Counter(held_out.queries.categories)
     lengths = held_out.source.playlists.interactions.lengths
     return SplitFiles(
-        mpd=folder / MPD_NAME,
-        challenge_set=folder / CHALLENGE_SET_NAME,
-        answers=folder / ANSWERS_NAME,
+        **dataset_paths(folder),
         options=held_out.options,
         train_playlists=len(held_out.train_rows),
         train_rows=int(lengths[held_out.train_rows].sum()),

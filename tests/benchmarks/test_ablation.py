@@ -25,13 +25,13 @@ from challenge.ranking.rank import learned_scorer, rank_queries, training_rows
 from challenge.ranking.ranker import Ranker, RankerConfig
 from challenge.sources.base import FitContext
 from challenge.sources.merge import Candidates
-from challenge.sources.registry import SOURCES, FittedSources, SourcesConfig, fit_sources
+from challenge.sources.registry import SOURCES, USUAL, FittedSources, SourcesConfig, fit_sources
 from challenge.types import FloatArray
 from challenge.workflows.compare import compare, only
 from tests.tiny_runs import TINY, TinySample, make_tiny_sample, one_thread, with_sources
 from tests.toy_dataset import ToyDataset, toy_dataset, tracks_of
 
-USED = tuple(name for name in SOURCES if name != "lightgcn")
+USED = tuple(name for name in USUAL if name != "lightgcn")
 FEW = override(
     SourcesConfig(names=USED),
     {"ials.embedding_size": 4, "ials.iterations": 2, **{f"{name}.num_candidates": 8 for name in USED}},

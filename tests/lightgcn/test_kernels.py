@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from challenge.lightgcn.kernels import base as kernels
+from challenge.lightgcn.kernels.layout import Layout
 
 
 def test_compiled_rounding_to_bf16_is_that_of_torch() -> None:
@@ -18,9 +19,7 @@ def test_compiled_rounding_to_bf16_is_that_of_torch() -> None:
         np.arange(501),
         np.arange(500, dtype=np.int32),
         np.full(500, 3.0, np.float32),
-        embedding_size=8,
-        storage=torch.bfloat16,
-        maskable=False,
+        Layout(8, torch.device("cpu"), torch.bfloat16),
     )
     total, following = torch.zeros(500, 8), torch.empty(500, 8, dtype=torch.bfloat16)
     kernel.apply(source, total, following, 0.5)

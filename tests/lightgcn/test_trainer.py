@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from challenge.graph import BipartiteGraph
+from challenge.lightgcn.batches import DeviceSampler
 from challenge.lightgcn.config import LightGCNConfig, paper_config
 from challenge.lightgcn.model import LightGCN
 from challenge.lightgcn.trainer import Trainer, train

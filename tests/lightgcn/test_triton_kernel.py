@@ -19,6 +19,7 @@ if not ON_GPU and np.lib.NumpyVersion(np.__version__) >= "2.4.0":
 
 from challenge.lightgcn.kernels import base as kernels
 from challenge.lightgcn.kernels.base import Kernel
+from challenge.lightgcn.kernels.layout import Layout
 from challenge.lightgcn.kernels.reference import EmbeddingBagKernel
 from challenge.lightgcn.kernels.triton import TritonKernel, Tuning, self_check
 from challenge.lightgcn.propagation import Propagation
@@ -72,9 +73,7 @@ def test_equals_the_sums_in_float64(size: int, storage: torch.dtype, tuning: Tun
 
 def test_agrees_with_embedding_bag_and_with_itself() -> None:
     indptr, indices, scale = skewed(seed=3)
-    bag = EmbeddingBagKernel(
-        indptr, indices, scale, embedding_size=8, device=DEVICE, storage=torch.float32, maskable=True
-    )
+    bag = EmbeddingBagKernel(indptr, indices, scale, Layout(8, DEVICE, torch.float32, maskable=True))
     source = torch.randn(25, 8, device=DEVICE)
     results = []
     triton = [TritonKernel(indptr, indices, scale, device=DEVICE) for _ in range(2)]

@@ -89,7 +89,7 @@ def read_changed(folder: Path, change: Change) -> module.ChallengeSet:
 
 FAULTS: dict[str, tuple[Change, str]] = {
     "empty": (lambda c: c["playlists"].clear(), r"changed\.json: the challenge set is empty"),
-    "no list": (lambda c: c.pop("playlists"), r"expected an object with a list \"playlists\", found an object without it"),
+    "no list": (lambda c: c.pop("playlists"), r"a list \"playlists\", found an object without it"),
     "no title, one seed": (
         lambda c: c["playlists"][1].pop("name"),
         r"playlist 1001: no title, 1 seeds from the beginning, which is none of the ten kinds",

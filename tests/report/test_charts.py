@@ -150,8 +150,8 @@ def test_ticks_that_a_reader_expects(low: float, high: float, expected: list[flo
 
 
 def test_steps_of_epochs_are_whole() -> None:
-    assert nice_ticks(0, 2, least_step=1) == [0, 1, 2]
-    assert nice_ticks(1, 1, least_step=1) == [1, 2]
+    assert nice_ticks(0, 2, min_step=1) == [0, 1, 2]
+    assert nice_ticks(1, 1, min_step=1) == [1, 2]
 
 
 @given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6))

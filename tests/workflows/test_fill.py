@@ -69,7 +69,8 @@ def test_train_then_fill_is_run_without_the_files_at_hand(output: Path, finished
     both = Manifest.load(output / "manifest.json")
     assert list(both.profile.stages) == ["prepare", "train", "save", "fill"]
     assert both.ranker == trained.ranker
-    assert both.submission is not None and both.submission.sources == filled.sources
+    assert both.submission is not None
+    assert both.submission.sources == filled.sources
 
 
 def test_filling_again_may_name_another_team_and_needs_no_manifest(output: Path, finished: RunResult) -> None:

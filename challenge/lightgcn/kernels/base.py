@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
+from challenge.lightgcn.kernels.layout import Layout
 from challenge.types import FloatArray, Int32Array, Int64Array
 
 _WORTH_COMPILING = 500_000
@@ -70,35 +71,17 @@ def choose_kernel(
 
 
 def new_kernel(
-    name: KernelName,
-    indptr: Int64Array,
-    indices: Int32Array,
-    scale: FloatArray,
-    *,
-    embedding_size: int,
-    device: torch.device,
-    storage: torch.dtype,
-    maskable: bool,
+    name: KernelName, indptr: Int64Array, indices: Int32Array, scale: FloatArray, layout: Layout
 ) -> Kernel:
     """Make the kernel ``name`` of one direction of a graph."""
     if name == "compiled":
         from challenge.lightgcn.kernels.cpu import CompiledKernel
 
-        return CompiledKernel(
-            indptr, indices, scale, embedding_size=embedding_size, storage=storage, maskable=maskable
-        )
+        return CompiledKernel(indptr, indices, scale, layout)
     if name == "triton":
         from challenge.lightgcn.kernels.triton import TritonKernel
 
-        return TritonKernel(indptr, indices, scale, device=device)
+        return TritonKernel(indptr, indices, scale, device=layout.device)
     from challenge.lightgcn.kernels.reference import EmbeddingBagKernel
 
-    return EmbeddingBagKernel(
-        indptr,
-        indices,
-        scale,
-        embedding_size=embedding_size,
-        device=device,
-        storage=storage,
-        maskable=maskable,
-    )
+    return EmbeddingBagKernel(indptr, indices, scale, layout)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from challenge.blocks import even_blocks
 from challenge.compiled import kernel
+from challenge.lightgcn.kernels.layout import Layout
 from challenge.threads import thread_count
 from challenge.types import FloatArray, Int32Array, Int64Array
 
@@ -125,15 +126,12 @@ class CompiledKernel:
         indptr: Int64Array,
         indices: Int32Array,
         scale: FloatArray,
-        *,
-        embedding_size: int,
-        storage: torch.dtype,
-        maskable: bool,
+        layout: Layout,
     ) -> None:
         self._indptr, self._indices = indptr, np.ascontiguousarray(indices)
         self._scale = scale.copy()
-        self._keep = np.ones(len(indices) if maskable else 0, np.uint8)
-        self._half, self._size = storage == torch.bfloat16, embedding_size
+        self._keep = np.ones(len(indices) if layout.maskable else 0, np.uint8)
+        self._half = layout.storage == torch.bfloat16
         self._blocks = even_blocks(indptr)
 
     def apply(self, source: Tensor, total: Tensor, following: Tensor | None, factor: float) -> None:

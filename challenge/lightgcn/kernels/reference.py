@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
+from challenge.lightgcn.kernels.layout import Layout
 from challenge.types import FloatArray, Int32Array, Int64Array
 
 _CHUNK_BYTES = 16 << 20
@@ -22,50 +23,41 @@ class EmbeddingBagKernel:
         indptr: Int64Array,
         indices: Int32Array,
         scale: FloatArray,
-        *,
-        embedding_size: int,
-        device: torch.device,
-        storage: torch.dtype,
-        maskable: bool,
+        layout: Layout,
     ) -> None:
+        device = layout.device
         wide = len(indices) >= 2**31
         index_type = np.int64 if wide else np.int32
         self._indices = torch.from_numpy(indices.astype(index_type, copy=False)).to(device)
         self._scale = torch.from_numpy(scale.copy()).to(device)[:, None]
         self._square = self._scale * self._scale
-        self._weights = torch.ones(len(indices), dtype=storage, device=device) if maskable else None
+        self._weights: Tensor | None = None
+        if layout.maskable:
+            self._weights = torch.ones(len(indices), dtype=layout.storage, device=device)
         whole = device.type != "cpu"
-        rows = len(scale) if whole else max(1, _CHUNK_BYTES // (4 * embedding_size))
-        self._chunks = [
-            (
-                start,
-                stop,
-                int(indptr[start]),
-                int(indptr[stop]),
-                self._offsets(indptr, start, stop, index_type),
-            )
-            for start, stop in _ranges(len(scale), rows)
-        ]
-
-    def _offsets(self, indptr: Int64Array, start: int, stop: int, index_type: type) -> Tensor:
-        offsets = indptr[start : stop + 1] - indptr[start]
-        return torch.from_numpy(offsets.astype(index_type)).to(self._indices.device)
+        rows = len(scale) if whole else max(1, _CHUNK_BYTES // (4 * layout.embedding_size))
+        self._chunks: list[tuple[slice, slice, Tensor]] = []
+        for start in range(0, len(scale), rows):
+            stop = min(start + rows, len(scale))
+            first = indptr[start]
+            offsets = torch.from_numpy((indptr[start : stop + 1] - first).astype(index_type)).to(device)
+            self._chunks.append((slice(start, stop), slice(int(first), int(indptr[stop])), offsets))
 
     def apply(self, source: Tensor, total: Tensor, following: Tensor | None, factor: float) -> None:
         """See :class:`challenge.lightgcn.kernels.base.Kernel`."""
-        for start, stop, first, last, offsets in self._chunks:
-            weights = None if self._weights is None else self._weights[first:last]
+        for here, edges, offsets in self._chunks:
+            weights = None if self._weights is None else self._weights[edges]
             sums = embedding_bag(
-                self._indices[first:last],
+                self._indices[edges],
                 source,
                 offsets,
                 mode="sum",
                 include_last_offset=True,
                 per_sample_weights=weights,
             )
-            total[start:stop].addcmul_(sums, self._scale[start:stop], value=factor)
+            total[here].addcmul_(sums, self._scale[here], value=factor)
             if following is not None:
-                torch.mul(sums, self._square[start:stop], out=following[start:stop])
+                torch.mul(sums, self._square[here], out=following[here])
 
     def mask(self, edges: Tensor) -> None:
         """See :class:`challenge.lightgcn.kernels.base.Kernel`."""
@@ -84,7 +76,3 @@ class EmbeddingBagKernel:
         """See :class:`challenge.lightgcn.kernels.base.Kernel`."""
         self._scale[nodes] = scale[:, None]
         self._square[nodes] = (scale * scale)[:, None]
-
-
-def _ranges(total: int, step: int) -> list[tuple[int, int]]:
-    return [(start, min(start + step, total)) for start in range(0, total, step)]

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from challenge.data.catalog import Catalog
+from challenge.errors import MissingInputError
 from challenge.playlist import Reason, Recommendation
 from challenge.ranking.explain import grouped_contributions, speaking_seeds, speaking_words
 from challenge.ranking.features import make_features, ranks_by_source
-from challenge.ranking.fill import fill
-from challenge.ranking.rank import RankedLists, blended_contributions, iterate_batches
+from challenge.ranking.rank import blended_contributions, blended_scorer, iterate_batches
 from challenge.ranking.ranker import Ranker
 from challenge.sources.base import IndexedQueries, QueryBatch
-from challenge.sources.merge import Candidates
+from challenge.sources.merge import Candidates, without_seeds
+from challenge.sources.popularity import by_popularity
 from challenge.sources.registry import FittedSources
-from challenge.types import LIST_LENGTH, FloatArray, Int64Array
+from challenge.types import FloatArray, Int64Array
 
 
 def recommend(
@@ -37,18 +38,17 @@ def recommend(
         if ranker is not None and features is not None:
             scores = ranker.scores(features)
         else:
-            scores = blended_contributions(batch, candidates, weights).sum(axis=1)
+            scores = blended_scorer(weights)(batch, candidates)
         for query, rows in enumerate(_best(candidates, scores, n)):
             found = [
                 describe(catalog, rank, int(candidates.track[row]), float(scores[row]))
                 for rank, row in enumerate(rows.tolist(), start=1)
             ]
-            if explain:
+            if explain and found:
                 if features is not None and ranker is not None:
                     parts = grouped_contributions(ranker, features[rows], scores[rows], sources.names)
                 else:
-                    values = blended_contributions(batch, candidates, weights)[rows].tolist()
-                    parts = [dict(zip(weights, each, strict=True)) for each in values]
+                    parts = _shares(blended_contributions(batch, candidates, weights)[rows], sources.names)
                 reasons = _reasons(sources, batch, query, candidates, rows)
                 found = [
                     replace(each, reason=replace(reason, contributions=part))
@@ -100,22 +100,32 @@ def _reasons(
         yield Reason(dict(sorted(proposed.items(), key=lambda item: item[1])), tuple(seeds), tuple(words))
 
 
+def _shares(contributions: FloatArray, names: Sequence[str]) -> list[dict[str, float]]:
+    """What each source adds to the score of each of N candidates, greatest first; from (N, S)."""
+    told = [name.replace("_", " ") for name in names]
+    return [
+        dict(sorted(zip(told, row, strict=True), key=lambda item: -abs(item[1])))
+        for row in contributions.tolist()
+    ]
+
+
 def _further(
     sources: FittedSources, queries: IndexedQueries, query: int, found: list[Recommendation], n: int
 ) -> list[Recommendation]:
     """What similar titles and popularity add where candidates do not suffice."""
     if len(found) >= n:
         return []
-    catalog = sources.context.dataset.catalog
-    one = queries.take([query])
-    track = np.full((1, LIST_LENGTH), -1, np.int32)
-    known = catalog.tracks.index_of(
-        np.array([each.uri.rsplit(":", 1)[-1] for each in found], "S22").reshape(-1)
-    )
-    track[0, : len(known)] = known
-    source = np.where(track >= 0, np.int8(0), np.int8(-1)).astype(np.int8)
-    filled = fill(sources, RankedLists(track, source, sources.names), one)
-    return [
-        describe(catalog, rank, int(filled.track[0, rank - 1]), math.nan)
-        for rank in range(len(found) + 1, n + 1)
-    ]
+    catalog, batch = sources.context.dataset.catalog, queries.batch(query, query + 1)
+    seeds = batch.seeds(0)
+    similar = sources.title.score(batch).best(n + len(seeds))[0]
+    popular = by_popularity(sources.index.popularity)[: n + len(seeds)]
+    known = {each.uri for each in found}
+    more = dict.fromkeys(without_seeds(np.concatenate([similar, popular]), seeds).tolist())
+    new = [track for track in more if catalog.tracks.uris(np.array([track]))[0] not in known]
+    if len(found) + len(new) < n:
+        raise MissingInputError(
+            f"playlist {query + 1}: {len(found) + len(new):,} tracks to choose from in all; expected {n}",
+            hint="ask for fewer, or take more slices of the MPD",
+        )
+    ranks = range(len(found) + 1, n + 1)
+    return [describe(catalog, rank, track, math.nan) for rank, track in zip(ranks, new, strict=False)]

@@ -1,0 +1,101 @@
+"""What ``import challenge`` offers."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import challenge
+from tests.tiny_runs import TinySample, make_tiny_sample, one_thread, with_sources
+
+HEAVY = ("numpy", "scipy", "numba", "torch", "lightgbm", "msgspec", "orjson", "rich", "typer")
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> TinySample:
+    return make_tiny_sample(tmp_path_factory.mktemp("sample"))
+
+
+def test_every_public_name_is_there() -> None:
+    assert list(challenge.__all__) == sorted(challenge.__all__)
+    assert dir(challenge) == challenge.__all__
+    for name in challenge.__all__:
+        assert getattr(challenge, name) is not None
+    found: dict[str, object] = {}
+    exec("from challenge import *", found)
+    assert set(challenge.__all__) <= set(found) | {"__version__"}
+
+
+def test_each_is_the_one_of_its_module() -> None:
+    assert set(challenge._HOME) == set(challenge.__all__) - {"__version__"}
+    for name, home in challenge._HOME.items():
+        assert getattr(challenge, name) is getattr(importlib.import_module(home), name)
+        assert getattr(challenge, name).__module__ == home, "where it is defined"
+        assert getattr(challenge, name).__doc__
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'challenge' has no attribute 'recommender_'"):
+        _ = challenge.recommender_
+    assert not hasattr(challenge, "__path_of_nothing__")
+
+
+def test_importing_it_imports_nothing_heavy() -> None:
+    code = f"import sys, challenge; print([name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]"
+    code = f"import sys; from challenge import Playlist; print([n for n in {HEAVY!r} if n in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "'numpy'" in done.stdout, "the check sees what it looks for"
+    assert "'torch'" not in done.stdout
+
+
+def test_without_a_challenge_set_there_are_no_queries_and_playlists_are_continued(
+    sample: TinySample, tmp_path: Path
+) -> None:
+    dataset = challenge.load_dataset(str(sample.mpd), cache=sample.cache)
+    assert isinstance(dataset, challenge.Dataset)
+    assert len(dataset.queries) == 0
+    assert len(dataset.playlists) == 300
+    with one_thread():
+        for ranking in ("learned", "blend"):
+            config = with_sources("playlist_knn", "title_knn", "popularity", ranking=ranking)
+            recommender = challenge.Recommender.fit(dataset, config)
+            assert len(recommender.queries()) == 0
+            assert recommender.fill().track.shape == (0, 500)
+            uris = dataset.catalog.tracks.uris(dataset.playlists.interactions.row(0)[:5])
+            playlists = [challenge.Playlist(dataset.playlists.title(0)), challenge.Playlist(None, uris)]
+            titled, continued = recommender.recommend(playlists, 30, explain=True)
+            assert len({each.uri for each in titled}) == len({each.uri for each in continued}) == 30
+            assert not {each.uri for each in continued} & set(uris)
+            assert isinstance(continued[0], challenge.Recommendation)
+            assert isinstance(continued[0].reason, challenge.Reason)
+            assert not math.isnan(continued[0].score)
+            recommender.save(tmp_path / ranking)
+            loaded = challenge.Recommender.load(tmp_path / ranking)
+            assert loaded.recommend(playlists, 30, explain=True) == [titled, continued]
+
+
+def test_with_a_challenge_set_its_playlists_are_the_queries(sample: TinySample) -> None:
+    dataset = challenge.load_dataset(sample.mpd, str(sample.challenge), cache=sample.cache)
+    assert len(dataset.queries) == 50
+    pids = [playlist["pid"] for playlist in sample.challenge_set()["playlists"]]
+    assert dataset.queries.pid.tolist() == pids
+
+
+def test_what_is_not_there_is_told(tmp_path: Path, sample: TinySample) -> None:
+    from challenge.errors import MissingInputError
+
+    with pytest.raises(MissingInputError, match=r"none\.zip"):
+        challenge.load_dataset(tmp_path / "none.zip", cache=sample.cache)
+    with pytest.raises(MissingInputError, match=r"none\.json"):
+        challenge.load_dataset(sample.mpd, tmp_path / "none.json", cache=sample.cache)
