@@ -342,6 +342,7 @@ class _Fit:
     checkpoint_dir: Path | None
     resume: bool
     reports: list[TrainingReport] = field(default_factory=list)
+    n_fits: int = 0
 
     def recommender(self, dataset: Dataset) -> Recommender:
         n_queries = len(dataset.queries)
@@ -385,19 +386,19 @@ class _Fit:
         return TrainingRows.concatenate(parts), sources
 
     def sources(self, dataset: Dataset) -> FittedSources:
-        number = len(self.reports)
+        checkpoint_dir = self.checkpoint_dir and self.checkpoint_dir / f"fit-{self.n_fits}"
+        self.n_fits += 1
         sources = fit_sources(
             FitContext(
                 dataset,
                 self.config.sources.settings,
                 seed=self.config.seed,
                 device=self.config.device,
-                checkpoint_dir=self.checkpoint_dir and self.checkpoint_dir / f"fit-{number}",
+                checkpoint_dir=checkpoint_dir,
                 resume=self.resume,
             ),
             self.config.sources,
         )
-        lightgcn = sources.fitted.get("lightgcn")
-        if isinstance(lightgcn, FittedLightGCN) and lightgcn.report is not None:
-            self.reports.append(lightgcn.report)
+        trained = (each for each in sources.fitted.values() if isinstance(each, FittedLightGCN))
+        self.reports += [each.report for each in trained if each.report is not None][:1]
         return sources

@@ -126,6 +126,12 @@ class FitContext:
                     self._fitted[name] = source.fit(self)
         return self._fitted[name]
 
+    def checkpoints_of(self, source: Source) -> Path | None:
+        """Folder for the state of that source's training; None for nowhere."""
+        if self.checkpoint_dir is None:
+            return None
+        return self.checkpoint_dir / next(name for name, each in self.sources.items() if each is source)
+
     def fitted_names(self) -> list[str]:
         """Names of the sources fitted so far."""
         return list(self._fitted)

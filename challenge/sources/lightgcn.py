@@ -56,7 +56,7 @@ class LightGCN(LightGCNConfig):
             seed=context.seed,
             validation=hold_out(context.graph, seed=context.seed),
             device=context.device,
-            checkpoint_dir=context.checkpoint_dir,
+            checkpoint_dir=context.checkpoints_of(self),
             resume=context.resume,
         )
         return FittedLightGCN(self, result.embeddings, context, result.report)

@@ -26,7 +26,7 @@ from challenge.evaluation.variants import CHOICES
 from challenge.machine import disk_free, memory
 from challenge.sample.options import SampleOptions
 from challenge.split.options import SplitOptions
-from challenge.workflows.systems import SYSTEMS
+from challenge.workflows.systems import USUAL
 
 HEAVY = ("torch", "numpy", "scipy", "numba", "lightgbm")
 
@@ -60,7 +60,7 @@ def test_help_tells_the_defaults_of_the_code(monkeypatch: pytest.MonkeyPatch) ->
     expected = {
         ("score", "--resamples"): f"[default: {RESAMPLES}]",
         ("score", "--variant"): ", ".join(CHOICES),
-        ("compare", "--systems"): f"[default: {','.join(SYSTEMS)}]",
+        ("compare", "--systems"): f"[default: {','.join(USUAL)}]",
         ("sample", "--playlists"): f"[default: {sample.playlists}]",
         ("sample", "--per-category"): f"[default: {sample.per_category}]",
     }

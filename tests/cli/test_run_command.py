@@ -152,8 +152,9 @@ def test_compare_prints_one_table(invoke: Invoke, sample: TinySample, tmp_path: 
     options = [*common, *files, "--systems", "popularity, knn", "--threads", "1"]
     result = CliRunner().invoke(build_app(), ["compare", *options, "--by-category"])
     assert result.exit_code == 0, result.output
-    rows = {line.split()[0]: line for line in result.stdout.splitlines() if line.strip()}
-    assert "R-precision" in result.stdout
+    scores, costs = result.stdout.split("fitting")
+    rows = {line.split()[0]: line for line in scores.splitlines() if line.strip()}
+    assert "R-precision" in scores
     assert "*" in rows["popularity"], "worse than playlist_knn on 50 playlists"
     assert "title first 100" in result.stdout.replace("_", " ")
     assert "* differs from knn with p < 0.05, paired" in result.stdout
@@ -162,6 +163,9 @@ def test_compare_prints_one_table(invoke: Invoke, sample: TinySample, tmp_path: 
     assert facts["best"] == "knn"
     assert facts["systems"].keys() == {"popularity", "knn"}
     assert facts["differences"]["popularity"]["all"]["ndcg"]["difference"]["mean"] > 0
+    assert facts["costs"].keys() >= {"popularity", "playlist knn"}
+    assert all(cost["seconds"] >= 0 and cost["peak_bytes"] > 0 for cost in facts["costs"].values())
+    assert all(name in costs for name in facts["costs"])
 
 
 def test_compare_takes_the_recommender_and_the_settings_of_a_run(
@@ -341,7 +345,7 @@ def test_ctrl_c_keeps_what_was_finished_and_resume_goes_on(
     assert "Stopped: what was finished is kept" in rest
     assert printed == ""
     left = sorted(str(path.relative_to(output)) for path in output.rglob("*") if path.is_file())
-    checkpoints = [f"checkpoint/fit-0/checkpoint.{kind}" for kind in ("json", "safetensors")]
+    checkpoints = [f"checkpoint/fit-0/lightgcn/checkpoint.{kind}" for kind in ("json", "safetensors")]
     assert left == ["checkpoint/config.toml", *checkpoints]
 
     config.write_text(config.read_text().replace("1000000", "2"))

@@ -9,9 +9,10 @@ from challenge.cli.compare import _show
 from challenge.cli.score import show_card
 from challenge.evaluation.metrics import MetricValues
 from challenge.evaluation.scorecard import PlaylistScores, Scorecard, compare_paired, make_scorecard
+from challenge.profile import StageCost
 from challenge.types import Category
 from challenge.workflows.compare import Comparison
-from challenge.workflows.systems import SYSTEMS
+from challenge.workflows.systems import USUAL
 
 PER_CATEGORY = 40
 LABELS = tuple(category.value for category in Category for _ in range(PER_CATEGORY))
@@ -75,8 +76,8 @@ def test_the_counts_of_the_whole_challenge_fit(capsys: pytest.CaptureFixture[str
     assert any(line.startswith("all") and "10,000" in line for line in table_lines(capsys.readouterr().out))
 
 
-def test_a_comparison_of_all_systems(capsys: pytest.CaptureFixture[str]) -> None:
-    levels = dict(zip(SYSTEMS, (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 1.0), strict=True))
+def test_a_comparison_of_the_usual_systems(capsys: pytest.CaptureFixture[str]) -> None:
+    levels = dict(zip(USUAL, (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 1.0), strict=True))
     found = {name: scores(level) for name, level in levels.items()}
     cards = {name: make_scorecard(each, "signature") for name, each in found.items()}
     differences = {
@@ -84,18 +85,33 @@ def test_a_comparison_of_all_systems(capsys: pytest.CaptureFixture[str]) -> None
     }
     _show(Comparison(cards, "full", differences), by_category=True)
     lines = table_lines(capsys.readouterr().out)
-    overall, by_category = lines[: 1 + len(SYSTEMS)], lines[1 + len(SYSTEMS) :]
-    assert [line.split()[0] for line in overall] == ["system", *SYSTEMS]
-    for line, name in zip(overall[1:], SYSTEMS, strict=True):
+    overall, by_category = lines[: 1 + len(USUAL)], lines[1 + len(USUAL) :]
+    assert [line.split()[0] for line in overall] == ["system", *USUAL]
+    for line, name in zip(overall[1:], USUAL, strict=True):
         mark = "" if name == "full" else "*"
         assert line.split()[1] == f"{cards[name].overall.r_precision.mean:.4f}{mark}"
     assert [by_category[i] for i in (0, 12, 24)] == ["R-precision", "NDCG", "clicks"]
     for start in (0, 12, 24):
-        assert by_category[start + 1].split() == ["category", *SYSTEMS]
+        assert by_category[start + 1].split() == ["category", *USUAL]
         for line, name in zip(by_category[start + 2 : start + 12], NAMES, strict=True):
             assert line.startswith(name), "no row takes two lines"
-            assert len(line.removeprefix(name).split()) == len(SYSTEMS)
+            assert len(line.removeprefix(name).split()) == len(USUAL)
     assert by_category[36:] == [
         "± half the width of the 95 % bootstrap interval; --json tells its ends",
         "* differs from full with p < 0.05, paired sign-flip test",
+    ]
+
+
+def test_what_fitting_costs_stands_below(capsys: pytest.CaptureFixture[str]) -> None:
+    found = {"ials": scores(0.2), "lightgcn": scores(0.3)}
+    cards = {name: make_scorecard(each, "signature") for name, each in found.items()}
+    differences = {"ials": compare_paired(found["ials"], found["lightgcn"])}
+    costs = {"ials": StageCost(4.0, 2_000_000_000), "lightgcn": StageCost(75.0, 3_000_000_000)}
+    _show(Comparison(cards, "lightgcn", differences, costs, {"lightgcn": 1.5}), by_category=False)
+    lines = table_lines(capsys.readouterr().out)
+    start = lines.index("fitting")
+    assert [line.split() for line in lines[start + 1 : start + 4]] == [
+        ["time", "peak", "memory", "an", "epoch"],
+        ["ials", "4.0", "s", "2.0", "GB"],
+        ["lightgcn", "1", "min", "15", "s", "3.0", "GB", "1.5", "s"],
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -420,6 +421,21 @@ def test_embedding_scores_are_inner_products_or_probabilities() -> None:
     assert every_pair(sure, 2, 3)[0] == [0, 1, 0]
     with pytest.raises(InvariantError, match="queries have 2 dimensions, tracks 3"):
         EmbeddingScores(query, TrackVectors(np.zeros((3, 3), np.float32)), known)
+
+
+def test_two_lightgcns_resume_each_its_own_training(toy: ToyDataset, tmp_path: Path) -> None:
+    config = small("lightgcn", "lightgcn_paper", "title_knn")
+
+    def fitted(*, resume: bool) -> list[FloatArray]:
+        context = FitContext(toy.dataset, config.settings, checkpoint_dir=tmp_path, resume=resume)
+        sources = fit_sources(context, config).fitted.values()
+        return [each.embeddings.columns for each in sources if isinstance(each, FittedLightGCN)]
+
+    first = fitted(resume=False)
+    assert len(first) == 2
+    assert first[0].shape != first[1].shape
+    for again, once in zip(fitted(resume=True), first, strict=True):
+        np.testing.assert_array_equal(again, once)
 
 
 def test_lightgcn_reports_its_training(toy: ToyDataset) -> None:
