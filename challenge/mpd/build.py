@@ -106,10 +106,15 @@ def in_order(
 
 
 def _submit(pool: ProcessPoolExecutor, work: Callable[[Task], Result], task: Task) -> Future[Result]:
-    with warnings.catch_warnings():
-        # The forked workers run no code that another thread's lock could stop: see _start_method.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return pool.submit(work, task)
+    # What is raised while a worker is forked Python prints and forgets, so Ctrl-C waits for the end of it.
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        with warnings.catch_warnings():
+            # The forked workers run no code that another thread's lock could stop: see _start_method.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return pool.submit(work, task)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
 
 
 @contextmanager

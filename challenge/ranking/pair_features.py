@@ -108,8 +108,51 @@ _ARTIST_SHARE = int(Pair.ARTIST_SHARE)
 _ALBUM_SHARE = int(Pair.ALBUM_SHARE)
 
 
+@kernel()
+def _read_postings(
+    seed: int,
+    step: int,
+    own_row: int,
+    candidate_of: Int32Array,
+    row_indptr: Int64Array,
+    row_track: Int32Array,
+    track_indptr: Int64Array,
+    track_row: Int32Array,
+    track_position: Int32Array,
+    shared: FloatArray,
+    short: FloatArray,
+    after: FloatArray,
+    near: FloatArray,
+) -> int:  # pragma: no cover - compiled
+    """Count candidates in every ``step``-th playlist with a seed; return how many playlists were read."""
+    shared[:] = 0
+    short[:] = 0
+    after[:] = 0
+    near[:] = 0
+    read = 0
+    for j in range(track_indptr[seed], track_indptr[seed + 1], step):
+        row = track_row[j]
+        if row == own_row:
+            continue
+        read += 1
+        begin = row_indptr[row]
+        share = np.float32(1.0) / np.sqrt(np.float32(row_indptr[row + 1] - begin))
+        for k in range(begin, row_indptr[row + 1]):
+            c = candidate_of[row_track[k]]
+            if c < 0:
+                continue
+            shared[c] += 1
+            short[c] += share
+            distance = (k - begin) - track_position[j]
+            if 0 < distance <= NEXT_WINDOW:
+                after[c] += 1
+            if -NEAR_WINDOW <= distance <= NEAR_WINDOW:
+                near[c] += 1
+    return read
+
+
 @kernel(parallel=True)
-def _count_shared(  # noqa: C901, PLR0912, PLR0915 - a compiled loop
+def _count_shared(
     seed_indptr: Int64Array,
     seed_track: Int32Array,
     index_row: Int32Array,
@@ -129,9 +172,9 @@ def _count_shared(  # noqa: C901, PLR0912, PLR0915 - a compiled loop
         count = candidate_indptr[query + 1] - first
         if count == 0:
             continue
-        place_of = np.full(n_tracks, -1, np.int32)
+        candidate_of = np.full(n_tracks, -1, np.int32)
         for c in range(count):
-            place_of[candidate_track[first + c]] = c
+            candidate_of[candidate_track[first + c]] = c
         shared = np.zeros(count, np.float32)
         short = np.zeros(count, np.float32)
         after = np.zeros(count, np.float32)
@@ -142,29 +185,10 @@ def _count_shared(  # noqa: C901, PLR0912, PLR0915 - a compiled loop
             track = seed_track[seed_indptr[query] + i]
             postings = track_indptr[track + 1] - track_indptr[track]
             step = sampling_step(postings, MAX_POSTINGS, n_seeds)
-            shared[:] = 0
-            short[:] = 0
-            after[:] = 0
-            near[:] = 0
-            read = 0
-            for j in range(track_indptr[track], track_indptr[track + 1], step):
-                row = track_row[j]
-                if row == index_row[query]:
-                    continue
-                read += 1
-                begin = row_indptr[row]
-                share = np.float32(1.0) / np.sqrt(np.float32(row_indptr[row + 1] - begin))
-                for k in range(begin, row_indptr[row + 1]):
-                    c = place_of[row_track[k]]
-                    if c < 0:
-                        continue
-                    shared[c] += 1
-                    short[c] += share
-                    distance = (k - begin) - track_position[j]
-                    if 0 < distance <= NEXT_WINDOW:
-                        after[c] += 1
-                    if -NEAR_WINDOW <= distance <= NEAR_WINDOW:
-                        near[c] += 1
+            read = _read_postings(
+                track, step, index_row[query], candidate_of, row_indptr, row_track, track_indptr, track_row,
+                track_position, shared, short, after, near,
+            )  # fmt: skip
             if read == 0:
                 continue
             recency = np.float32((i + 1) / n_seeds)

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -47,3 +49,21 @@ def test_a_catalog_that_knows_all_stays_as_it_is(
     again = build_dataset(once, challenge)
     assert again.catalog is once.catalog
     assert np.array_equal(again.queries.seeds.track_index, once.queries.seeds.track_index)
+
+
+def test_ctrl_c_while_a_worker_is_forked_is_not_lost() -> None:
+    code = """
+import os, signal
+from challenge.mpd.build import in_order
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGINT))
+try:
+    list(in_order(abs, range(-20, 0), workers=2))
+except KeyboardInterrupt:
+    print("stopped")
+else:
+    print("went on")
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert found.stdout == "stopped\n", found.stderr
