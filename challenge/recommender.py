@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import zlib
 from collections.abc import Mapping, Sequence
@@ -373,7 +374,9 @@ class _Fit:
     def rows(self, drawn: TrainingQueries) -> tuple[TrainingRows, FittedSources]:
         """Describe the candidates of all training queries; also return the last fold's sources."""
         parts: list[TrainingRows] = []
+        sources: FittedSources | None = None
         for number, fold in enumerate(drawn.folds):
+            sources = None  # no two folds' in memory
             progress.message(
                 f"training queries, fold {number + 1} of {len(drawn.folds)}: {len(fold.holdout):,} "
                 "training playlists cut like the challenge's"
@@ -383,11 +386,13 @@ class _Fit:
             parts.append(
                 training_rows(sources, fold.holdout, self.config.ranker, seed=seed, first=fold.first)
             )
+        assert sources is not None
         return TrainingRows.concatenate(parts), sources
 
     def sources(self, dataset: Dataset) -> FittedSources:
         checkpoint_dir = self.checkpoint_dir and self.checkpoint_dir / f"fit-{self.n_fits}"
         self.n_fits += 1
+        gc.collect()  # the sources of an earlier fit and their context refer to each other
         sources = fit_sources(
             FitContext(
                 dataset,
