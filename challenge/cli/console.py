@@ -46,7 +46,7 @@ def show(*renderables: RenderableType) -> None:
     console = stdout_console()
     for renderable in renderables:
         is_text = isinstance(renderable, str | Text)
-        console.print(renderable, soft_wrap=is_text, markup=not is_text)
+        console.print(renderable, soft_wrap=is_text, markup=not is_text, emoji=not is_text)
 
 
 def show_json(value: object) -> None:
@@ -74,10 +74,9 @@ def make_table(
     from rich.text import Text
 
     table = Table(
-        title=title,
+        title=None if title is None else Text(title, style="bold"),
         box=box.SIMPLE_HEAD,
         title_justify="left",
-        title_style="bold",
         pad_edge=False,
         padding=(0, gap - 1, 0, 0),
     )

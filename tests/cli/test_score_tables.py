@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from challenge.cli.compare import _show
+from challenge.cli.console import make_table, show
 from challenge.cli.score import show_card
 from challenge.evaluation.metrics import MetricValues
 from challenge.evaluation.scorecard import PlaylistScores, Scorecard, compare_paired, make_scorecard
@@ -115,3 +116,10 @@ def test_what_fitting_costs_stands_below(capsys: pytest.CaptureFixture[str]) -> 
         ["ials", "4.0", "s", "2.0", "GB"],
         ["lightgcn", "1", "min", "15", "s", "3.0", "GB", "1.5", "s"],
     ]
+
+
+def test_titles_and_lines_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    show(make_table("[red]road[/red] :guitar:", ("a", "b"), [("x" * 40, 2)]), "[bold] :car:")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].strip() == "[red]road[/red] :guitar:"
+    assert lines[-1] == "[bold] :car:"
