@@ -157,6 +157,11 @@ bench-scale: $(READY) ## Cost of each stage at 10,000, 100,000 and 1,000,000 syn
 	@test -n "$$SCALE" || { echo >&2 "make: SCALE= is missing; expected: make bench-scale SCALE=folder"; exit 2; }
 	$(BIN)/python -m benchmarks.scale "$$SCALE" $(ARGS)
 
+.PHONY: bench-recommender
+bench-recommender: $(READY) ## A saved recommender: size, loading, answers, strangers (RUN=folder [ANSWERS=answers.json])
+	@test -n "$$RUN" || { echo >&2 "make: RUN= is missing; expected: make bench-recommender RUN=submissions/first"; exit 2; }
+	$(BIN)/python -m benchmarks.recommender "$$RUN" $${ANSWERS:+--answers "$$ANSWERS"} $(ARGS)
+
 .PHONY: bench-propagation
 bench-propagation: $(READY_DEV) ## LightGCN's propagation against the bare kernel and torch-geometric
 	$(BIN)/python -m benchmarks.propagation $(ARGS)

@@ -51,7 +51,7 @@ class RunConfig:
         TeamInfo(self.team, self.email)  # refuses what no submission may say, long before one is written
 
 
-def load(path: Path) -> RunConfig:
+def load(path: Path, defaults: RunConfig | None = None) -> RunConfig:
     """Read settings from a TOML file; keys that are not in it keep their defaults.
 
     Raises:
@@ -66,7 +66,7 @@ def load(path: Path) -> RunConfig:
         raise ConfigError(f"{path}: not UTF-8 text ({error.reason})") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not TOML: {error}") from error
-    return merge(RunConfig(), table, where=str(path))
+    return merge(defaults or RunConfig(), table, where=str(path))
 
 
 def override(config: Config, changes: Mapping[str, Any], *, where: str = "command line") -> Config:

@@ -16,13 +16,13 @@ from challenge.cli.split import DRAW, KIND, PER_CATEGORY
 from challenge.errors import ConfigError
 from challenge.evaluation.defaults import CONFIDENCE
 from challenge.split.options import SplitKind, SplitOptions
-from challenge.workflows.systems import USUAL, require_systems
+from challenge.workflows.systems import USUAL, require_systems, systems_with
 
 if TYPE_CHECKING:
     from challenge.workflows.compare import Comparison
 
 
-@with_settings("seed", "device", "epochs")
+@with_settings("seed", "device", "source", "epochs")
 def compare(
     *,
     mpd: MpdOption,
@@ -35,7 +35,10 @@ def compare(
     ] = None,
     answers: Annotated[Path | None, path_option("answers", "Held-out tracks of --challenge.")] = None,
     systems: Annotated[
-        str, typer.Option("--systems", metavar="A,B,…", help="Which systems to run.")
+        str,
+        typer.Option(
+            "--systems", metavar="A,B,…", help="Which systems to run; a source's name means it alone."
+        ),
     ] = ",".join(USUAL),
     kind: Annotated[SplitKind | None, KIND] = None,
     draw: Annotated[int | None, DRAW] = None,
@@ -65,15 +68,16 @@ def compare(
     from challenge.run_folder import RunFolder
     from challenge.workflows.compare import compare as compare_systems
 
-    names = require_systems([name.strip() for name in systems.split(",") if name.strip()])
     chosen = {"kind": kind, "draw": draw, "per_category": per_category}
     given = {name: value for name, value in chosen.items() if value is not None}
     if model is None:
         settings = load_config(config, **changes)
     else:
-        if config is not None or changes["epochs"] is not None:
-            raise ConfigError("--model has settings of its own; leave out --config and --epochs")
+        if config is not None or changes["epochs"] is not None or changes["source"] is not None:
+            raise ConfigError("--model has settings of its own; leave out --config, --source and --epochs")
         settings = with_options(saved_config(RunFolder(model).recommender), **changes)
+    named = [name.strip() for name in systems.split(",") if name.strip()]
+    names = require_systems(named, systems_with(settings.sources.settings))
     result = compare_systems(
         mpd,
         settings,

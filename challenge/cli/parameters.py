@@ -48,12 +48,16 @@ def _is_whole_number(parameter: Any) -> bool:
 def _plain_message(parameter: Any, message: str, args: Sequence[str]) -> str:
     if not _is_whole_number(parameter):
         return message.removeprefix("Value error, ")
-    low = getattr(parameter, "min", None)
-    low = getattr(getattr(parameter, "type", None), "min", None) if low is None else low
+    low, high = _limit(parameter, "min"), _limit(parameter, "max")
     default = parameter.default
     example = default if isinstance(default, int) and default >= (low or 0) else max(low or 0, 1)
-    bound = "" if low is None else f" of at least {low}"
+    bound = "" if low is None else f" of at least {low}" if high is None else f" from {low} to {high}"
     return f"found {_value_of(parameter, args)!r}; expected a whole number{bound}, such as {example}."
+
+
+def _limit(parameter: Any, name: str) -> int | None:
+    limit: int | None = getattr(parameter, name, None)
+    return getattr(getattr(parameter, "type", None), name, None) if limit is None else limit
 
 
 def _value_of(parameter: Any, args: Sequence[str]) -> str:

@@ -107,7 +107,10 @@ def load_config(file: Path | None, **options: Any) -> RunConfig:
     """
     from challenge.config import RunConfig, load
 
-    return with_options(RunConfig() if file is None else load(file), **options)
+    if file is None:
+        return with_options(RunConfig(), **options)
+    # The file may hold settings of a source that only an option names.
+    return with_options(load(file, with_options(RunConfig(), source=options.get("source"))), **options)
 
 
 def with_options(config: RunConfig, **options: Any) -> RunConfig:

@@ -34,8 +34,8 @@ from challenge.split.options import SplitOptions
 from challenge.split.split import split_holdout
 from challenge.types import LIST_LENGTH, Int32Array
 from challenge.workflows.inputs import load_inputs
-from challenge.workflows.systems import SYSTEMS, require_systems
 from challenge.workflows.systems import USUAL as USUAL_SYSTEMS
+from challenge.workflows.systems import require_systems, systems_with
 from challenge.workflows.train import require_device
 
 
@@ -74,7 +74,7 @@ def compare(
     Args:
         mpd: the MPD.
         config: settings of the sources and the ranker; where ``run`` is given, those it was run with.
-        systems: some of :data:`SYSTEMS`.
+        systems: names of :data:`challenge.workflows.systems.SYSTEMS` or of sources, which stand alone.
         challenge: with ``answers``, the challenge to score on; alone, whose lengths the split follows.
         answers: held-out tracks of the challenge.
         split: how to hold out a challenge where no answers are given.
@@ -85,7 +85,7 @@ def compare(
         ConfigError: an unknown system, a device that is not there, or options that do not go together.
         InputError: a file is missing or not in the official format.
     """
-    systems = require_systems(systems)
+    systems = require_systems(systems, systems_with(config.sources.settings))
     _needed(config, systems)
     _require_together(challenge, answers, split, run)
     require_device(config.device)
@@ -150,7 +150,7 @@ def compare_on(
     for name in systems:
         progress.message(f"system {name}")
         with profiled() as more:
-            sources = only(recommender.sources, SYSTEMS[name])
+            sources = only(recommender.sources, systems_with(config.sources.settings)[name])
         costs |= more
         scorer = scorer_of(sources, config, recommender.ranker if name == "full" else None)
         lists = fill(sources, rank_queries(sources, scorer, queries), queries)
@@ -198,7 +198,7 @@ def _require_same(recommender: Recommender, dataset: Dataset) -> None:
 
 def _needed(config: RunConfig, systems: Sequence[str]) -> SourcesConfig:
     """Leave out the sources that none of the systems uses."""
-    used = [SYSTEMS[name] for name in systems]
+    used = [systems_with(config.sources.settings)[name] for name in systems]
     if not all(used):
         return config.sources
     wanted = {source for names in used for source in names}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from challenge.errors import ConfigError, suggestion
@@ -23,16 +23,21 @@ USUAL: Final = tuple(name for name in SYSTEMS if name != "lightgcn_paper")
 """What is compared unless others are asked for: the paper's training takes many times as long as the rest."""
 
 
-def require_systems(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names, each once, where all are known.
+def systems_with(sources: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return the systems, and beside them each of ``sources`` alone, where no system has its name."""
+    return {name: (name,) for name in sources} | dict(SYSTEMS)
+
+
+def require_systems(names: Sequence[str], systems: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the names, each once, where all are among ``systems``.
 
     Raises:
         ConfigError: a name is unknown, or none is given.
     """
-    expected = f"expected some of {', '.join(SYSTEMS)}"
+    expected = f"expected some of {', '.join(SYSTEMS)}, or a source"
     if not names:
         raise ConfigError(f"systems: none named; {expected}")
     for name in names:
-        if name not in SYSTEMS:
-            raise ConfigError(f"systems: {name!r} is unknown; {expected}", hint=suggestion(name, SYSTEMS))
+        if name not in systems:
+            raise ConfigError(f"systems: {name!r} is unknown; {expected}", hint=suggestion(name, systems))
     return tuple(dict.fromkeys(names))

@@ -157,6 +157,7 @@ def test_a_misspelt_system_gets_a_suggestion(sample: TinySample, tmp_path: Path)
         ),
         (f"compare {MPD} --draw two", "two", "a whole number of at least 0"),
         (f"split {MPD} -o {{T}}/out --per-category 0", "0", "a whole number of at least 1, such as 1000"),
+        ("recommend {T} --title x -n 501", "501", "a whole number from 1 to 500, such as 20"),
     ],
 )
 def test_a_number_that_is_none_is_told_with_what_was_expected(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -12,7 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from challenge.cli.app import build_app
 from challenge.config import RunConfig, dump, load, override
 from challenge.data.dataset import Dataset
 from challenge.errors import ConfigError
@@ -25,7 +28,7 @@ from challenge.sources.plugins import installed_sources, named_source
 from challenge.sources.popularity import FittedPopularity, Popularity
 from challenge.sources.registry import SOURCES, USUAL, SourcesConfig
 from challenge.workflows.inputs import load_inputs
-from tests.tiny_runs import TINY, make_tiny_sample, one_thread
+from tests.tiny_runs import TINY, TinySample, make_tiny_sample, one_thread
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "bring-your-own-model.md"
 MODULES = {
@@ -100,8 +103,12 @@ def install(monkeypatch: pytest.MonkeyPatch, modules: Path) -> Callable[..., Non
 
 
 @pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    sample = make_tiny_sample(tmp_path_factory.mktemp("sample"))
+def sample(tmp_path_factory: pytest.TempPathFactory) -> TinySample:
+    return make_tiny_sample(tmp_path_factory.mktemp("sample"))
+
+
+@pytest.fixture(scope="module")
+def dataset(sample: TinySample) -> Dataset:
     return load_inputs(sample.mpd, sample.challenge, cache=sample.cache).dataset
 
 
@@ -322,6 +329,18 @@ def test_a_run_with_an_installed_source_is_refused_without_it(
     with pytest.raises(ConfigError, match=r"recommender: .*sources\.mine") as caught:
         Recommender.load(tmp_path / "recommender")
     assert str(caught.value.hint).startswith("install the package of each source that is not challenge's own")
+
+
+def test_it_is_compared_with_the_systems_that_are_here(sample: TinySample, tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text("[sources.svd]\nsize = 4\n")
+    paths = ["--mpd", sample.mpd, "--challenge", sample.challenge, "--answers", sample.answers]
+    options = ["--cache", sample.cache, "--config", tmp_path / "c.toml", "--threads", 1, "--json", "--quiet"]
+    chosen = ["--systems", "svd,title,playlist_knn", "--source", "svd=svd:Svd"]
+    result = CliRunner().invoke(build_app(), ["compare", *map(str, [*paths, *options, *chosen])])
+    assert result.exit_code == 0, result.output
+    systems = json.loads(result.stdout)["systems"]
+    assert systems.keys() == {"svd", "title", "playlist_knn"}
+    assert len({system["ndcg"] for system in systems.values()}) == 3
 
 
 # -- saved by itself --------------------------------------------------------------------------------
