@@ -29,8 +29,9 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 from challenge.code_hash import code_hash
-from challenge.errors import ResourceError
+from challenge.errors import InputError, ResourceError
 from challenge.files import default_cache_dir, write_bytes
+from challenge.permissions import private_folder
 
 MAX_FILES: Final = 32
 """Files kept of each kernel: one for each combination of argument types, in a few versions."""
@@ -56,7 +57,7 @@ def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
 @cache
 def cache_folder() -> Path | None:
-    """Where machine code is kept; None where no folder can be written.
+    """Where machine code is kept; None where no folder can be written, or others may write to it too.
 
     The folder that ``NUMBA_CACHE_DIR`` names, else one beside this module, else one in the user's cache.
     """
@@ -68,9 +69,9 @@ def cache_folder() -> Path | None:
 
 def _writable(folder: Path) -> bool:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         tempfile.TemporaryFile(dir=folder).close()
-    except OSError:
+    except (OSError, InputError):
         return False
     return True
 

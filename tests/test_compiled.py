@@ -232,6 +232,8 @@ def test_the_first_folder_that_can_be_written_is_taken(
     assert found() == tmp_path / "user" / "kernels"
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "named"))
     assert found() == tmp_path / "named" / "challenge"
+    (tmp_path / "named" / "challenge").chmod(0o777)
+    assert found() == tmp_path / "user" / "kernels", "not one that others may write to"
     monkeypatch.setattr(compiled, "_writable", lambda folder: False)
     assert found() is None
 

@@ -1,6 +1,7 @@
-"""Records of arrays on disk: dataclasses written as .npy files with checksums, read memory-mapped.
+"""Records of arrays on disk: dataclasses written as sealed .npy files, read memory-mapped.
 
-No pickle: a file holds numbers or UTF-8 text, and what it is of stands in ``arrays.json`` beside it.
+No pickle: a file holds numbers or UTF-8 text, and what it is of stands in ``arrays.json`` beside it. A record
+whose class has a method ``faults()`` is asked for them before it is given out.
 """
 
 from __future__ import annotations
@@ -11,18 +12,29 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args, get_type_hints
 
+import msgspec
 import numpy as np
-from isal import isal_zlib
+from numpy.lib import format as npy
 
+from challenge.data.sealed import hashes_of, read_sealed, require_unchanged, write_sealed
 from challenge.data.strings import StringTable
-from challenge.errors import FormatError, MissingInputError
-from challenge.files import read_json, write_json
+from challenge.errors import FormatError
 
 Record = TypeVar("Record")
 
-_INDEX: Final = "arrays.json"
-_HEADER_BYTES: Final = 128
+INDEX: Final = "arrays.json"
+"""The file beside a record's arrays that names them all, with their hashes."""
+_VERSION: Final = 2
+_SUFFIX: Final = ".npy"
 _AGAIN: Final = "make it again, or copy it whole from where it was made"
+
+
+class _Index(msgspec.Struct):
+    """What a record is of, and the hash of each of its files."""
+
+    of: str
+    files: dict[str, str]
+    version: int = _VERSION
 
 
 def save_record(record: Any, folder: Path, *, of: str) -> None:
@@ -31,63 +43,76 @@ def save_record(record: Any, folder: Path, *, of: str) -> None:
     ``of`` stands for what its rows and columns are; :func:`load_record` refuses another.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = dict(_arrays(record, ""))
-    for name, array in arrays.items():
-        np.save(folder / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
-    checks = {name: _check(folder / f"{name}.npy") for name in arrays}
-    write_json(folder / _INDEX, {"of": of, "files": checks})
+    for name, array in _arrays(record, ""):
+        np.save(folder / f"{name}{_SUFFIX}", np.ascontiguousarray(array), allow_pickle=False)
+    seal_record(folder, of=of)
 
 
-def load_record(kind: type[Record], folder: Path, *, of: str | None = None) -> Record:
+def seal_record(folder: Path, *, of: str) -> None:
+    """Seal the arrays that were written into ``folder``, by :func:`save_record` or piece by piece."""
+    files = hashes_of(folder, (path.name for path in folder.glob(f"*{_SUFFIX}")))
+    write_sealed(folder / INDEX, _Index(of, files))
+
+
+def check_record(folder: Path, *, of: str | None = None, hint: str = _AGAIN) -> list[str]:
+    """Compare every byte of a record with its seal; return the names of its arrays.
+
+    Raises:
+        MissingInputError: nothing there, or a file is missing.
+        FormatError: a file was changed, or it is of other rows and columns, or of another version.
+    """
+    index = read_sealed(folder / INDEX, _Index, version=("version", _VERSION), hint=hint)
+    if of is not None and index.of != of:
+        raise FormatError(
+            f"{folder}: is of other playlists or tracks (found {index.of[:12]}, expected {of[:12]})",
+            hint=hint,
+        )
+    require_unchanged(folder, index.files, hint=hint)
+    return [name.removesuffix(_SUFFIX) for name in index.files]
+
+
+def load_record(kind: type[Record], folder: Path, *, of: str | None = None, hint: str = _AGAIN) -> Record:
     """Read what :func:`save_record` wrote, after checking every byte; arrays are mapped into memory.
 
     Raises:
         MissingInputError: nothing there, or a file is missing.
-        FormatError: a file was changed, it is of other rows and columns, or of another kind of record.
+        FormatError: a file was changed, it is of other rows and columns or of another kind of record, or
+            its arrays do not fit each other.
     """
-    found, files = _index(folder / _INDEX)
-    if of is not None and found != of:
-        raise FormatError(
-            f"{folder}: is of other playlists or tracks (found {found[:12]}, expected {of[:12]})",
-            hint=_AGAIN,
-        )
-    arrays = {}
-    for name, check in files.items():
-        path = folder / f"{name}.npy"
-        if not path.exists():
-            raise MissingInputError(f"{path}: no such file", hint=_AGAIN)
-        if _check(path) != check:
-            raise FormatError(f"{path}: is not as it was written: its checksum differs", hint=_AGAIN)
-        arrays[name] = _mapped(path)
+    names = check_record(folder, of=of, hint=hint)
     try:
+        arrays = {name: _mapped(folder / f"{name}{_SUFFIX}") for name in names}
         record: Record = _record(kind, arrays, "")
+        fault = next(_faults(record), None)
     except KeyError as error:
-        raise FormatError(f"{folder}: lacks {error.args[0]} of a {kind.__name__}", hint=_AGAIN) from None
+        fault = f"lacks {error.args[0]} of a {kind.__name__}"
+    except (ValueError, TypeError, AttributeError, OverflowError, OSError) as error:
+        fault = f"cannot be read as a {kind.__name__} ({error})"
+    if fault is not None:
+        raise FormatError(f"{folder}: {fault}", hint=hint)
     return record
 
 
-def _index(path: Path) -> tuple[str, dict[str, Any]]:
-    """What a record is of, and the check of each of its files."""
-    index = read_json(path, hint=_AGAIN)
-    found, files = (index.get("of"), index.get("files")) if isinstance(index, dict) else (None, None)
-    if not isinstance(found, str) or not isinstance(files, dict):
-        raise FormatError(f"{path}: is not as it was written", hint=_AGAIN)
-    return found, files
-
-
-def _check(path: Path) -> dict[str, int]:
-    """Size and CRC-32 of a file."""
-    crc, size = 0, 0
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 24):
-            crc, size = isal_zlib.crc32(chunk, crc), size + len(chunk)
-    return {"bytes": size, "crc32": crc}
+def _faults(record: Any) -> Iterator[str]:
+    found: Iterator[str] = record.faults() if hasattr(record, "faults") else iter(())
+    return found
 
 
 def _mapped(path: Path) -> np.ndarray:
-    empty = path.stat().st_size <= _HEADER_BYTES  # an empty array cannot be mapped
-    array: np.ndarray = np.load(path, mmap_mode=None if empty else "r", allow_pickle=False)
-    return array
+    """Map an array, read-only; of its header nothing is believed that its size does not bear out."""
+    with path.open("rb") as file:
+        try:
+            npy.read_magic(file)
+            shape, fortran_order, dtype = npy.read_array_header_1_0(file)
+        except Exception as error:  # a header may trouble numpy's parser in many ways
+            raise ValueError(f"{path.name} does not begin as an .npy file of version 1.0") from error
+        begin = file.tell()
+    count = int(np.prod(shape, dtype=object))
+    if fortran_order or dtype.hasobject or begin + count * dtype.itemsize != path.stat().st_size:
+        raise ValueError(f"{path.name} does not hold what its header says")
+    if count == 0 or dtype.itemsize == 0:  # what holds nothing cannot be mapped
+        return np.empty(shape, dtype)
+    return np.asarray(np.memmap(path, dtype, "r", begin, shape))
 
 
 def _arrays(record: Any, prefix: str) -> Iterator[tuple[str, np.ndarray]]:
@@ -116,10 +141,30 @@ def _read(kind: Any, arrays: Mapping[str, np.ndarray], name: str) -> Any:
     if is_dataclass(kind):
         return _record(kind, arrays, f"{name}.")
     if f"{name}.missing" in arrays:
-        texts = _record(StringTable, arrays, f"{name}.")
-        entry = get_args(kind)[0] if get_args(kind) else str
-        convert = entry if isinstance(entry, type) and issubclass(entry, StrEnum) else str
-        pairs = zip(texts, arrays[f"{name}.missing"].tolist(), strict=True)
-        return tuple(None if missing else convert(text) for text, missing in pairs)
+        return _read_texts(kind, arrays, name)
     array = arrays[name]
-    return array.item() if kind in (int, float, bool, str) else array
+    if kind not in (int, float, bool, str):
+        _require_dtype(kind, array, name)
+        return array
+    value = array.item()
+    if type(value) is not kind:
+        raise TypeError(f"{name} is {type(value).__name__}; expected {kind.__name__}")
+    return value
+
+
+def _read_texts(kind: Any, arrays: Mapping[str, np.ndarray], name: str) -> tuple[str | None, ...]:
+    texts = _record(StringTable, arrays, f"{name}.")
+    fault = next(texts.faults(), None)
+    if fault is not None:
+        raise ValueError(f"{name}: {fault}")
+    entry = get_args(kind)[0] if get_args(kind) else str
+    convert = entry if isinstance(entry, type) and issubclass(entry, StrEnum) else str
+    pairs = zip(texts, arrays[f"{name}.missing"].tolist(), strict=True)
+    return tuple(None if missing else convert(text) for text, missing in pairs)
+
+
+def _require_dtype(kind: Any, array: np.ndarray, name: str) -> None:
+    """Refuse numbers of another type than the field's, such as ``NDArray[np.int32]``, says."""
+    wanted = get_args(get_args(kind)[-1]) if get_args(kind) else ()
+    if wanted and not (np.issubdtype(array.dtype, wanted[0]) and array.dtype.isnative):
+        raise TypeError(f"{name} holds {array.dtype}; expected {wanted[0].__name__}")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
+from challenge.data.faults import index_faults, shape_faults
 from challenge.data.strings import StringTable
 from challenge.data.vocabulary import Vocabulary
-from challenge.types import Int32Array
+from challenge.types import ALBUM_PREFIX, ARTIST_PREFIX, TRACK_PREFIX, Int32Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,3 +63,25 @@ class Catalog:
     def to_arrow(self) -> Any:
         """Return :meth:`columns` as a ``pyarrow.Table``, where pyarrow is installed."""
         return import_module("pyarrow").table(self.columns())
+
+    def faults(self) -> Iterator[str]:
+        """Say what is wrong with columns that were read; see :mod:`challenge.data.faults`."""
+        for ids, prefix in (
+            (self.tracks, TRACK_PREFIX),
+            (self.artists, ARTIST_PREFIX),
+            (self.albums, ALBUM_PREFIX),
+        ):
+            yield from ids.faults()
+            if ids.prefix != prefix:
+                yield f"ids have the prefix {ids.prefix!r}; expected {prefix!r}"
+        yield from shape_faults(
+            (self.n_tracks,),
+            track_artist=self.track_artist,
+            track_album=self.track_album,
+            track_duration_ms=self.track_duration_ms,
+        )
+        yield from index_faults("track_artist", self.track_artist, len(self.artists))
+        yield from index_faults("track_album", self.track_album, len(self.albums))
+        for names, ids in ((self.track_names, self.tracks), (self.artist_names, self.artists)):
+            yield from shape_faults((len(ids) + 1,), offsets=names.offsets)
+            yield from names.faults()

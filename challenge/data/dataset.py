@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from challenge.data.catalog import Catalog
+from challenge.data.faults import shape_faults
 from challenge.data.interactions import Interactions
 from challenge.data.playlists import Playlists
 from challenge.data.titles import title_tokens
@@ -70,6 +71,14 @@ class Queries:
             Interactions.concatenate([part.seeds for part in parts]),
         )
 
+    def faults(self) -> Iterator[str]:
+        """Say what is wrong with columns that were read; see :mod:`challenge.data.faults`."""
+        yield from shape_faults((self.pid.size,), pid=self.pid, num_holdouts=self.num_holdouts)
+        if not len(self.titles) == len(self.categories) == len(self.pid):
+            yield f"{len(self.titles)} titles, {len(self.categories)} categories; expected {len(self.pid)}"
+        if None in self.categories:
+            yield "categories lack one"
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -92,6 +101,11 @@ class Dataset:
     def tracks(self) -> Catalog:
         """The tracks: ids, names, artists, albums and durations, as columns."""
         return self.catalog
+
+    def faults(self) -> Iterator[str]:
+        """Say where parts that were read do not fit each other; see :mod:`challenge.data.faults`."""
+        yield from self.playlists.interactions.faults(len(self.playlists), self.n_tracks)
+        yield from self.queries.seeds.faults(len(self.queries), self.n_tracks)
 
     def to_pyg(self) -> Any:
         """Return the bipartite graph as ``torch_geometric.data.HeteroData``.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 
+from challenge.data.faults import index_faults, indptr_faults, shape_faults
 from challenge.data.ragged import indptr_from_lengths, ragged_indices
 from challenge.types import Int32Array, Int64Array
 
@@ -89,3 +90,12 @@ class Interactions:
             np.concatenate([part.track_index for part in parts]).astype(np.int32, copy=False),
             np.concatenate([part.position for part in parts]).astype(np.int32, copy=False),
         )
+
+    def faults(self, rows: int, n_tracks: int) -> Iterator[str]:
+        """Say what is wrong with ``rows`` rows that were read; see :mod:`challenge.data.faults`."""
+        yield from shape_faults((rows + 1,), indptr=self.indptr)
+        yield from indptr_faults("indptr", self.indptr, self.track_index.size)
+        yield from shape_faults(
+            (self.track_index.size,), track_index=self.track_index, position=self.position
+        )
+        yield from index_faults("track_index", self.track_index, n_tracks)

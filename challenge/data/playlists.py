@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from challenge.data.faults import index_faults, shape_faults
 from challenge.data.interactions import Interactions
 from challenge.data.strings import StringTable
 from challenge.types import Int32Array, Int64Array
@@ -36,8 +38,8 @@ class Playlists:
     num_followers: Int32Array
     num_edits: Int32Array
     modified_at: Int64Array
-    collaborative: np.ndarray
-    has_description: np.ndarray
+    collaborative: NDArray[np.bool_]
+    has_description: NDArray[np.bool_]
     interactions: Interactions
 
     def __len__(self) -> int:
@@ -82,3 +84,18 @@ class Playlists:
     def to_arrow(self) -> Any:
         """Return :meth:`columns` as a ``pyarrow.Table``, where pyarrow is installed."""
         return import_module("pyarrow").table(self.columns())
+
+    def faults(self) -> Iterator[str]:
+        """Say what is wrong with columns that were read; see :mod:`challenge.data.faults`."""
+        yield from shape_faults(
+            (self.pid.size,),
+            pid=self.pid,
+            title_index=self.title_index,
+            num_followers=self.num_followers,
+            num_edits=self.num_edits,
+            modified_at=self.modified_at,
+            collaborative=self.collaborative,
+            has_description=self.has_description,
+        )
+        yield from self.titles.faults()
+        yield from index_faults("title_index", self.title_index, len(self.titles), least=-1)

@@ -10,6 +10,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
+from challenge.data.faults import indptr_faults, shape_faults
 from challenge.data.ragged import indptr_from_lengths
 from challenge.types import Int64Array
 
@@ -68,3 +69,15 @@ class StringTable(Sequence[str]):
             np.concatenate([self.blob, more.blob]),
             np.concatenate([self.offsets, self.offsets[-1] + more.offsets[1:]]),
         )
+
+    def faults(self) -> Iterator[str]:
+        """Say what is wrong with arrays that were read; see :mod:`challenge.data.faults`."""
+        yield from shape_faults((self.blob.size,), blob=self.blob)
+        yield from indptr_faults("offsets", self.offsets, self.blob.size)
+        begins = self.offsets[self.offsets < self.blob.size]
+        if ((self.blob[begins] & 0xC0) == 0x80).any():
+            yield "offsets cut a character in two"
+        try:
+            str(self.blob.data, "utf-8")
+        except UnicodeDecodeError as error:
+            yield f"blob is not UTF-8 at byte {error.start}"

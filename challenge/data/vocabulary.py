@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from challenge.data.faults import shape_faults
 from challenge.types import ID_LENGTH, IdArray, Int32Array, Int64Array
 
 
@@ -54,3 +55,9 @@ class Vocabulary:
     def extended(self, ids: IdArray) -> Vocabulary:
         """Return a vocabulary with ``ids``, which must be new and distinct, after the present ones."""
         return Vocabulary(np.concatenate([self.ids, ids]), self.prefix)
+
+    def faults(self) -> Iterator[str]:
+        """Say what is wrong with ids that were read; see :mod:`challenge.data.faults`."""
+        yield from shape_faults((self.ids.size,), ids=self.ids)
+        if self.ids.itemsize != ID_LENGTH or not (b"0" + self.ids.tobytes()).isalnum():
+            yield f"ids are not all of {ID_LENGTH} letters or digits"

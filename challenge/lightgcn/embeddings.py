@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 
+from challenge.data.faults import number_faults, shape_faults
 from challenge.types import FloatArray
 
 
@@ -34,6 +36,16 @@ class Embeddings:
     smoothing: float
     temperature: float
     graph_fingerprint: str
+
+    def faults(self) -> Iterator[str]:
+        """Say what is wrong with arrays that were read; see :mod:`challenge.data.faults`."""
+        n_columns, size = self.columns.shape
+        yield from shape_faults((len(self.rows), size), rows=self.rows)
+        yield from shape_faults((n_columns,), column_weight=self.column_weight)
+        if self.messages.shape not in {(n_columns, size), (n_columns, size - 1)}:
+            yield f"messages has shape {self.messages.shape}; expected {(n_columns, size)} or one less"
+        arrays = ("rows", "columns", "messages", "column_weight")
+        yield from number_faults(**{name: getattr(self, name) for name in arrays})
 
     def encode(self, held: sp.csr_matrix) -> FloatArray:
         """Return vectors, like ``rows``, of Q playlists that need not be in the graph; float32, shape (Q, X).

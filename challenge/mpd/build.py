@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import multiprocessing
 import os
 import signal
@@ -14,14 +15,16 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from challenge import progress
-from challenge.errors import ResourceError
+from challenge.errors import InputError, ResourceError
+from challenge.files import file_hash
 from challenge.mpd.merge import Merger
 from challenge.mpd.reader import SliceColumns, read_columns
-from challenge.mpd.slices import SliceFile, read_slice, with_checksum
+from challenge.mpd.slices import SliceFile, hash_of_files, read_slice
 from challenge.threads import thread_count
 
 Task = TypeVar("Task")
@@ -33,47 +36,61 @@ _AHEAD = 2
 """Slices that wait, finished, for each worker: bounds the memory when one slice is slow."""
 
 
-def load_slice(file: SliceFile) -> SliceColumns:
-    """Read and decode one slice.
+def load_slice(file: SliceFile) -> tuple[SliceColumns, str]:
+    """Read and decode one slice; also return the SHA-256 of its JSON.
 
     Raises:
         MissingInputError: the file is gone.
         FormatError: damaged, not JSON, or not in the official format.
     """
-    return read_columns(read_slice(file), file.name)
+    data = read_slice(file)
+    return read_columns(data, file.name), hashlib.sha256(data).hexdigest()
 
 
-def checksummed(slices: list[SliceFile], *, workers: int | None = None) -> list[SliceFile]:
-    """Return the slices with their checksums, computed in parallel where no zip gives them."""
-    missing = sum(file.size for file in slices if file.crc32 < 0)
-    if missing == 0:
-        return slices
-    found = []
-    with progress.task("Checking slices", missing, unit="B") as advance:
-        for file in in_order(with_checksum, slices, workers=worker_count(slices, workers)):
-            advance(file.size)
-            found.append(file)
-    return found
+def hashed(slices: list[SliceFile], *, workers: int | None = None) -> list[SliceFile]:
+    """Return the slices with the hashes of the files they lie in."""
+    paths = list(dict.fromkeys(file.path for file in slices))
+    sizes = [path.stat().st_size for path in paths]
+    found = {}
+    with progress.task("Checking the MPD", sum(sizes), unit="B") as advance:
+        hashes = in_order(file_hash, paths, workers=min(worker_count(slices, workers), len(paths)))
+        for path, size, sha256 in zip(paths, sizes, hashes, strict=True):
+            found[path] = sha256
+            advance(size)
+    return [replace(file, sha256=found[file.path]) for file in slices]
 
 
-def build_columns(slices: list[SliceFile], folder: Path, *, workers: int | None = None) -> dict[str, int]:
-    """Write the columns of a store into ``folder`` and return their counts.
+def build_columns(
+    slices: list[SliceFile], folder: Path, *, workers: int | None = None
+) -> tuple[str, dict[str, int]]:
+    """Write the columns of a store into ``folder``; return the hash of all names and JSON, and counts.
 
     Raises:
         FormatError: a slice is not as it should be, or a pid occurs twice.
+        InputError: the MPD was changed since it was hashed.
         ResourceError: a worker was killed, as happens when memory runs out.
     """
-    merger = Merger(folder)
+    merger, read = Merger(folder), []
     try:
         with progress.task("Reading slices", sum(f.size for f in slices), unit="B") as advance:
             parts = in_order(load_slice, slices, workers=worker_count(slices, workers))
             with closing(parts):
-                for file, part in zip(slices, parts, strict=True):
+                for file, (part, sha256) in zip(slices, parts, strict=True):
+                    read.append(replace(file, sha256=sha256))
                     merger.add(part, file.name)
                     advance(file.size, note=file.name)
-        return merger.finish()
+        _require_unchanged(slices, read)
+        return hash_of_files(read), merger.finish()
     finally:
         merger.close(complete=False)
+
+
+def _require_unchanged(slices: list[SliceFile], read: list[SliceFile]) -> None:
+    """Compare what was read with what was hashed before: slices in a folder, and zips as a whole."""
+    zipped = {path: file_hash(path) for path in {file.path for file in slices if file.member is not None}}
+    for file, found in zip(slices, read, strict=True):
+        if file.sha256 != zipped.get(file.path, found.sha256):
+            raise InputError(f"{file.path}: was changed while it was read", hint="run again when it rests")
 
 
 def worker_count(slices: list[SliceFile], workers: int | None) -> int:

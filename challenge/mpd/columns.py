@@ -1,4 +1,4 @@
-"""Columns of numbers on disk: written piece by piece, read memory-mapped."""
+"""Columns of numbers on disk, written piece by piece."""
 
 from __future__ import annotations
 
@@ -73,16 +73,3 @@ def pick(strings: StringTable, indices: np.ndarray) -> StringTable:
 def save_column(folder: Path, name: str, values: np.ndarray) -> None:
     """Write one column that is in memory."""
     np.save(folder / f"{name}.npy", np.ascontiguousarray(values), allow_pickle=False)
-
-
-def load_column(folder: Path, name: str) -> np.ndarray:
-    """Map one column; pages come from disk when touched."""
-    path = folder / f"{name}.npy"
-    if path.stat().st_size <= _HEADER_BYTES:  # an empty file cannot be mapped
-        return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]
-    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-
-
-def load_strings(folder: Path, name: str) -> StringTable:
-    """Map a table of strings."""
-    return StringTable(load_column(folder, f"{name}.blob"), load_column(folder, f"{name}.offsets"))

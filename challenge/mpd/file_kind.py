@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import orjson
 
+from challenge.data.archive import INDEX
 from challenge.errors import FormatError
 
 _HEAD_BYTES: Final = 1 << 16
@@ -77,6 +78,8 @@ def _kind_of_zip(path: Path) -> FileKind | None:
 
 def _kind_of_folder(path: Path) -> FileKind | None:
     manifest = path / "manifest.json"
+    if manifest.is_file() and (path / INDEX).is_file():
+        return FileKind.STORE
     if manifest.is_file() and manifest.stat().st_size <= _HEAD_BYTES_OF_MANIFEST:
         content = _json_object(manifest)
         if "store_version" in content:

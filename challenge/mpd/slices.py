@@ -6,7 +6,7 @@ import hashlib
 import re
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
@@ -33,7 +33,8 @@ class SliceFile:
         name: base name, such as ``mpd.slice.0-999.json``.
         path: the file itself, or the zip that holds it.
         size: bytes of JSON.
-        crc32: checksum of the JSON; -1 while unknown (a file in a folder).
+        crc32: checksum of the JSON, as a zip gives it.
+        sha256: hash of the file at ``path``; empty while unknown.
         member: name inside the zip; None for a file in a folder.
         offset: where its entry begins in the zip.
         packed_size: compressed bytes.
@@ -44,6 +45,7 @@ class SliceFile:
     path: Path
     size: int
     crc32: int = -1
+    sha256: str = ""
     member: str | None = None
     offset: int = 0
     packed_size: int = 0
@@ -91,7 +93,7 @@ def _list_zip(path: Path) -> Iterator[SliceFile]:
         name = PurePosixPath(entry.filename).name
         if _SLICE_NAME.fullmatch(name):
             yield SliceFile(
-                name, path, entry.file_size, entry.CRC, entry.filename,
+                name, path, entry.file_size, entry.CRC, "", entry.filename,
                 entry.header_offset, entry.compress_size, entry.compress_type,
             )  # fmt: skip
 
@@ -171,18 +173,7 @@ def _damaged(file: SliceFile, what: str) -> FormatError:
     return FormatError(f"{file.path}: the zip is damaged at {file.member}: {what}", hint=_WHOLE_ZIP_HINT)
 
 
-def with_checksum(file: SliceFile) -> SliceFile:
-    """Return the slice with its checksum, reading the file where that is not known yet."""
-    if file.crc32 >= 0:
-        return file
-    crc = 0
-    with file.path.open("rb") as handle:
-        while block := handle.read(1 << 22):
-            crc = isal_zlib.crc32(block, crc)
-    return replace(file, crc32=crc)
-
-
-def content_hash(slices: list[SliceFile], *, version: int) -> str:
-    """SHA-256 over name, size and checksum of all slices: the same for a zip and for what it unpacks to."""
-    lines = sorted(f"{file.name} {file.size} {file.crc32:08x}\n" for file in slices)
-    return hashlib.sha256(f"store {version}\n{''.join(lines)}".encode()).hexdigest()
+def hash_of_files(slices: list[SliceFile]) -> str:
+    """SHA-256 over the names of all slices and the hashes of the files they lie in."""
+    lines = sorted(f"{file.name} {file.sha256}\n" for file in slices)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from challenge.data.faults import shape_faults
 from challenge.data.interactions import Interactions
 from challenge.data.titles import title_tokens
 from challenge.graph import BipartiteGraph
@@ -36,6 +37,10 @@ class HeldColumns:
         edges = graph.row_indptr[graph.n_playlists]
         trained = np.bincount(graph.row_indices[:edges], minlength=graph.n_columns)
         return cls(graph.n_tracks, graph.tokens, trained > 0)
+
+    def faults(self) -> Iterator[str]:
+        """Say what is wrong with arrays that were read; see :mod:`challenge.data.faults`."""
+        yield from shape_faults((self.n_tracks + len(self.tokens),), in_training=self.in_training)
 
     @cached_property
     def _number(self) -> dict[str, int]:

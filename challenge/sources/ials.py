@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from challenge.blocks import each_block
 from challenge.data.archive import load_record, save_record
+from challenge.data.faults import number_faults, shape_faults
 from challenge.errors import ResourceError
 from challenge.graph import BipartiteGraph
 from challenge.lightgcn.memory import halvings
@@ -79,6 +81,13 @@ class IalsArrays:
     queries: FloatArray
     columns: FloatArray
     directions: FloatArray
+
+    def faults(self) -> Iterator[str]:
+        """Say what is wrong with arrays that were read; see :mod:`challenge.data.faults`."""
+        size = self.columns.shape[1]
+        for name, array in vars(self).items():
+            yield from shape_faults((len(array), size), **{name: array})
+            yield from number_faults(**{name: array})
 
 
 @dataclass(frozen=True, eq=False)

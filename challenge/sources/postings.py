@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,10 +11,14 @@ import numpy as np
 from challenge.compiled import kernel
 from challenge.data.dataset import Dataset
 from challenge.data.distinct import distinct
+from challenge.data.faults import index_faults, indptr_faults, number_faults, shape_faults
 from challenge.data.interactions import Interactions
 from challenge.types import FloatArray, Int32Array, Int64Array
 
 _SECONDS_PER_YEAR: Final = 365.25 * 86400
+_BY_TRACK: Final = (
+    "popularity", "track_artist", "track_album", "duration_ms", "mean_playlist_age", "mean_playlist_length",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +81,31 @@ class PlaylistIndex:
     def rows_of(self, track: int) -> Int32Array:
         """Rows that hold a track, ascending."""
         return self.track_row[self.track_indptr[track] : self.track_indptr[track + 1]]
+
+    def faults(self) -> Iterator[str]:
+        """Say what is wrong with arrays that were read; see :mod:`challenge.data.faults`."""
+        entries, n_tracks, n_rows = (
+            self.row_track.size,
+            self.popularity.size,
+            self.n_playlists + self.n_queries,
+        )
+        if min(self.n_playlists, self.n_queries) < 0:
+            yield f"{self.n_playlists} playlists and {self.n_queries} queries"
+        yield from shape_faults((n_rows + 1,), row_indptr=self.row_indptr)
+        yield from shape_faults((n_tracks + 1,), track_indptr=self.track_indptr)
+        yield from indptr_faults("row_indptr", self.row_indptr, entries)
+        yield from indptr_faults("track_indptr", self.track_indptr, entries)
+        by_entry = {name: getattr(self, name) for name in ("row_track", "track_row", "track_position")}
+        yield from shape_faults((entries,), **by_entry)
+        by_track = {name: getattr(self, name) for name in _BY_TRACK}
+        yield from shape_faults((n_tracks,), **by_track)
+        yield from index_faults("row_track", self.row_track, n_tracks)
+        yield from index_faults("track_row", self.track_row, n_rows)
+        for kind in ("artist", "album"):
+            popularity = getattr(self, f"{kind}_popularity")
+            yield from shape_faults((popularity.size,), **{f"{kind}_popularity": popularity})
+            yield from index_faults(f"track_{kind}", by_track[f"track_{kind}"], len(popularity))
+        yield from number_faults(**by_track)
 
 
 def build_index(dataset: Dataset) -> PlaylistIndex:

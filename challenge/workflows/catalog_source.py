@@ -13,6 +13,7 @@ from challenge.errors import ConfigError, FormatError, MissingInputError
 from challenge.mpd.build_dataset import extend_catalog
 from challenge.mpd.challenge_set import ChallengeSet
 from challenge.mpd.store import is_store, open_store, prepare_store
+from challenge.permissions import foreign_hands
 from challenge.run_folder import RunFolder
 from challenge.types import IdArray, Int32Array
 
@@ -73,7 +74,7 @@ def find_catalog(
         opened = prepare_store(mpd)
     else:
         recorded = _recorded_store(RunFolder(submission.parent))
-        if recorded is None or not is_store(recorded):
+        if recorded is None:
             return None
         opened = open_store(recorded)
     return CatalogSource(opened.catalog, opened.path, len(opened.playlists))
@@ -87,4 +88,15 @@ def _recorded_store(folder: RunFolder) -> Path | None:
     except FormatError as error:
         progress.message(f"Note: the store is not known: {error.message}")
         return None
-    return Path(inputs.store) if inputs is not None else None
+    return _trusted(Path(inputs.store)) if inputs is not None else None
+
+
+def _trusted(store: Path) -> Path | None:
+    """A store that nobody named, unless whoever made the submission may have made it up."""
+    if not is_store(store):
+        return None
+    reason = foreign_hands(store) or foreign_hands(store.parent)
+    if reason is None:
+        return store
+    progress.message(f"Note: the store {store} is not looked at: {reason}; name --mpd or --store")
+    return None

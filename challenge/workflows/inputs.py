@@ -72,7 +72,7 @@ def load_dataset(
 
 def mpd_input(path: Path, store: Store) -> Input:
     """Describe an MPD that was given as ``path``."""
-    return Input(str(path), _kind(path), f"sha256:{store.content_hash}")
+    return Input(str(path), _kind(path), f"sha256:{store.manifest.content_hash}")
 
 
 def challenge_input(path: Path, challenge_set: ChallengeSet) -> Input:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from challenge.files import default_cache_dir
-from challenge.mpd.store import is_store, prepare_store
+from challenge.mpd.store import prepare_store
 from challenge.profile import measure
 
 
@@ -49,19 +48,17 @@ def prepare(mpd: Path, *, cache: Path | None = None) -> PreparedStore:
         FormatError: damaged, or not in the official format.
         ResourceError: the disk is full, or a worker was killed.
     """
-    folder = cache or default_cache_dir()
-    before = {path for path in (mpd, *folder.glob("mpd-*")) if is_store(path)}
     with measure() as cost:
-        store = prepare_store(mpd, cache_dir=folder)
+        store = prepare_store(mpd, cache_dir=cache)
     manifest = store.manifest
     return PreparedStore(
         store=store.path,
-        made=store.path not in before,
-        counts=dict(manifest["counts"]),
-        slices=len(manifest["slices"]),
-        json_bytes=manifest["json_bytes"],
-        store_bytes=sum(manifest["files"].values()),
-        content_hash=store.content_hash,
+        made=store.made,
+        counts=manifest.counts,
+        slices=len(manifest.slices),
+        json_bytes=manifest.json_bytes,
+        store_bytes=manifest.store_bytes,
+        content_hash=manifest.content_hash,
         seconds=cost.seconds,
         peak_bytes=cost.peak_bytes,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -72,9 +73,8 @@ def test_prepare_makes_the_store_once_whatever_the_mpd_is_called(tiny_mpd: Path,
     assert made.store_bytes == sum(
         file.stat().st_size for file in made.store.iterdir() if file.name != "manifest.json"
     )
-    assert made.content_hash == open_store(made.store).content_hash
-    folder = write_mpd_folder(tmp_path / "unpacked", TINY_SLICES)
-    again = prepare(folder)
+    assert made.content_hash == open_store(made.store).manifest.content_hash
+    again = prepare(Path(shutil.copy(tiny_mpd, tmp_path / "copy.zip")))
     assert (again.made, again.store, again.counts) == (False, made.store, made.counts)
     assert prepare(tiny_mpd, cache=tmp_path / "other").made
     assert not prepare(made.store, cache=tmp_path / "third").made

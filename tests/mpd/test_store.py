@@ -1,8 +1,11 @@
+import fcntl
 import json
 import os
 import shutil
+import threading
 import time
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from challenge.errors import FormatError, MissingInputError, ResourceError
+from challenge.data.archive import seal_record
+from challenge.errors import FormatError, InputError, MissingInputError, ResourceError
 from challenge.mpd.build import in_order
 from challenge.mpd.store import Store, open_store, prepare_store
 from tests.official_files import (
@@ -55,19 +59,56 @@ def test_store_holds_what_the_slices_say(tiny_mpd: Path, tmp_path: Path) -> None
     assert catalog.track_names[3] == "Song jazz1"
     assert catalog.track_duration_ms.tolist() == [200000, 200001, 200002, 200002, 200001, 200002, 200000]
     assert catalog.artists.uris(np.array([1], np.int32)) == ["spotify:artist:" + "jazz".rjust(22, "0")]
-    assert store.manifest["counts"] == {
+    assert store.manifest.counts == {
         "playlists": 6, "rows": 14, "tracks": 7, "artists": 3, "albums": 3, "titles": 4,
     }  # fmt: skip
 
 
-def test_zip_folder_and_any_depth_give_one_store(tiny_mpd: Path, tmp_path: Path) -> None:
+def test_copies_share_a_store_and_however_it_is_packed_the_content_is_the_same(
+    tiny_mpd: Path, tmp_path: Path
+) -> None:
     cache = tmp_path / "cache"
     first = prepare_store(tiny_mpd, cache_dir=cache)
+    copy = shutil.copy(tiny_mpd, tmp_path / "copy.zip")
+    again = prepare_store(copy, cache_dir=cache)
+    assert (again.path, first.made, again.made) == (first.path, True, False)
     deep_zip = write_mpd_zip(tmp_path / "deep.zip", TINY_SLICES, inside="spotify/mpd/data/")
     folder = write_mpd_folder(tmp_path / "unpacked" / "mpd" / "data", TINY_SLICES).parents[1]
-    assert prepare_store(deep_zip, cache_dir=cache).path == first.path
-    assert prepare_store(folder, cache_dir=cache).path == first.path
-    assert len(list(cache.iterdir())) == 1
+    for packed in (deep_zip, folder):
+        store = prepare_store(packed, cache_dir=cache)
+        assert columns(store) == columns(first)
+        assert store.manifest.content_hash == first.manifest.content_hash
+
+
+def same_crc(text: str) -> tuple[str, str]:
+    """The text and another of equal length and CRC-32: the case of some of its letters is changed."""
+    data = text.encode()
+    start, basis = zlib.crc32(data), dict[int, tuple[int, frozenset[int]]]()
+    for place in (i for i, letter in enumerate(text) if letter.isalpha()):
+        changed = bytearray(data)
+        changed[place] ^= 0x20
+        effect, places = zlib.crc32(changed) ^ start, frozenset({place})
+        while effect and effect.bit_length() in basis:
+            other, more = basis[effect.bit_length()]
+            effect, places = effect ^ other, places ^ more
+        if not effect:
+            return text, "".join(c.swapcase() if i in places else c for i, c in enumerate(text))
+        basis[effect.bit_length()] = effect, places
+    raise AssertionError("too few letters")
+
+
+def test_two_mpds_of_one_size_and_crc_have_stores_of_their_own(tmp_path: Path) -> None:
+    record = json.dumps({"playlists": [playlist_record(1, "T" * 50, ["rock1"])]})
+    head, title, tail = record.partition("T" * 50)
+    one, two = same_crc(title)
+    texts = [head + name + tail for name in (one, two)]
+    assert zlib.crc32(texts[0].encode()) == zlib.crc32(texts[1].encode())
+    titles = []
+    for number, text in enumerate(texts):
+        folder = write_slice(tmp_path / str(number), text, "1-1")
+        titles.append(prepare_store(folder, cache_dir=tmp_path / "cache").playlists.title(0))
+    assert titles == [one, two]
+    assert one != two
 
 
 def test_a_part_is_another_store(tiny_mpd: Path, tmp_path: Path) -> None:
@@ -117,17 +158,136 @@ def test_a_second_run_reads_no_slice(tiny_mpd: Path, tmp_path: Path, monkeypatch
 def test_a_store_may_be_named_instead_of_its_mpd(tiny_mpd: Path, tmp_path: Path) -> None:
     store = prepare_store(tiny_mpd, cache_dir=tmp_path / "cache")
     named = prepare_store(store.path, cache_dir=tmp_path / "other")
-    assert (named.path, named.content_hash) == (store.path, store.content_hash)
+    assert (named.path, named.manifest) == (store.path, store.manifest)
     assert not (tmp_path / "other").exists()
 
 
-def test_a_broken_store_is_refused_and_made_again(tiny_mpd: Path, tmp_path: Path) -> None:
+def flip_a_bit(path: Path) -> None:
+    """In a letter: JSON may hold other spaces without meaning anything else."""
+    data = bytearray(path.read_bytes())
+    places = range(len(data) * 3 // 4, len(data))
+    data[next((i for i in places if data[i : i + 1].isalnum()), places[0])] ^= 4
+    path.write_bytes(data)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-3])
+
+
+def test_a_damaged_store_is_refused_and_made_again(tiny_mpd: Path, tmp_path: Path, told: list[str]) -> None:
+    store = prepare_store(tiny_mpd, cache_dir=tmp_path / "cache")
+    good = {path.name: path.read_bytes() for path in store.path.iterdir()}
+    for name in good:
+        for damage in (flip_a_bit, cut, Path.unlink):
+            damage(store.path / name)
+            with pytest.raises(InputError, match=rf"{name}|not a store") as caught:
+                open_store(store.path)
+            assert caught.value.hint
+            told.clear()
+            again = prepare_store(tiny_mpd, cache_dir=tmp_path / "cache")
+            assert again.made
+            assert told[-1].endswith(f"it is made again from {tiny_mpd}")
+            assert {path.name: path.read_bytes() for path in again.path.iterdir()} == good
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [store.path.name]
+
+
+def test_a_store_of_another_mpd_or_version_is_made_again(
+    tiny_mpd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: list[str]
+) -> None:
     store = prepare_store(tiny_mpd, cache_dir=tmp_path / "cache")
     good = columns(store)
-    (store.path / "track_index.npy").write_bytes(b"")
-    with pytest.raises(FormatError, match="not a complete store"):
-        open_store(store.path)
+    other = write_mpd_zip(tmp_path / "other.zip", {"3-4": TINY_SLICES["3-4"]})
+    shutil.rmtree(store.path)
+    prepare_store(other, cache_dir=tmp_path / "elsewhere").path.rename(store.path)
     assert columns(prepare_store(tiny_mpd, cache_dir=tmp_path / "cache")) == good
+    assert "is the store of another MPD" in told[-1]
+    monkeypatch.setattr("challenge.mpd.store.STORE_VERSION", 99)
+    with pytest.raises(FormatError, match="store_version is 2; expected 99"):
+        open_store(store.path)
+
+
+WRONG: dict[str, Callable[[Any], Any]] = {
+    "playlists.interactions.indptr": lambda a: a[::-1],
+    "playlists.interactions.track_index": lambda a: a + 7,
+    "playlists.interactions.position": lambda a: a[1:],
+    "playlists.title_index": lambda a: a - 1,
+    "playlists.titles.offsets": lambda a: np.where(a == a[2], a[2] + 9, a),
+    "playlists.titles.blob": lambda a: a | 0x80,
+    "playlists.num_edits": lambda a: a.astype(np.int64),
+    "playlists.collaborative": lambda a: a.reshape(-1, 1),
+    "catalog.track_artist": lambda a: a - 1,
+    "catalog.track_album": lambda a: a + 1,
+    "catalog.tracks.ids": lambda a: np.char.replace(a, b"k", b","),
+    "catalog.tracks.prefix": lambda a: np.array("spotify:episode:"),
+    "album_names.offsets": lambda a: a[:-1],
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_nothing_is_believed_of_a_store_that_was_sealed_anew(
+    name: str, tiny_mpd: Path, tmp_path: Path
+) -> None:
+    """Compiled code would read and write wherever these point to."""
+    store = prepare_store(tiny_mpd, cache_dir=tmp_path / "cache")
+    path = store.path / f"{name}.npy"
+    array = np.load(path)
+    path.unlink()
+    np.save(path, WRONG[name](array))
+    seal_record(store.path, of=store.manifest.of)
+    with pytest.raises(FormatError) as caught:
+        open_store(store.path)
+    assert caught.value.message.startswith(f"{store.path}: ")
+    assert name.rsplit(".", maxsplit=1)[-1] in caught.value.message
+
+
+def test_an_mpd_that_changes_while_it_is_read_is_refused(
+    tiny_mpd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where size and time stay the same."""
+    folder = write_mpd_folder(tmp_path / "mpd", {"3-4": TINY_SLICES["3-4"]})
+    for path in (tiny_mpd, folder / "mpd.slice.3-4.json"):
+        data, times = path.read_bytes(), path.stat()
+
+        def change(*_: object, path: Path = path, data: bytes = data, times: os.stat_result = times) -> None:
+            path.write_bytes(data.replace(b"README", b"readme").replace(b"Rock", b"Rick"))
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+        with monkeypatch.context() as patch:
+            patch.setattr("challenge.mpd.store.require_disk", change)
+            with pytest.raises(InputError, match="changed while it was read"):
+                prepare_store(path, cache_dir=tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_cache_that_others_may_write_to_is_refused(tiny_mpd: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    for mode, why in ((0o777, "everybody may write to it"), (0o770, "its group may write to it")):
+        cache.chmod(mode)
+        with pytest.raises(InputError, match=why) as caught:
+            prepare_store(tiny_mpd, cache_dir=cache)
+        assert f"chmod go-w {cache}" in str(caught.value.hint)
+    cache.chmod(0o755)
+    store = prepare_store(tiny_mpd, cache_dir=cache)
+    assert store.path.stat().st_mode & 0o777 == 0o700
+    assert prepare_store(tiny_mpd, cache_dir=tmp_path / "new").path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_of_two_at_once_one_waits_for_the_other(tiny_mpd: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    store = prepare_store(tiny_mpd, cache_dir=cache)
+    lock = cache / f".{store.path.name}.lock"
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write("process 1: challenge prepare")
+        file.flush()
+        second = threading.Thread(target=prepare_store, args=(tiny_mpd,), kwargs={"cache_dir": cache})
+        second.start()
+        second.join(0.2)
+        assert second.is_alive(), "it waits"
+    second.join(60)
+    assert not second.is_alive()
+    assert [path.name for path in cache.iterdir()] == [store.path.name], "and takes the lock away"
 
 
 def test_what_killed_builds_left_goes_after_a_day(tiny_mpd: Path, tmp_path: Path) -> None:
