@@ -1,21 +1,32 @@
-"""Files and folders that are whole or absent, whatever happens while they are written."""
+"""Files and folders that are whole or absent, whatever happens while they are written.
+
+What is being written has a name of its own beside its place, which ends in :data:`UNFINISHED`. Whoever writes
+holds a shared lock of the folder; where none is held, what is unfinished was left by a process that was
+killed, and the next to write there removes it.
+"""
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import orjson
 import platformdirs
 
 from challenge.errors import FormatError, InputError, MissingInputError, ResourceError
+
+UNFINISHED: Final = ".unfinished"
+"""How the names of files and folders end that are being written."""
+_NAME_KEPT: Final = 40
+"""Characters of a name that its unfinished one has too; with all of them it might be too long."""
 
 
 def default_cache_dir() -> Path:
@@ -79,25 +90,91 @@ def require_writable(folder: Path) -> None:
 
 
 @contextmanager
+def writing_into(folder: Path) -> Iterator[None]:
+    """Hold the lock of those who write into a folder, which is made where it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        # Where another process holds the lock, or the file system knows none, nothing is removed.
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for path in folder.glob(f".*{UNFINISHED}"):
+                _clear(path)
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove what killed processes left unfinished in a folder and in those below it."""
+    for parent in sorted({path.parent for path in folder.rglob(f".*{UNFINISHED}")}):
+        if parent.exists():
+            with writing_into(parent):
+                pass
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder as a whole; there need be none."""
+    if path.is_dir() and not path.is_symlink():
+        with unfinished_directory(path) as aside:
+            path.rename(aside / path.name)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _clear(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def unfinished_directory(path: Path) -> Iterator[Path]:
+    """Give an empty folder beside ``path``, which is removed in the end with whatever is still in it."""
+    with writing_into(path.parent):
+        temporary = Path(tempfile.mkdtemp(UNFINISHED, _prefix(path), path.parent))
+        try:
+            yield temporary
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name[:_NAME_KEPT]}."
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give the path of an empty file that takes the place of ``path`` only when the block ends well.
+
+    Raises:
+        ResourceError: the disk is full.
+    """
+    with disk_full_explained(path), writing_into(path.parent):
+        handle, name = tempfile.mkstemp(UNFINISHED, _prefix(path), path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            _sync_file(temporary)
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a binary file that takes the place of ``path`` only when the block ends well.
 
     Raises:
         ResourceError: the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with disk_full_explained(path):
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(0o666 & ~_umask())
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        yield file
 
 
 def _umask() -> int:
@@ -115,16 +192,11 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     Raises:
         ResourceError: the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with disk_full_explained(path):
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-        try:
-            yield temporary
-            _sync_folder(temporary)
-            temporary.chmod(0o777 & ~_umask())
-            _take_place(temporary, path)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+    with disk_full_explained(path), unfinished_directory(path) as temporary:
+        yield temporary
+        _sync_folder(temporary)
+        temporary.chmod(0o777 & ~_umask())
+        _take_place(temporary, path)
 
 
 @contextmanager
@@ -137,9 +209,7 @@ def replacing_directory(path: Path) -> Iterator[Path]:
     with atomic_directory(path) as temporary:
         yield temporary
         if path.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
-            path.rename(old / path.name)
-            shutil.rmtree(old, ignore_errors=True)
+            remove(path)
 
 
 def _take_place(temporary: Path, path: Path) -> None:
@@ -152,8 +222,12 @@ def _take_place(temporary: Path, path: Path) -> None:
 
 def _sync_folder(folder: Path) -> None:
     for file in filter(Path.is_file, folder.rglob("*")):
-        with file.open("rb") as handle:
-            os.fsync(handle.fileno())
+        _sync_file(file)
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def write_bytes(path: Path, data: bytes) -> None:

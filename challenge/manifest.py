@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import shlex
 import sys
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +26,7 @@ from challenge.versions import package_versions
 MANIFEST_VERSION: Final = 1
 
 
-class Command(msgspec.Struct):
+class Command(msgspec.Struct, dict=True):
     """One command that worked on a run.
 
     Attributes:
@@ -41,11 +43,19 @@ class Command(msgspec.Struct):
     def begin(cls) -> Command:
         """The command that this process was started with, beginning now."""
         line = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
-        return cls(line, datetime.now(UTC).isoformat(timespec="seconds"))
+        command = cls(line, datetime.now(UTC).isoformat(timespec="seconds"))
+        command.stop()  # so that its clock starts
+        return command
 
     def stop(self) -> None:
         """Take the time that has passed; may be called again later."""
-        self.seconds = (datetime.now(UTC) - datetime.fromisoformat(self.date)).total_seconds()
+        begun = self._begun
+        self.seconds = time.monotonic() - begun
+
+    @cached_property
+    def _begun(self) -> float:
+        """By a clock that nobody sets; known to this process only."""
+        return time.monotonic()
 
 
 class Input(msgspec.Struct, frozen=True):

@@ -6,7 +6,6 @@ submission than the one in the folder is not shown, and a new training or fillin
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from typing import Any, Final
 
 from challenge import progress
 from challenge.errors import FormatError, MissingInputError
-from challenge.files import file_hash, read_json, require_writable, write_json
+from challenge.files import file_hash, read_json, remove, remove_abandoned, require_writable, write_json
 from challenge.manifest import Manifest
 
 SUBMISSION_HASH: Final = "submission_sha256"
@@ -129,6 +128,7 @@ class RunFolder:
             settings: the settings as they will be written beside the checkpoints.
             resume: whether to go on from checkpoints.
         """
+        remove_abandoned(self.path)
         before = self.checkpoint_settings
         if resume and before.exists() and before.read_text("utf-8") == settings:
             return
@@ -138,13 +138,15 @@ class RunFolder:
 
     def begin_filling(self) -> None:
         """Remove what is of the earlier submission, which stays until it is written over."""
+        remove_abandoned(self.path)
         self._replace([self.scorecard, self.validation, self.report], kept=self.submission)
 
     def keep_only_of_submission(self) -> None:
         """Remove a scorecard and a validation that are not of the submission here, and with them the page."""
         stale = [path for path in (self.scorecard, self.validation) if self._is_stale(path)]
         if stale:
-            _remove([*stale, self.report])
+            for path in (*stale, self.report):
+                remove(path)
 
     def _is_stale(self, path: Path) -> bool:
         try:
@@ -156,7 +158,8 @@ class RunFolder:
         found = [path for path in stale if path.exists()]
         if found or (kept is not None and kept.exists()):
             progress.message(f"{self.path}: replaces the run of {self._date()}")
-        _remove(found)
+        for path in found:
+            remove(path)
 
     def _date(self) -> str:
         """When the run here began; where no manifest tells, when its oldest file was written."""
@@ -165,11 +168,3 @@ class RunFolder:
         except (FormatError, MissingInputError):
             files = [path.stat().st_mtime for path in self.path.rglob("*") if path.is_file()]
             return datetime.fromtimestamp(min(files, default=0), UTC).isoformat(timespec="seconds")
-
-
-def _remove(paths: Iterable[Path]) -> None:
-    for path in paths:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)

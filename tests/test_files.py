@@ -7,11 +7,13 @@ import pytest
 
 from challenge.errors import FormatError, InputError, MissingInputError, ResourceError
 from challenge.files import (
+    UNFINISHED,
     atomic_directory,
     atomic_file,
     default_cache_dir,
     file_hash,
     read_json,
+    remove_abandoned,
     require_disk,
     require_writable,
     write_json,
@@ -71,6 +73,43 @@ def test_the_first_of_two_folders_stays(tmp_path: Path) -> None:
             (early / "by").write_text("early")
     assert (target / "by").read_text() == "early"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def _as_if_killed(folder: Path) -> None:
+    """Leave what a process leaves that is killed while it writes a file and a folder into ``folder``."""
+    (folder / f".result.json.0{UNFINISHED}").write_text("half")
+    (folder / f".store.0{UNFINISHED}").mkdir(parents=True)
+    (folder / f".store.0{UNFINISHED}" / f".a.1{UNFINISHED}").write_text("half")
+
+
+def test_the_next_to_write_removes_what_killed_processes_left(tmp_path: Path) -> None:
+    (tmp_path / f"mine{UNFINISHED}").write_text("has another name than ours")
+    _as_if_killed(tmp_path)
+    write_text(tmp_path / "result.json", "whole")
+    assert {path.name for path in tmp_path.iterdir()} == {"result.json", f"mine{UNFINISHED}"}
+
+
+def test_abandoned_files_are_found_at_any_depth(tmp_path: Path) -> None:
+    deep = tmp_path / "a" / "b"
+    deep.mkdir(parents=True)
+    _as_if_killed(deep)
+    remove_abandoned(tmp_path)
+    remove_abandoned(tmp_path / "nothing")
+    assert list(deep.iterdir()) == []
+
+
+def test_what_another_writes_at_the_moment_stays(tmp_path: Path) -> None:
+    with atomic_directory(tmp_path / "store") as theirs:
+        write_text(tmp_path / "other", "x")
+        remove_abandoned(tmp_path)
+        (theirs / "a").write_text("1")
+    assert (tmp_path / "store" / "a").read_text() == "1"
+
+
+def test_a_name_may_be_as_long_as_the_file_system_takes(tmp_path: Path) -> None:
+    path = tmp_path / ("ä" * 120 + ".csv")
+    write_text(path, "x")
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_json_is_sorted_and_takes_numpy(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from challenge.cli.options import QuietFlag, ThreadsOption, TracebackFlag
 from challenge.cli.parameters import PlainParameters
 from challenge.cli.progress_console import console_progress
 from challenge.cli.settings import show_defaults
+from challenge.cli.streams import heed_signals, prepare_streams
 from challenge.threads import use_threads
 
 COMMANDS: Final = {
@@ -139,4 +140,7 @@ def build_app() -> typer.Typer:
 
 def main() -> None:
     """Run the command line; ends the process."""
-    build_app()(prog_name="challenge")
+    prepare_streams()
+    heed_signals()
+    with report_errors(traceback=False):
+        build_app()(prog_name="challenge")

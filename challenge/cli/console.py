@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from challenge.cli.streams import tolerant_stderr
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
@@ -30,7 +32,7 @@ def stderr_console() -> Console:
     """The console for progress, messages and errors."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(file=tolerant_stderr(), highlight=False)
 
 
 def _file_width() -> int:
@@ -55,8 +57,8 @@ def show_json(value: object) -> None:
 
     options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
     options |= orjson.OPT_NON_STR_KEYS
-    text = orjson.dumps(value, default=str, option=options).decode()
-    sys.stdout.write(text)
+    # JSON is in UTF-8, whatever the terminal's encoding.
+    sys.stdout.buffer.write(orjson.dumps(value, default=str, option=options))
     sys.stdout.flush()
 
 

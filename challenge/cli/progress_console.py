@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from challenge import progress
 from challenge.cli.console import stderr_console
 from challenge.cli.progress_log import LogBackend
+from challenge.cli.streams import tolerant_stderr
 
 
 @contextmanager
@@ -24,6 +25,6 @@ def console_progress(*, quiet: bool) -> Iterator[None]:
 
         backend = BarBackend(stderr_console())
     else:
-        backend = LogBackend(sys.stderr)
+        backend = LogBackend(tolerant_stderr())
     with progress.use_backend(backend):
         yield

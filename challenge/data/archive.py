@@ -44,8 +44,16 @@ def save_record(record: Any, folder: Path, *, of: str) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, array in _arrays(record, ""):
-        np.save(folder / f"{name}{_SUFFIX}", np.ascontiguousarray(array), allow_pickle=False)
+        save_array(folder / f"{name}{_SUFFIX}", array)
     seal_record(folder, of=of)
+
+
+def save_array(path: Path, array: np.ndarray) -> None:
+    """Write an array as .npy; unlike :func:`numpy.save` it tells why a write fails."""
+    contiguous = np.ascontiguousarray(array)
+    with path.open("wb") as file:
+        npy.write_array_header_1_0(file, npy.header_data_from_array_1_0(contiguous))
+        file.write(contiguous.data)
 
 
 def seal_record(folder: Path, *, of: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from challenge.errors import FormatError, InputError
-from challenge.files import disk_full_explained, write_json
+from challenge.files import atomic_path, disk_full_explained, write_json
 from challenge.graph import BipartiteGraph
 from challenge.lightgcn.config import LightGCNConfig
 from challenge.lightgcn.model import LightGCN
@@ -80,22 +81,24 @@ def save_checkpoint(folder: Path, tensors: dict[str, Tensor], state: TrainingSta
     Raises:
         ResourceError: the disk is full.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / _TENSORS
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     size = sum(tensor.nbytes for tensor in tensors.values())
-    try:
-        with disk_full_explained(path, needed=size):
-            contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    with disk_full_explained(path, needed=size), atomic_path(path) as temporary:
+        try:
             save_file(contiguous, temporary, metadata={"state": orjson.dumps(vars(state)).decode()})
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        except SafetensorError as error:
+            raise _of_system(error, path) from error
     write_json(folder / _STATE, vars(state))
+
+
+def _of_system(error: Exception, path: Path) -> Exception:
+    """The system's error that the library tells of in words, or the library's where there is none."""
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return OSError(int(found[1]), os.strerror(int(found[1])), str(path)) if found else error
 
 
 def has_checkpoint(folder: Path) -> bool:

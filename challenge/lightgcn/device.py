@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import cache
 
 import torch
 
@@ -57,6 +58,7 @@ def wait_for(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
+@cache
 def copy_bandwidth(device: torch.device, *, megabytes: int = 256) -> float:
     """Bytes per second that a copy into mapped memory reads and writes, the best of a few tries."""
     source = torch.ones(megabytes << 18, dtype=torch.float32, device=device)

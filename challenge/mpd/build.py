@@ -32,6 +32,7 @@ Result = TypeVar("Result")
 
 _SERIAL_BYTES = 32_000_000
 """Below this much JSON, starting processes costs more than it gives."""
+_STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 _AHEAD = 2
 """Slices that wait, finished, for each worker: bounds the memory when one slice is slow."""
 
@@ -124,7 +125,7 @@ def in_order(
 
 def _submit(pool: ProcessPoolExecutor, work: Callable[[Task], Result], task: Task) -> Future[Result]:
     # What is raised while a worker is forked Python prints and forgets, so Ctrl-C waits for the end of it.
-    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     try:
         with warnings.catch_warnings():
             # The forked workers run no code that another thread's lock could stop: see _start_method.
@@ -154,8 +155,11 @@ def _start_method() -> str:
 
 
 def _begin_worker() -> None:
-    """Leave Ctrl-C to the parent, and never outlive it."""
+    """Leave Ctrl-C and a closed terminal to the parent, and never outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _keep_freed_memory()
 

@@ -8,6 +8,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy
 
+from challenge.data.archive import save_array
 from challenge.data.ragged import indptr_from_lengths, ragged_indices
 from challenge.data.strings import StringTable
 
@@ -72,4 +73,4 @@ def pick(strings: StringTable, indices: np.ndarray) -> StringTable:
 
 def save_column(folder: Path, name: str, values: np.ndarray) -> None:
     """Write one column that is in memory."""
-    np.save(folder / f"{name}.npy", np.ascontiguousarray(values), allow_pickle=False)
+    save_array(folder / f"{name}.npy", values)

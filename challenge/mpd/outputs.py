@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +11,14 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from challenge.errors import ConfigError, InputError
-from challenge.files import disk_full_explained, file_hash, read_json, require_writable, write_json
+from challenge.files import (
+    disk_full_explained,
+    file_hash,
+    read_json,
+    require_writable,
+    unfinished_directory,
+    write_json,
+)
 
 MPD_NAME: Final = "mpd.zip"
 CHALLENGE_SET_NAME: Final = "challenge_set.json"
@@ -105,15 +110,10 @@ def dataset_folder(folder: Path, manifest: DatasetManifest) -> Iterator[Path]:
     Raises:
         ResourceError: the disk is full; what was there stays.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with disk_full_explained(folder):
-        temporary = Path(tempfile.mkdtemp(prefix=f".{manifest.kind}.", dir=folder))
-        try:
-            yield temporary
-            written = sorted(temporary.iterdir())
-            manifest.files = {path.name: file_hash(path) for path in written}
-            write_json(folder / MANIFEST_NAME, msgspec.to_builtins(manifest), sort_keys=False)
-            for path in written:
-                path.replace(folder / path.name)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+    with disk_full_explained(folder), unfinished_directory(folder / manifest.kind) as temporary:
+        yield temporary
+        written = sorted(temporary.iterdir())
+        manifest.files = {path.name: file_hash(path) for path in written}
+        write_json(folder / MANIFEST_NAME, msgspec.to_builtins(manifest), sort_keys=False)
+        for path in written:
+            path.replace(folder / path.name)

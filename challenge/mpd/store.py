@@ -7,8 +7,6 @@ opened, and what is not as it was written is made again.
 
 from __future__ import annotations
 
-import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +22,7 @@ from challenge.data.playlists import Playlists
 from challenge.data.sealed import read_sealed, write_sealed
 from challenge.data.strings import StringTable
 from challenge.errors import FormatError, InputError, MissingInputError
-from challenge.files import atomic_directory, default_cache_dir, disk_full_explained, require_disk
+from challenge.files import atomic_directory, default_cache_dir, disk_full_explained, remove, require_disk
 from challenge.locks import locked
 from challenge.mpd.build import build_columns, hashed
 from challenge.mpd.file_kind import MPD_KINDS, FileKind, kind_of, refuse_other_kind
@@ -37,7 +35,6 @@ _MANIFEST: Final = "manifest.json"
 _MPD_WANTED: Final = "name the MPD: the official mpd.zip, or the folder it was unpacked to"
 _STORE_WANTED: Final = "name a store that 'challenge prepare' made, or the MPD itself with --mpd"
 _AGAIN: Final = "delete it and prepare it from the MPD again: challenge prepare --mpd MPD"
-_ABANDONED_SECONDS: Final = 86_400
 _JSON_BYTES_PER_STORE_BYTE: Final = 15
 """A store takes about a 40th of the whole MPD's JSON, and a 16th of a small part's, mostly new tracks."""
 
@@ -153,7 +150,7 @@ def _find_slices(path: Path) -> list[SliceFile]:
 def _build(slices: list[SliceFile], folder: Path, key: str, workers: int | None) -> None:
     needed = sum(file.size for file in slices) // _JSON_BYTES_PER_STORE_BYTE
     with disk_full_explained(folder, needed=needed):
-        _discard_broken(folder)
+        remove(folder)  # a store that was damaged later
         with atomic_directory(folder) as temporary:
             require_disk(temporary, needed)
             content_hash, counts = build_columns(slices, temporary, workers=workers)
@@ -168,14 +165,6 @@ def _build(slices: list[SliceFile], folder: Path, key: str, workers: int | None)
                 versions=package_versions(),
             )
             write_sealed(temporary / _MANIFEST, manifest)
-
-
-def _discard_broken(folder: Path) -> None:
-    """Make room where a store was damaged later, and drop what builds that were killed left long ago."""
-    shutil.rmtree(folder, ignore_errors=True)
-    for remains in folder.parent.glob(f".{folder.name}.*"):
-        if remains.is_dir() and time.time() - remains.stat().st_mtime > _ABANDONED_SECONDS:
-            shutil.rmtree(remains, ignore_errors=True)
 
 
 def is_store(folder: Path) -> bool:

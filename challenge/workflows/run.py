@@ -60,8 +60,8 @@ def run(
     folder = RunFolder(output)
     require_possible(folder, config)
     manifest = new_manifest(config)
-    if answers is not None:
-        read_ground_truth(answers)  # whatever is wrong with them had better show before the training
+    # Each input is read once: it may be another one by the end.
+    truth = None if answers is None else read_ground_truth(answers)
     with manifest.profile.stage("prepare"):
         inputs = load_inputs(mpd, challenge, cache=cache)
     record_inputs(manifest, inputs, mpd, challenge)
@@ -70,23 +70,25 @@ def run(
     del recommender
     manifest.save(folder.manifest)
     with manifest.profile.stage("validate"):
-        check_submission(folder, challenge, inputs)
+        check_submission(folder, inputs)
     scorecard = None
-    if answers is not None:
+    if truth is not None:
         with manifest.profile.stage("score"):
-            scorecard, _ = score(filled.submission, answers, store=inputs.store.path, challenge=challenge)
+            scorecard, _ = score(
+                filled.submission, truth, store=inputs.store.path, challenge=inputs.challenge_set
+            )
         folder.write_of_submission(folder.scorecard, scorecard.to_dict())
     manifest.save(folder.manifest)
     return RunResult(output, manifest, filled, scorecard)
 
 
-def check_submission(folder: RunFolder, challenge: Path, inputs: RunInputs) -> None:
+def check_submission(folder: RunFolder, inputs: RunInputs) -> None:
     """Validate the submission of a run and save the report.
 
     Raises:
         InvalidSubmissionError: it breaks a rule.
     """
-    report = validate(folder.submission, challenge, store=inputs.store.path)
+    report = validate(folder.submission, inputs.challenge_set, store=inputs.store.path)
     folder.write_of_submission(folder.validation, report.to_dict())
     if not report.valid:
         rules = ", ".join(f"{rule.value} ({count:,})" for rule, count in report.counts.items())

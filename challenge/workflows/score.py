@@ -9,10 +9,10 @@ from typing import Final
 from challenge import progress
 from challenge.evaluation.defaults import RESAMPLES
 from challenge.evaluation.evaluate import rows_of_truth, score_submission
-from challenge.evaluation.ground_truth import read_ground_truth
+from challenge.evaluation.ground_truth import GroundTruth, read_ground_truth
 from challenge.evaluation.scorecard import PlaylistScores, Scorecard
 from challenge.evaluation.variants import Variants
-from challenge.mpd.challenge_set import read_challenge_set
+from challenge.mpd.challenge_set import ChallengeSet, read_challenge_set
 from challenge.run_folder import RunFolder
 from challenge.submission.reader import read_submission
 from challenge.workflows.catalog_source import find_catalog, require_one
@@ -25,11 +25,11 @@ NO_ARTISTS: Final = (
 
 def score(
     submission: Path,
-    answers: Path,
+    answers: Path | GroundTruth,
     *,
     store: Path | None = None,
     mpd: Path | None = None,
-    challenge: Path | None = None,
+    challenge: Path | ChallengeSet | None = None,
     variants: Variants | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
@@ -38,7 +38,7 @@ def score(
 
     Args:
         submission: .csv or .csv.gz file.
-        answers: JSON of pid → category and held-out tracks.
+        answers: JSON of pid → category and held-out tracks; or what was read of it.
         store: store of the MPD, for the tracks' artists.
         mpd: the MPD itself, where there is no store yet.
         challenge: challenge set, for the artists of tracks that only its seeds name.
@@ -54,13 +54,14 @@ def score(
     """
     require_one(store=store, mpd=mpd)
     variants = variants or Variants()
-    truth = read_ground_truth(answers)
-    challenge_set = None if challenge is None else read_challenge_set(challenge)
+    truth = answers if isinstance(answers, GroundTruth) else read_ground_truth(answers)
+    if isinstance(challenge, Path):
+        challenge = read_challenge_set(challenge)
     lists = read_submission(submission)
     rows_of_truth(lists, truth)
     source = find_catalog(submission, store=store, mpd=mpd) if variants.needs_artists else None
-    if source is not None and challenge_set is not None:
-        source = source.with_seeds(challenge_set)
+    if source is not None and challenge is not None:
+        source = source.with_seeds(challenge)
     card, scores = score_submission(
         lists,
         truth,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from challenge.mpd.challenge_set import read_challenge_set
+from challenge.mpd.challenge_set import ChallengeSet, read_challenge_set
 from challenge.submission.lines import require_file
 from challenge.submission.rules import Rule
 from challenge.submission.validator import ValidationReport, validate_file
@@ -16,13 +16,17 @@ _WHOLE_MPD: Final = 1_000_000
 
 
 def validate(
-    submission: Path, challenge: Path, *, store: Path | None = None, mpd: Path | None = None
+    submission: Path,
+    challenge: Path | ChallengeSet,
+    *,
+    store: Path | None = None,
+    mpd: Path | None = None,
 ) -> ValidationReport:
     """Check ``submission`` against every rule of the challenge.
 
     Args:
         submission: .csv or .csv.gz file.
-        challenge: challenge_set.json, its zip or gz.
+        challenge: challenge_set.json, its zip or gz; or what was read of it.
         store: store of the MPD, to look tracks up in.
         mpd: the MPD itself, where there is no store yet.
 
@@ -34,7 +38,7 @@ def validate(
     """
     require_one(store=store, mpd=mpd)
     require_file(submission)
-    challenge_set = read_challenge_set(challenge)
+    challenge_set = challenge if isinstance(challenge, ChallengeSet) else read_challenge_set(challenge)
     source = find_catalog(submission, store=store, mpd=mpd)
     if source is None:
         return validate_file(submission, challenge_set)

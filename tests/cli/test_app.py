@@ -133,15 +133,18 @@ def heed_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_ctrl_c_ends_with_130_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_command_that_is_stopped_says_so_and_leaves_nothing(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
     command = [sys.executable, "-m", "challenge", "sample", "-o", str(tmp_path), "--playlists", "500000"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c) as process:
         assert process.stderr is not None
         while "started" not in (line := process.stderr.readline()):
             assert line, "it ended before it was stopped"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         rest = process.stderr.read()
-    assert process.returncode == 130
+    assert process.returncode == code
     assert "Stopped: what was finished is kept" in rest
     assert list(tmp_path.iterdir()) == []
 

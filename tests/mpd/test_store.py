@@ -3,7 +3,6 @@ import json
 import os
 import shutil
 import threading
-import time
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import pytest
 
 from challenge.data.archive import seal_record
 from challenge.errors import FormatError, InputError, MissingInputError, ResourceError
+from challenge.files import UNFINISHED
 from challenge.mpd.build import in_order
 from challenge.mpd.store import Store, open_store, prepare_store
 from tests.official_files import (
@@ -290,18 +290,13 @@ def test_of_two_at_once_one_waits_for_the_other(tiny_mpd: Path, tmp_path: Path) 
     assert [path.name for path in cache.iterdir()] == [store.path.name], "and takes the lock away"
 
 
-def test_what_killed_builds_left_goes_after_a_day(tiny_mpd: Path, tmp_path: Path) -> None:
+def test_what_a_killed_build_left_is_removed_by_the_next(tiny_mpd: Path, tmp_path: Path) -> None:
+    remains = tmp_path / "cache" / f".mpd-abandoned{UNFINISHED}"
+    remains.parent.mkdir(mode=0o700)
+    remains.mkdir()
+    (remains / "pid.npy").write_bytes(b"half")
     store = prepare_store(tiny_mpd, cache_dir=tmp_path / "cache")
-    for name, age in (("old", 100_000), ("new", 0)):
-        remains = store.path.with_name(f".{store.path.name}.{name}")
-        remains.mkdir()
-        os.utime(remains, (time.time() - age,) * 2)
-    shutil.rmtree(store.path)
-    prepare_store(tiny_mpd, cache_dir=tmp_path / "cache")
-    assert {path.name for path in store.path.parent.iterdir()} == {
-        store.path.name,
-        f".{store.path.name}.new",
-    }
+    assert list((tmp_path / "cache").iterdir()) == [store.path]
 
 
 def test_open_store_names_what_is_missing(tmp_path: Path) -> None:

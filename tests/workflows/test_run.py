@@ -439,4 +439,4 @@ def test_a_submission_that_breaks_a_rule_is_not_called_valid(
     assert json.loads((tmp_path / "validation.json").read_text())["valid"] is False
     inputs = load_inputs(sample.mpd, sample.challenge, cache=sample.cache)
     with pytest.raises(InvalidSubmissionError):
-        check_submission(RunFolder(tmp_path), sample.challenge, inputs)
+        check_submission(RunFolder(tmp_path), inputs)
