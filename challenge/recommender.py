@@ -37,7 +37,7 @@ from challenge.ranking.recommend import describe, recommend
 from challenge.sources.base import FitContext, IndexedQueries, SavedContext
 from challenge.sources.held_columns import HeldColumns
 from challenge.sources.ials import FittedIals
-from challenge.sources.lightgcn import FittedLightGCN
+from challenge.sources.lightgcn import FittedLightGCN, LightGCN
 from challenge.sources.postings import PlaylistIndex
 from challenge.sources.registry import FittedSources, fit_sources
 from challenge.split.training_queries import TrainingQueries, draw_training_queries
@@ -122,6 +122,20 @@ class Recommender:
         """
         config = config or RunConfig()
         return _Fit(config, checkpoint_dir, resume).recommender(dataset)
+
+    @classmethod
+    def assist(
+        cls, dataset: Dataset, config: RunConfig, *, checkpoint_dir: Path | None = None, resume: bool = False
+    ) -> None:
+        """Train LightGCN together with the process in which :meth:`fit` is called with the same arguments."""
+        names = [name for name in config.sources.names if isinstance(config.sources.settings[name], LightGCN)]
+        if not names:
+            return
+        alone = replace(config, sources=replace(config.sources, names=tuple(names)))
+        fit = _Fit(alone, checkpoint_dir, resume)
+        datasets = [dataset] if config.ranking == "blend" else _drawn(dataset, config).datasets
+        for each in datasets:
+            fit.sources(each)
 
     @property
     def dataset(self) -> Dataset:
@@ -335,6 +349,11 @@ def scorer_of(sources: FittedSources, config: RunConfig, ranker: Ranker | None) 
     return blended_scorer({name: config.sources.settings[name].weight for name in sources.names})
 
 
+def _drawn(dataset: Dataset, config: RunConfig) -> TrainingQueries:
+    ranker = config.ranker
+    return draw_training_queries(dataset, ranker.num_queries, folds=ranker.num_folds, seed=config.seed)
+
+
 @dataclass(eq=False)
 class _Fit:
     """One fitting; of training queries in folds it fits the sources several times."""
@@ -357,9 +376,7 @@ class _Fit:
     def learned(self, dataset: Dataset) -> tuple[FittedSources, Ranker, TrainingSummary]:
         """Learn the ranking from training queries; sources never see what these hold out."""
         config = self.config.ranker
-        drawn = draw_training_queries(
-            dataset, config.num_queries, folds=config.num_folds, seed=self.config.seed
-        )
+        drawn = _drawn(dataset, self.config)
         rows, sources = self.rows(drawn)
         with section("learn to rank"), progress.task(f"learn to rank {len(rows.label):,} candidates"):
             ranker = train_ranker(rows, feature_names(sources.names), config, seed=self.config.seed)

@@ -8,6 +8,8 @@ import sys
 from contextvars import ContextVar
 from pathlib import Path
 
+from challenge import processes
+
 _CGROUP_V2 = Path("/sys/fs/cgroup/cpu.max")
 _CGROUP_V1 = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
 _chosen: ContextVar[int | None] = ContextVar("threads", default=None)
@@ -42,8 +44,8 @@ def _container_quota() -> float | None:
 
 
 def thread_count() -> int:
-    """The number chosen with :func:`use_threads`, otherwise all processors available."""
-    return _chosen.get() or available_cpus()
+    """The number chosen with :func:`use_threads`, otherwise this process's share of the processors."""
+    return _chosen.get() or max(1, available_cpus() // processes.count_here())
 
 
 def use_threads(count: int | None) -> None:

@@ -28,6 +28,7 @@ from challenge.cli.parameters import PlainParameters
 from challenge.cli.progress_console import console_progress
 from challenge.cli.settings import show_defaults
 from challenge.cli.streams import heed_signals, prepare_streams
+from challenge.processes import rank
 from challenge.threads import use_threads
 
 COMMANDS: Final = {
@@ -91,7 +92,7 @@ def with_shared_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(*, quiet: bool, threads: int | None, traceback: bool, **options: Any) -> None:
-        with report_errors(traceback=traceback), console_progress(quiet=quiet):
+        with report_errors(traceback=traceback), console_progress(quiet=quiet or rank() > 0):
             use_threads(threads)
             command(**options)
 

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from challenge import processes as group
 from challenge.cli.console import show, show_json
-from challenge.cli.options import JsonFlag, OutputOption
+from challenge.cli.options import JsonFlag, OutputOption, ProcessesOption
 from challenge.cli.run import show_sources
 
 
@@ -24,6 +25,7 @@ def fill(
     device: Annotated[
         str | None, _option("device", "auto|cpu|cuda", "Where to search; auto tells why.")
     ] = None,
+    processes: ProcessesOption = 1,
     json: JsonFlag = False,
 ) -> None:
     """Fill each challenge playlist to 500 tracks with the recommender that challenge train left in DIR.
@@ -32,7 +34,12 @@ def fill(
     DIR/submission.csv.gz and DIR/manifest.json. Next: challenge validate.
     """
     from challenge.workflows.fill import fill as fill_lists
+    from challenge.workflows.together import assist_filling
 
+    group.start(processes)
+    if group.rank() > 0:
+        assist_filling(output, device=device)
+        return
     filled = fill_lists(output, team=team, email=email, device=device)
     if json:
         show_json(

@@ -31,6 +31,9 @@ TracebackFlag: TypeAlias = Annotated[
     bool,
     typer.Option("--traceback", help="Show where in the code an error arose.", rich_help_panel="Shared"),
 ]
+ProcessesOption: TypeAlias = Annotated[
+    int, typer.Option("--processes", min=1, metavar="N", help="Processes that train and fill together.")
+]
 JsonFlag: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON and nothing else on stdout.")
 ]

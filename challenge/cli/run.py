@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from challenge import processes as group
 from challenge.cli.console import cost_table, make_table, show, show_json, size_text
 from challenge.cli.options import (
     CacheOption,
@@ -16,6 +17,7 @@ from challenge.cli.options import (
     JsonFlag,
     MpdOption,
     OutputOption,
+    ProcessesOption,
     path_option,
 )
 from challenge.cli.settings import SETTINGS, load_config, with_settings
@@ -36,6 +38,7 @@ def run(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoints of a run that was cut off.")
     ] = False,
+    processes: ProcessesOption = 1,
     json: JsonFlag = False,
     **changes: Any,
 ) -> None:
@@ -46,8 +49,13 @@ def run(
     DIR/scorecard.json. A second run on the same MPD starts from its store.
     """
     from challenge.workflows.run import run as run_all
+    from challenge.workflows.together import assist
 
     settings = load_config(config, **changes)
+    group.start(processes)
+    if group.rank() > 0:
+        assist(mpd, challenge, output, settings, cache=cache, resume=resume)
+        return
     result = run_all(mpd, challenge, output, settings, cache=cache, answers=answers, resume=resume)
     if json:
         show_json(summary(result))

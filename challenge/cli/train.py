@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from challenge import processes as group
 from challenge.cli.console import cost_table, show, show_json
 from challenge.cli.options import (
     CacheOption,
@@ -15,6 +16,7 @@ from challenge.cli.options import (
     JsonFlag,
     MpdOption,
     OutputOption,
+    ProcessesOption,
 )
 from challenge.cli.settings import SETTINGS, load_config, with_settings
 
@@ -30,6 +32,7 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoints of a training that was cut off.")
     ] = False,
+    processes: ProcessesOption = 1,
     json: JsonFlag = False,
     **changes: Any,
 ) -> None:
@@ -41,9 +44,14 @@ def train(
     from msgspec import to_builtins
 
     from challenge.run_folder import RunFolder
+    from challenge.workflows.together import assist
     from challenge.workflows.train import train as train_step
 
     settings = load_config(config, **changes)
+    group.start(processes)
+    if group.rank() > 0:
+        assist(mpd, challenge, output, settings, cache=cache, resume=resume, fills=False)
+        return
     manifest = train_step(mpd, challenge, output, settings, cache=cache, resume=resume)
     if json:
         show_json(

@@ -10,12 +10,11 @@ Under ``torchrun`` the processes find each other by themselves; NCCL on GPUs, gl
 
 from __future__ import annotations
 
-import os
-
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from challenge import processes
 from challenge.errors import ConfigError
 
 
@@ -70,9 +69,7 @@ class Group:
 
 def join_group(device: torch.device) -> Group:
     """Return the group of ``torchrun``'s processes, or this process alone without it."""
-    if dist.is_available() and dist.is_initialized():
-        return Group(dist.get_rank(), dist.get_world_size())
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if processes.count() == 1:
         return Group()
-    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
-    return Group(dist.get_rank(), dist.get_world_size())
+    processes.join(device.type)
+    return Group(processes.rank(), processes.count())

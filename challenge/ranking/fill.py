@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,6 +33,12 @@ class FilledLists:
     track: Int32Array
     source: NDArray[np.int8]
     names: tuple[str, ...]
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[FilledLists]) -> FilledLists:
+        """Join the lists of one query after another."""
+        track = np.concatenate([part.track for part in parts])
+        return cls(track, np.concatenate([part.source for part in parts]), parts[0].names)
 
     def counts(self, categories: tuple[Category, ...]) -> dict[str, dict[str, int]]:
         """How many ranks each source filled, by category; sources that filled none are left out."""

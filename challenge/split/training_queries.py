@@ -64,6 +64,12 @@ class TrainingQueries:
         """Whether the training queries stand beside the challenge's, so that one fit of sources does."""
         return self.folds[0].dataset is self.serving
 
+    @property
+    def datasets(self) -> list[Dataset]:
+        """What the sources are fitted to, in turn; the last one serves the challenge."""
+        folds = [] if self.joint else [fold.dataset for fold in self.folds]
+        return [*folds, self.serving]
+
 
 def draw_training_queries(dataset: Dataset, count: int, *, folds: int = 0, seed: int = 0) -> TrainingQueries:
     """Draw about ``count`` training queries of the dataset's queries.

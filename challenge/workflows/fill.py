@@ -13,6 +13,7 @@ from challenge.submission.submission import Submission
 from challenge.submission.team import TeamInfo
 from challenge.submission.writer import write_submission
 from challenge.workflows.record import new_manifest, record_fill
+from challenge.workflows.together import connect, fill_together
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ def fill(
     folder = RunFolder(output)
     folder.require_writable()
     recommender = Recommender.load(folder.recommender, device=device)
+    connect(recommender.config)
     recommender.config = override(recommender.config, {"team": team, "email": email})
     if folder.manifest.exists():
         manifest = folder.load_manifest()
@@ -69,7 +71,7 @@ def write_lists(recommender: Recommender, folder: RunFolder, manifest: Manifest)
     config = recommender.config
     with manifest.profile.stage("fill"):
         queries = recommender.queries()
-        lists = recommender.fill(queries)
+        lists = fill_together(recommender)
         team, vocabulary = TeamInfo(config.team, config.email), recommender.dataset.catalog.tracks
         submission = Submission.for_challenge(team, queries.queries, lists.track, vocabulary)
         write_submission(submission, folder.submission)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from challenge import processes
 from challenge.config import RunConfig
 from challenge.errors import InvalidSubmissionError
 from challenge.evaluation.ground_truth import read_ground_truth
@@ -66,6 +67,7 @@ def run(
         inputs = load_inputs(mpd, challenge, cache=cache)
     record_inputs(manifest, inputs, mpd, challenge)
     recommender = fit_recommender(inputs, folder, config, manifest, resume=resume)
+    processes.meet()
     filled = write_lists(recommender, folder, manifest)
     del recommender
     manifest.save(folder.manifest)

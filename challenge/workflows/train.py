@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from challenge import processes
 from challenge.config import RunConfig, dump
 from challenge.files import write_text
 from challenge.manifest import Manifest
@@ -11,6 +12,7 @@ from challenge.recommender import Recommender
 from challenge.run_folder import RunFolder
 from challenge.workflows.inputs import RunInputs, load_inputs
 from challenge.workflows.record import new_manifest, record_inputs, record_training
+from challenge.workflows.together import connect
 
 
 def train(
@@ -49,6 +51,7 @@ def require_possible(folder: RunFolder, config: RunConfig) -> None:
     """
     folder.require_writable()
     require_device(config.device)
+    connect(config)
 
 
 def require_device(device: str) -> None:
@@ -70,6 +73,7 @@ def fit_recommender(
     settings = dump(config)
     folder.begin_training(settings, resume=resume)
     write_text(folder.checkpoint_settings, settings)
+    processes.meet()
     with manifest.profile.stage("train"):
         recommender = Recommender.fit(
             inputs.dataset, config, checkpoint_dir=folder.checkpoints, resume=resume
