@@ -65,6 +65,7 @@ def costs(folder: Path) -> str:
     with measure() as everything:
         with measure() as cold:
             recommender = Recommender.load(folder)
+        del recommender
         with measure() as warm:
             recommender = Recommender.load(folder)
         queries, tracks = recommender.queries().queries, recommender.dataset.catalog.tracks
