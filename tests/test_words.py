@@ -59,7 +59,7 @@ NAMES = (
     Dropped("shelf shelves settle settled", "length_buckets commit"),
     Dropped("log_lines winners", "progress_log leaderboard_2018"),
 )
-FIELD_NAMES = frozenset({"least_squares", "world_size", "WORLD_SIZE", "LOCAL_WORLD_SIZE"})
+FIELD_NAMES = frozenset({"least_squares", "world_size", "local_world_size"})
 """What looks like a dropped name and is the field's own."""
 
 

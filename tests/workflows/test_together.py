@@ -33,7 +33,7 @@ def challenge(launcher: list[str], *words: str | Path) -> subprocess.CompletedPr
 
 def test_two_processes_make_one_submission(sample: TinySample, tmp_path: Path) -> None:
     (tmp_path / "tiny.toml").write_text(TINY_TOML)
-    files = ["--mpd", sample.mpd, "--challenge", sample.challenge, "--cache", sample.cache]
+    files: list[str | Path] = ["--mpd", sample.mpd, "--challenge", sample.challenge, "--cache", sample.cache]
     files += ["--config", tmp_path / "tiny.toml"]
     alone, torchrun, here = (RunFolder(tmp_path / name) for name in ("alone", "torchrun", "here"))
     for done in (
@@ -58,7 +58,14 @@ def test_two_processes_make_one_submission(sample: TinySample, tmp_path: Path) -
 
 
 def test_what_is_wrong_is_told_by_the_first_process(sample: TinySample, tmp_path: Path) -> None:
-    files = ["--mpd", tmp_path / "no.zip", "--challenge", sample.challenge, "--output", tmp_path / "out"]
+    files: list[str | Path] = [
+        "--mpd",
+        tmp_path / "no.zip",
+        "--challenge",
+        sample.challenge,
+        "--output",
+        tmp_path / "out",
+    ]
     done = challenge(ALONE, "run", *files, "--processes", "2")
     assert done.returncode == 3
     assert done.stderr.count("no.zip: no such file") == 1
