@@ -41,6 +41,26 @@ def test_the_best_come_in_order_and_ties_by_item(
         assert found.highest[query] == row.max()
 
 
+def test_items_out_of_reach_are_left_out_and_nothing_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu, "_BLOCK", 50)
+    rng = np.random.default_rng(5)
+    items = rng.integers(-3, 4, (2_000, 4)).astype(np.float32)
+    items[rng.permutation(2_000)[:1_800]] *= np.float32(0.125)  # exact, so that ties stay ties
+    queries = rng.integers(-3, 4, (9, 4)).astype(np.float32)
+    queries[4] = 0
+    ours = BlockSearch(items)
+    left = 0
+    for some in (slice(0, 9), slice(2, 3), slice(4, 5), slice(6, 8)):
+        for count in (1, 7, 50, 51, 2_000):
+            reach = ours.reach(queries[some], count)
+            left += reach is not None and len(reach.items) < 400
+            found, expected = ours.best(queries[some], count), search(queries[some], items, count)
+            whole = np.linalg.norm(queries[some], axis=1) > 0
+            for name in ("item", "score", "highest"):
+                np.testing.assert_array_equal(getattr(found, name)[whole], getattr(expected, name)[whole])
+    assert left >= 6
+
+
 @pytest.mark.parametrize("block", [7, 8192])
 def test_totals_make_products_into_probabilities(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cpu, "_BLOCK", block)

@@ -7,8 +7,9 @@ than the products do: a block of scores is used while it is in the caches, and f
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import exp
-from typing import Final
+from typing import Final, NamedTuple
 
 import numba as nb
 import numpy as np
@@ -22,51 +23,114 @@ _BLOCK: Final = 4096
 """Items scored at once."""
 _STRETCH: Final = 1 << 17
 """Items that one thread looks through; fixed, so that nothing depends on the number of threads."""
+_ROUNDING: Final = 1e-4
+"""Share by which lengths and products may be rounded."""
 _NEGLIGIBLE: Final = 20.0
 """Logits this far below the greatest add nothing to a sum of millions of exponentials."""
 
 
 @dataclass(frozen=True, eq=False)
 class BlockSearch:
-    """:func:`search` among items (N, D), float32, on the CPU."""
+    """:func:`search` among items (N, D), float32, on the CPU; those too short to be found are left out."""
 
     items: FloatArray
 
     def best(self, queries: FloatArray, count: int, *, softmax: bool = False) -> Found:
         """See :func:`search`."""
-        return search(queries, self.items, count, softmax=softmax)
+        reach = None if softmax else self.reach(queries, count)  # sums of a softmax are over all items
+        return search(queries, self.items, count, softmax=softmax, reach=reach)
+
+    @cached_property
+    def lengths(self) -> FloatArray:
+        """Euclidean lengths of the items, float32, shape (N,)."""
+        lengths = np.empty(len(self.items), np.float32)
+
+        def measure(start: int, stop: int) -> None:
+            lengths[start:stop] = np.linalg.norm(self.items[start:stop], axis=1)
+
+        each_block(measure, len(lengths), _STRETCH)
+        return lengths
+
+    @cached_property
+    def longest(self) -> Int32Array:
+        """The longest items, int32, at most as many as a block has; they bound what is within reach."""
+        first = max(len(self.items) - _BLOCK, 0)
+        return np.argpartition(self.lengths, first)[first:].astype(np.int32)
+
+    def reach(self, queries: FloatArray, count: int) -> Reach | None:
+        """Tell which items can be among the ``count`` best of a query; None where most of them can.
+
+        No product is greater than that of the two lengths, and the best among the longest items are a bound
+        for the best of all. Factors of tracks are the longer the more playlists hold them, so that of two
+        million tracks less than a fifth are within reach. A query of length 0 has no best.
+        """
+        if count > len(self.longest) or len(self.longest) == len(self.items):
+            return None
+        bound = np.full(len(queries), -np.inf, np.float32)
+        size = np.linalg.norm(queries, axis=1)
+        some = np.flatnonzero(size)
+        if len(some):
+            products = queries[some] @ self.items[self.longest].T
+            bound[some] = np.partition(products, -count, axis=1)[:, -count] * (1 - _ROUNDING)
+        shortest = (bound[some] / size[some]).min(initial=np.inf)
+        if shortest <= 0:
+            return None
+        within = np.flatnonzero(self.lengths >= shortest).astype(np.int32)
+        return Reach(within, bound) if len(within) <= len(self.items) // 2 else None
 
 
-def search(queries: FloatArray, items: FloatArray, count: int, *, softmax: bool = False) -> Found:
+class Reach(NamedTuple):
+    """What a search looks at: item numbers, ascending, int32; and what scores must exceed, float32, (B,)."""
+
+    items: Int32Array
+    bound: FloatArray
+
+
+def search(
+    queries: FloatArray, items: FloatArray, count: int, *, softmax: bool = False, reach: Reach | None = None
+) -> Found:
     """Find the ``count`` best of ``items`` (N, D) for each of ``queries`` (B, D), float32 both.
 
-    With ``softmax`` the sums that turn products into probabilities are made too.
+    With ``softmax`` the sums that turn products into probabilities are made too. With ``reach`` no items but
+    those are looked at.
     """
     count = min(count, len(items))
-    stretches = [_Kept(len(queries), count) for _ in range(0, len(items), _STRETCH)]
+    total, stretch = (len(items), _STRETCH) if reach is None else (len(reach.items), _STRETCH // 8)
+    bound = np.full(len(queries), -np.inf, np.float32) if reach is None else reach.bound
+    stretches = [_Kept(bound, count) for _ in range(0, total, stretch)]
 
     def look(start: int, stop: int) -> None:
-        kept = stretches[start // _STRETCH]
-        block = np.empty((len(queries), min(_BLOCK, stop - start)), np.float32)
+        kept, size = stretches[start // stretch], min(_BLOCK, stop - start)
+        block = np.empty((len(queries), size), np.float32)
+        rows = np.empty((0 if reach is None else size, items.shape[1]), np.float32)
         for first in range(start, stop, _BLOCK):
-            part = items[first : min(first + _BLOCK, stop)]
+            last = min(first + _BLOCK, stop)
+            if reach is None:
+                part = items[first:last]
+            else:
+                part = rows[: last - first]
+                np.take(items, reach.items[first:last], axis=0, out=part, mode="clip")
             scores = block[:, : len(part)]
             np.matmul(queries, part.T, out=scores)
             kept.absorb(scores, first, softmax=softmax)
 
-    each_block(look, len(items), _STRETCH)
-    return _united(stretches, len(queries), count)
+    each_block(look, total, stretch)
+    found = _united(stretches, len(queries), count)
+    if reach is not None and total:
+        found.item[:] = np.where(found.item < 0, -1, reach.items[found.item])
+    return found
 
 
 class _Kept:
     """The best items of a stretch so far, in order of items or cut down to the best ``count``."""
 
-    def __init__(self, n_queries: int, count: int) -> None:
+    def __init__(self, bound: FloatArray, count: int) -> None:
+        n_queries = len(bound)
         room = (n_queries, 4 * count + _BLOCK)
         self.count = count
         self.score, self.item = np.empty(room, np.float32), np.empty(room, np.int32)
         self.size = np.zeros(n_queries, np.int64)
-        self.bound = np.full(n_queries, -np.inf, np.float32)
+        self.bound = bound.copy()
         self.highest = np.full(n_queries, -np.inf, np.float32)
         self.total = np.zeros(n_queries)
 
