@@ -70,7 +70,7 @@ sample: $(SAMPLE_READY) ## Make a synthetic dataset in data/sample (SAMPLE_PLAYL
 ifneq ($(words $(wildcard $(SAMPLE)/mpd.zip $(SAMPLE)/challenge_set.json $(SAMPLE)/answers.json)),3)
 .PHONY: $(SAMPLE_READY)
 endif
-$(SAMPLE_READY): $(wildcard challenge/sample/*.py) | $(READY)
+$(SAMPLE_READY): $(wildcard challenge/sample/*.py challenge/sample/*.toml) | $(READY)
 	@rm -f $(SAMPLE)/.made-*
 	$(BIN)/challenge sample --output $(SAMPLE) --playlists $(SAMPLE_PLAYLISTS) --seed $(SAMPLE_SEED)
 	@touch $@

@@ -13,8 +13,7 @@ import torch
 
 from challenge.graph import BipartiteGraph
 from challenge.lightgcn.device import wait_for
-from challenge.lightgcn.kernels.base import Kernel, new_kernel
-from challenge.lightgcn.kernels.layout import Layout
+from challenge.lightgcn.kernels.base import Kernel, Layout, new_kernel
 from challenge.lightgcn.propagation import STORAGE
 from challenge.lightgcn.trainer import Trainer
 

@@ -128,7 +128,7 @@ def train_ours(pairs: sp.csr_matrix) -> Trained:
     validation = as_validation(held, 5000, seed=1)
     trial = train(BipartiteGraph.from_matrix(fewer), OURS, validation=validation)
     epochs = max(1, trial.report.best_epoch)
-    figures = {entry["epoch"]: round(entry["ndcg"], 4) for entry in trial.report.epochs if "ndcg" in entry}
+    figures = {entry.epoch: round(entry.ndcg, 4) for entry in trial.report.epochs if entry.ndcg is not None}
     print("validation NDCG@20 by epoch:", figures)
     watched = sp.csr_matrix(held[validation.rows])
     on_validation = evaluate(

@@ -118,9 +118,9 @@ class Bench:
         start = time.perf_counter()
         result = train(self._graph, self._config, validation=validation, device=str(self._device))
         seconds, report = time.perf_counter() - start, result.report
-        scores = [entry["ndcg"] for entry in report.epochs if "ndcg" in entry]
+        scores = [entry.ndcg for entry in report.epochs if entry.ndcg is not None]
         note = (
-            f"{report.stopped}; best epoch {report.best_epoch} of {report.epochs[-1]['epoch']}, NDCG "
+            f"{report.stopped}; best epoch {report.best_epoch} of {report.epochs[-1].epoch}, NDCG "
             f"{scores[0]:.4f} at the start, {max(scores):.4f} at best"
         )
         yield Row(f"training to convergence, {self._config.storage}", seconds, note=note)
@@ -168,7 +168,7 @@ class Bench:
             train(graph, short, validation=validation, device=str(device))
             for device in (CPU, self._device, self._device)
         )
-        scores = [result.report.epochs[-1]["ndcg"] for result in (cpu, here)]
+        scores = [result.report.epochs[-1].ndcg for result in (cpu, here)]
         yield Row("agreement: NDCG after two epochs", note=f"{scores[0]:.5f} on a CPU, {scores[1]:.5f} here")
         same = np.array_equal(here.embeddings.columns, again.embeddings.columns)
         yield Row("agreement: trained twice here", note="equal to the last bit" if same else "NOT EQUAL")

@@ -118,15 +118,31 @@ class Epoch(msgspec.Struct, frozen=True):
     seconds: float | None = None
 
 
-class TrainingFacts(msgspec.Struct, frozen=True):
-    """One training of LightGCN, as its :class:`challenge.lightgcn.trainer.TrainingReport` has it."""
+class TrainingFacts(msgspec.Struct):
+    """What one training of LightGCN did and what it cost.
+
+    Attributes:
+        device: where it ran.
+        device_reason: why there.
+        kernel: which gathers and sums, and why.
+        epochs: what was measured after each.
+        best_epoch: whose parameters were kept; 0 for the initial ones.
+        stopped: why it ended.
+        steps: steps of this process.
+        seconds: of this process.
+        seconds_per_step: mean.
+        edges_per_second: edges summed in all passes of a step, forward and backward.
+        bandwidth_share: bytes that propagation must read, uncached, over what a copy moves in the same time;
+            above 1 where caches serve.
+        memory_estimate: bytes reckoned before the start.
+    """
 
     device: str = ""
     device_reason: str = ""
     kernel: str = ""
     epochs: tuple[Epoch, ...] = ()
     best_epoch: int = 0
-    stopped: str = ""
+    stopped: str = "all epochs done"
     steps: int = 0
     seconds: float = 0.0
     seconds_per_step: float = 0.0

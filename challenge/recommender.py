@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from challenge.files import (
     write_json,
     write_text,
 )
+from challenge.manifest import TrainingFacts
 from challenge.playlist import Playlist, Recommendation, as_queries, track_indices
 from challenge.profile import section
 from challenge.ranking.features import feature_names
@@ -43,9 +44,6 @@ from challenge.sources.registry import FittedSources, fit_sources
 from challenge.split.training_queries import TrainingQueries, draw_training_queries
 from challenge.types import LIST_LENGTH, FloatArray
 from challenge.versions import package_versions
-
-if TYPE_CHECKING:
-    from challenge.lightgcn.report import TrainingReport
 
 FORMAT_VERSION: Final = 1
 _FACTS: Final = "recommender.json"
@@ -66,7 +64,7 @@ class TrainingSummary:
         importance: share of the ranker's gain by feature, greatest first.
     """
 
-    lightgcn: tuple[TrainingReport, ...] = ()
+    lightgcn: tuple[TrainingFacts, ...] = ()
     ranker_queries: int = 0
     ranker_rows: int = 0
     importance: dict[str, float] = field(default_factory=dict)
@@ -361,7 +359,7 @@ class _Fit:
     config: RunConfig
     checkpoint_dir: Path | None
     resume: bool
-    reports: list[TrainingReport] = field(default_factory=list)
+    reports: list[TrainingFacts] = field(default_factory=list)
     n_fits: int = 0
 
     def recommender(self, dataset: Dataset) -> Recommender:

@@ -7,7 +7,6 @@ submission than the one in the folder is not shown, and a new training or fillin
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -21,51 +20,19 @@ SUBMISSION_HASH: Final = "submission_sha256"
 """Key under which a scorecard and a validation name their submission."""
 
 
-@dataclass(frozen=True)
 class RunFolder:
-    """The folder of a run, which need not be there yet."""
+    """The folder of a run, which need not be there yet; its attributes are the paths of what it holds."""
 
-    path: Path
-
-    @property
-    def submission(self) -> Path:
-        """The submission, gzipped CSV."""
-        return self.path / "submission.csv.gz"
-
-    @property
-    def manifest(self) -> Path:
-        """How the run came about; see :class:`challenge.manifest.Manifest`."""
-        return self.path / "manifest.json"
-
-    @property
-    def validation(self) -> Path:
-        """Report of the check against the rules, JSON with the hash of the submission."""
-        return self.path / "validation.json"
-
-    @property
-    def scorecard(self) -> Path:
-        """Scores, JSON with the hash of the submission."""
-        return self.path / "scorecard.json"
-
-    @property
-    def report(self) -> Path:
-        """The HTML page."""
-        return self.path / "report.html"
-
-    @property
-    def recommender(self) -> Path:
-        """Folder of what was learned; see :class:`challenge.recommender.Recommender`."""
-        return self.path / "recommender"
-
-    @property
-    def checkpoints(self) -> Path:
-        """Folder of the checkpoints of LightGCN's trainings."""
-        return self.path / "checkpoint"
-
-    @property
-    def checkpoint_settings(self) -> Path:
-        """The settings of the training whose checkpoints are there, TOML."""
-        return self.checkpoints / "config.toml"
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.submission = path / "submission.csv.gz"
+        self.manifest = path / "manifest.json"  # how the run came about: challenge.manifest.Manifest
+        self.validation = path / "validation.json"  # what the check against the rules found
+        self.scorecard = path / "scorecard.json"
+        self.report = path / "report.html"
+        self.recommender = path / "recommender"  # what was learned: challenge.recommender.Recommender
+        self.checkpoints = path / "checkpoint"  # of LightGCN's trainings
+        self.checkpoint_settings = self.checkpoints / "config.toml"  # of the training that they are of
 
     def require_writable(self) -> None:
         """Refuse a path that is a file or may not be written, before anything is read for it; makes nothing.

@@ -12,7 +12,10 @@ import numba
 import pytest
 
 from challenge import progress, threads
+from challenge.data.dataset import Dataset
+from challenge.workflows.inputs import load_inputs
 from tests.official_files import TINY_SLICES, tiny_challenge, write_mpd_zip
+from tests.tiny_runs import TinySample, make_tiny_sample, one_thread
 
 
 @pytest.fixture(autouse=True)
@@ -63,3 +66,22 @@ def tiny_challenge_set(tmp_path: Path) -> Path:
     path = tmp_path / "challenge_set.json"
     path.write_text(json.dumps(tiny_challenge()))
     return path
+
+
+@pytest.fixture(scope="module")
+def single_thread() -> Iterator[None]:
+    """Run a module's tests with one thread."""
+    with one_thread():
+        yield
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> TinySample:
+    """A tiny sample with a cache of its own."""
+    return make_tiny_sample(tmp_path_factory.mktemp("sample"))
+
+
+@pytest.fixture(scope="module")
+def dataset(sample: TinySample) -> Dataset:
+    """The tiny sample as a dataset."""
+    return load_inputs(sample.mpd, sample.challenge, cache=sample.cache).dataset

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,20 +13,12 @@ from challenge.cli.app import build_app
 from challenge.recommender import Recommender
 from challenge.sources.base import IndexedQueries
 from challenge.sources.embedding import FittedVectors
-from tests.tiny_runs import TinySample, make_tiny_sample, one_thread
+from tests.tiny_runs import TinySample
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "textbook_lightgcn"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> TinySample:
-    return make_tiny_sample(tmp_path_factory.mktemp("sample"))
+pytestmark = pytest.mark.usefixtures("single_thread")
 
 
 def test_it_has_at_most_40_lines_and_the_name_of_its_entry_point() -> None:

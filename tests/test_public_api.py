@@ -11,14 +11,9 @@ from pathlib import Path
 import pytest
 
 import challenge
-from tests.tiny_runs import TinySample, make_tiny_sample, one_thread, with_sources
+from tests.tiny_runs import TinySample, one_thread, with_sources
 
 HEAVY = ("numpy", "scipy", "numba", "torch", "lightgbm", "msgspec", "orjson", "rich", "typer")
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> TinySample:
-    return make_tiny_sample(tmp_path_factory.mktemp("sample"))
 
 
 def test_every_public_name_is_there() -> None:

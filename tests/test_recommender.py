@@ -26,22 +26,12 @@ from challenge.sources.lightgcn import FittedLightGCN
 from challenge.sources.registry import USUAL
 from challenge.split import training_queries
 from challenge.types import LIST_LENGTH
-from challenge.workflows.inputs import load_inputs
-from tests.tiny_runs import TINY, make_tiny_sample, one_thread, with_sources
+from tests.tiny_runs import TINY, with_sources
 
 COUNTING = ("playlist_knn", "cooccurrence", "title_knn", "popularity")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    sample = make_tiny_sample(tmp_path_factory.mktemp("sample"))
-    return load_inputs(sample.mpd, sample.challenge, cache=sample.cache).dataset
+pytestmark = pytest.mark.usefixtures("single_thread")
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,13 +16,7 @@ _BLOCK: Final = 250
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with its confidence interval.
-
-    Attributes:
-        mean: the mean over playlists.
-        low: lower end of the interval.
-        high: upper end.
-    """
+    """A mean over playlists, with the ends of its confidence interval."""
 
     mean: float
     low: float
@@ -68,16 +62,9 @@ def estimates(values: Float64Array, resampled: Float64Array) -> tuple[Estimate, 
 
     Source: Efron 1979, percentile bootstrap.
     """
-    low, high = interval(resampled)
-    means = values.mean(axis=0)
-    return tuple(Estimate(float(a), float(b), float(c)) for a, b, c in zip(means, low, high, strict=True))
-
-
-def interval(resampled: Float64Array) -> tuple[Float64Array, Float64Array]:
-    """Ends of the central ``CONFIDENCE`` of the rows of ``resampled``."""
     tail = 100 * (1 - CONFIDENCE) / 2
-    low, high = np.percentile(resampled, [tail, 100 - tail], axis=0)
-    return low, high
+    ends = zip(values.mean(axis=0), *np.percentile(resampled, [tail, 100 - tail], axis=0), strict=True)
+    return tuple(Estimate(float(mean), float(low), float(high)) for mean, low, high in ends)
 
 
 def stratified_means(
@@ -146,13 +133,9 @@ def _sign_flip_p_values(change: Float64Array, *, seed: int, permutations: int) -
     observed = np.abs(change.sum(axis=0)) * (1 - 1e-12)
     rng = np.random.default_rng(seed)
     extreme = np.ones(change.shape[1])
-    for block in _blocks(permutations):
+    for start in range(0, permutations, _BLOCK):
+        block = min(_BLOCK, permutations - start)
         flips = np.unpackbits(rng.integers(0, 256, (block, -(-len(change) // 8)), np.uint8), axis=1)
         sums = (1.0 - 2.0 * flips[:, : len(change)]) @ change
         extreme += (np.abs(sums) >= observed).sum(axis=0)
     return extreme / (permutations + 1)
-
-
-def _blocks(total: int) -> Iterator[int]:
-    for start in range(0, total, _BLOCK):
-        yield min(_BLOCK, total - start)

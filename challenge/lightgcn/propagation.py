@@ -18,8 +18,7 @@ import torch
 from torch import Tensor
 
 from challenge.graph import BipartiteGraph, inverse_root
-from challenge.lightgcn.kernels.base import KernelName, choose_kernel, new_kernel
-from challenge.lightgcn.kernels.layout import Layout
+from challenge.lightgcn.kernels.base import KernelName, Layout, choose_kernel, new_kernel
 from challenge.types import Int32Array, Int64Array
 
 _CHUNK_ROWS = 4096
@@ -147,8 +146,8 @@ class Propagation:
         """
         assert self._masking is not None, "the propagation was built without masking"
         self._masked = (edges, rows)
-        self._to_rows.mask(edges)
-        self._to_columns.mask(self._masking.mirror[edges])
+        self._to_rows.mask(edges, masked=True)
+        self._to_columns.mask(self._masking.mirror[edges], masked=True)
         self._rescale(*self._masking.scales(edges, rows))
 
     def unmask_all(self) -> None:
@@ -156,8 +155,8 @@ class Propagation:
         if self._masking is None or self._masked is None:
             return
         edges, rows = self._masked
-        self._to_rows.unmask(edges)
-        self._to_columns.unmask(self._masking.mirror[edges])
+        self._to_rows.mask(edges, masked=False)
+        self._to_columns.mask(self._masking.mirror[edges], masked=False)
         self._rescale(rows, self._masking.row_scale[rows])
         self._masked = None
 

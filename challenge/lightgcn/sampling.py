@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from challenge.graph import BipartiteGraph
@@ -66,6 +68,11 @@ class Sampler:
             self.log_expected = np.log(config.negatives * self.probability).astype(np.float32)
         self._permutation: tuple[int, Int64Array] = (-1, self._rows)
 
+    @cached_property
+    def _matrix(self) -> sp.csr_matrix:
+        """The graph as a matrix, in which edges are looked up."""
+        return self.graph.matrix()
+
     @property
     def steps_per_epoch(self) -> int:
         """Batches in a pass over all rows (softmax) or as many edges as there are (bpr)."""
@@ -98,7 +105,7 @@ class Sampler:
         positives = graph.row_indices[graph.row_indptr[drawn] + offset].astype(np.int64)
         negatives = rng.integers(0, graph.n_tracks, len(drawn))
         for _ in range(10):
-            clash = np.flatnonzero(has_edge(graph, drawn, negatives))
+            clash = np.flatnonzero(self._matrix[drawn, negatives])
             if len(clash) == 0:
                 break
             negatives[clash] = rng.integers(0, graph.n_tracks, len(clash))
@@ -132,17 +139,3 @@ def track_edge_counts(graph: BipartiteGraph) -> Int64Array:
     is_track = np.concatenate([[0], np.cumsum(graph.row_indices < graph.n_tracks, dtype=np.int64)])
     counts: Int64Array = is_track[graph.row_indptr[1:]] - is_track[graph.row_indptr[:-1]]
     return counts
-
-
-def has_edge(graph: BipartiteGraph, rows: Int64Array, columns: Int64Array) -> NDArray[np.bool_]:
-    """Whether each pair of a row and a column is an edge; bool, by bisection of the row's columns."""
-    low, high = graph.row_indptr[rows].copy(), graph.row_indptr[rows + 1].copy()
-    last = max(graph.n_edges - 1, 0)
-    while np.any(low < high):
-        middle = (low + high) // 2
-        below = (graph.row_indices[np.minimum(middle, last)] < columns) & (low < high)
-        low = np.where(below, middle + 1, low)
-        high = np.where(below, high, np.minimum(middle, high))
-    inside = low < graph.row_indptr[rows + 1]
-    found: NDArray[np.bool_] = inside & (graph.row_indices[np.minimum(low, last)] == columns)
-    return found

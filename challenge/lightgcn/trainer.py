@@ -23,9 +23,10 @@ from challenge.lightgcn.loss import BatchLoss
 from challenge.lightgcn.memory import GraphSize, device_memory, require_memory, rows_per_chunk
 from challenge.lightgcn.model import LightGCN
 from challenge.lightgcn.parallel import join_group
-from challenge.lightgcn.report import TrainingReport
+from challenge.lightgcn.report import measure_throughput
 from challenge.lightgcn.sampling import Sampler
 from challenge.lightgcn.validation import Validation, mean_ndcg
+from challenge.manifest import Epoch, TrainingFacts
 
 _STEPS_BETWEEN_NOTES = 8
 """Steps on a GPU between two looks at the loss."""
@@ -36,7 +37,7 @@ class TrainingResult:
     """Embeddings with the report of how they came about."""
 
     embeddings: Embeddings
-    report: TrainingReport
+    report: TrainingFacts
 
 
 def train(
@@ -122,7 +123,7 @@ class Trainer:
         self._best: dict[str, Tensor] = {}
         self._shown = ""
         self._last_checkpoint = time.monotonic()
-        self.report = TrainingReport(str(model.device), kernel=model.kernel)
+        self.report = TrainingFacts(str(model.device), kernel=model.kernel)
 
     def step(self, step: int, *, learning_rate: float) -> Tensor:
         """Draw batch ``step``, move the parameters once, and return the loss, float64, on the device.
@@ -156,10 +157,11 @@ class Trainer:
             while self._state.step < total and not self._stalled() and not self._late():
                 self._epoch(advance)
         report, state = self.report, self._state
-        report.epochs, report.best_epoch = state.history, state.best_epoch
+        report.epochs = tuple(Epoch(**entry) for entry in state.history)
+        report.best_epoch = state.best_epoch
         report.steps, report.seconds = state.step - first_step, time.monotonic() - start
         report.seconds_per_step = state.seconds / max(1, state.step)
-        report.measure_throughput(self.model)
+        measure_throughput(report, self.model)
         for name, tensor in self._best.items():
             self.model.parameters[name].copy_(tensor)
         self._best = {}

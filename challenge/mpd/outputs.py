@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 
@@ -19,6 +19,8 @@ from challenge.files import (
     unfinished_directory,
     write_json,
 )
+from challenge.manifest import Command
+from challenge.versions import package_versions
 
 MPD_NAME: Final = "mpd.zip"
 CHALLENGE_SET_NAME: Final = "challenge_set.json"
@@ -94,24 +96,35 @@ def _is_own(path: Path, own: dict[str, str]) -> bool:
     return path.is_file() and own.get(path.name) == file_hash(path)
 
 
-class DatasetManifest(Protocol):
-    """The manifest of a dataset that was written: what made it, and the hash of each file by name."""
+class DatasetManifest(msgspec.Struct, kw_only=True):
+    """How a dataset came about that a command wrote.
+
+    Attributes:
+        kind: the command, which tells it from other manifests.
+        command: what was run.
+        versions: of Python and packages.
+        files: SHA-256 of each file written, by name.
+    """
 
     kind: str
-    files: dict[str, str]
+    command: Command = msgspec.field(default_factory=Command.begin)
+    versions: dict[str, str] = msgspec.field(default_factory=package_versions)
+    files: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 @contextmanager
 def dataset_folder(folder: Path, manifest: DatasetManifest) -> Iterator[Path]:
     """Give an empty folder whose files replace those in ``folder`` together, when the block ends well.
 
-    The manifest goes with them and keeps the hash of each, by which :func:`require_replaceable` knows them.
+    The manifest goes with them. It keeps the hash of each, by which :func:`require_replaceable` knows them,
+    and the time of the command up to then.
 
     Raises:
         ResourceError: the disk is full; what was there stays.
     """
     with disk_full_explained(folder), unfinished_directory(folder / manifest.kind) as temporary:
         yield temporary
+        manifest.command.stop()
         written = sorted(temporary.iterdir())
         manifest.files = {path.name: file_hash(path) for path in written}
         write_json(folder / MANIFEST_NAME, msgspec.to_builtins(manifest), sort_keys=False)

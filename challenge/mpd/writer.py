@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+import msgspec
 import numpy as np
 import orjson
 
@@ -15,25 +19,26 @@ from challenge.data.dataset import Queries
 from challenge.data.interactions import Interactions
 from challenge.data.playlists import Playlists
 from challenge.data.strings import StringTable
+from challenge.data.vocabulary import Vocabulary
 from challenge.files import atomic_file
 from challenge.mpd.columns import pick
-from challenge.mpd.zip_writer import Deflated, ZipWriter
 from challenge.types import Int64Array
 
 _SLICE_PIDS: Final = 1000
+_ZIP_DATE: Final = (2017, 12, 3, 0, 0, 0)
 _DATE: Final = "2018-01-16 08:47:28.198015"
 
 
 class TrackJson:
-    """The JSON of tracks, all but their position, made once for each distinct track asked for."""
+    """The JSON of tracks of ``catalog``, all but the position, made once for each distinct one asked for."""
 
     def __init__(self, catalog: Catalog, album_names: StringTable | None) -> None:
-        self._catalog = catalog
+        self.catalog = catalog
         self._album_names = album_names
 
     def fragments(self, indices: np.ndarray) -> dict[int, bytes]:
         """JSON fields of each distinct track, without the leading brace."""
-        catalog, distinct = self._catalog, np.unique(indices)
+        catalog, distinct = self.catalog, np.unique(indices)
         artists, albums = catalog.track_artist[distinct], catalog.track_album[distinct]
         album_names = self._album_names
         columns = {
@@ -51,7 +56,7 @@ class TrackJson:
 
     def counts(self, indices: np.ndarray) -> dict[str, int]:
         """Facts of a playlist that follow from its tracks."""
-        catalog = self._catalog
+        catalog = self.catalog
         return {
             "num_tracks": len(indices),
             "num_albums": len(np.unique(catalog.track_album[indices])),
@@ -80,13 +85,18 @@ def write_mpd(playlists: Playlists, rows: Int64Array, tracks: TrackJson, path: P
         ResourceError: the disk is full; nothing half written is left.
     """
     slices = list(_by_slice(playlists, rows))
-    with atomic_file(path) as file:
-        archive = ZipWriter(file)
+    with atomic_file(path) as file, ZipFile(file, "w") as archive:
         for first, some in progress.track(slices, "Writing the training data", unit="slices"):
             name = f"{first}-{first + _SLICE_PIDS - 1}"
-            content = _slice_json(playlists.take(some), name, tracks)
-            archive.add(Deflated.of(f"data/mpd.slice.{name}.json", content))
-        archive.close()
+            content = slice_json(playlists.take(some), name, tracks)
+            add_to_zip(archive, f"data/mpd.slice.{name}.json", content)
+
+
+def add_to_zip(archive: ZipFile, name: str, content: bytes) -> None:
+    """Compress a file into an archive; equal files give equal bytes, whenever they are written."""
+    info = ZipInfo(name, _ZIP_DATE)
+    info.external_attr = 0o644 << 16
+    archive.writestr(info, content, ZIP_DEFLATED, compresslevel=1)
 
 
 def _by_slice(playlists: Playlists, rows: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
@@ -100,15 +110,24 @@ def _by_slice(playlists: Playlists, rows: np.ndarray) -> Iterator[tuple[int, np.
             yield int(playlists.pid[part[0]]) // _SLICE_PIDS * _SLICE_PIDS, part
 
 
-def _slice_json(playlists: Playlists, name: str, tracks: TrackJson) -> bytes:
+def slice_json(
+    playlists: Playlists, name: str, tracks: TrackJson, descriptions: Sequence[str | None] | None = None
+) -> bytes:
+    """Return a slice of these playlists; ``name`` is its first and its last pid, as in "0-999"."""
     fragments = tracks.fragments(playlists.interactions.track_index)
-    records = [_playlist_json(playlists, row, tracks, fragments) for row in range(len(playlists))]
+    facts = [_playlist_facts(playlists, row, tracks) for row in range(len(playlists))]
+    for fact, text in zip(facts, descriptions or (), strict=False):
+        if text is not None:
+            fact["description"] = text
+    records = [
+        _record(fact, _tracks_json(playlists.interactions, row, fragments)) for row, fact in enumerate(facts)
+    ]
     info = orjson.dumps({"generated_on": _DATE, "slice": name, "version": "v1"})
     return b'{"info":' + info + b',"playlists":[' + b",\n".join(records) + b"]}"
 
 
-def _playlist_json(playlists: Playlists, row: int, tracks: TrackJson, fragments: dict[int, bytes]) -> bytes:
-    fields = {
+def _playlist_facts(playlists: Playlists, row: int, tracks: TrackJson) -> dict[str, Any]:
+    return {
         "name": playlists.title(row) or "",
         "collaborative": "true" if playlists.collaborative[row] else "false",
         "pid": int(playlists.pid[row]),
@@ -117,7 +136,6 @@ def _playlist_json(playlists: Playlists, row: int, tracks: TrackJson, fragments:
         "num_edits": int(playlists.num_edits[row]),
         **tracks.counts(playlists.interactions.row(row)),
     }
-    return _record(fields, _tracks_json(playlists.interactions, row, fragments))
 
 
 def challenge_set_json(queries: Queries, tracks: TrackJson) -> bytes:
@@ -137,3 +155,17 @@ def _challenge_fields(queries: Queries, row: int) -> dict[str, Any]:
     named = {} if title is None else {"name": title}
     counts = {"num_holdouts": holdouts, "num_samples": samples, "num_tracks": samples + holdouts}
     return {**named, "pid": int(queries.pid[row]), **counts}
+
+
+def answers_of(queries: Queries, holdout: Interactions, tracks: Vocabulary) -> dict[str, dict[str, Any]]:
+    """Return what is held out as an answers file has it: pid → ``{"category", "holdout": [uri, …]}``."""
+    return {
+        str(pid): {"category": category.value, "holdout": tracks.uris(holdout.row(row))}
+        for row, (pid, category) in enumerate(zip(queries.pid.tolist(), queries.categories, strict=True))
+    }
+
+
+def laid_out(content: bytes) -> bytes:
+    """Lay JSON out as the official files are: indented by four and in ASCII, as ``json.dumps`` would."""
+    text = msgspec.json.format(content, indent=4).decode()
+    return re.sub("[^\0-\x7f]+", lambda found: json.dumps(found[0])[1:-1], text).encode()

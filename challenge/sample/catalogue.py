@@ -7,14 +7,14 @@ whatever the size of the sample: a small one sees a proportionate part of it, as
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from challenge.data.ragged import indptr_from_lengths
-from challenge.sample.words import GENRES
+from challenge.sample.words import WORDS
 from challenge.types import Int32Array, Int64Array
 
 N_CIRCLES: Final = 9_000
@@ -24,25 +24,10 @@ _FLATTEN: Final = 0.85
 
 # How many tracks of the million-playlist dataset occur in at least so many playlists. Published totals from 2
 # upwards; the ends are chosen so that 66 M draws meet 2.26 M different tracks.
-_OCCURRENCES: Final = (
-    52_000,
-    22_000,
-    10_500,
-    5_200,
-    2_600,
-    1_050,
-    520,
-    50,
-    19,
-    8.5,
-    3.5,
-    1.8,
-    1.0,
-    0.45,
-    0.15,
-)
-_RANKS: Final = (1, 130, 600, 1_727, 4_029, 10_190, 19_454, 118_512, 229_874, 372_433, 599_341, 865_624,
-                 1_189_000, 1_950_000, 4_300_000)  # fmt: skip
+_OCCURRENCES: Final = (52_000, 22_000, 10_500, 5_200, 2_600, 1_050, 520, 50,
+                       19, 8.5, 3.5, 1.8, 1.0, 0.45, 0.15)  # fmt: skip
+_RANKS: Final = (1, 130, 600, 1_727, 4_029, 10_190, 19_454, 118_512,
+                 229_874, 372_433, 599_341, 865_624, 1_189_000, 1_950_000, 4_300_000)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,11 +75,7 @@ class SyntheticCatalogue:
         return np.diff(self.popular[self.circle_start])
 
     def draw(
-        self,
-        low: Int64Array,
-        high: Int64Array,
-        uniform: NDArray[np.float64],
-        deep: NDArray[np.bool_],
+        self, low: Int64Array, high: Int64Array, uniform: NDArray[np.float64], deep: NDArray[np.bool_]
     ) -> Int32Array:
         """Draw one track from each range ``low`` to ``high`` by popularity (flattened where ``deep``).
 
@@ -112,7 +93,7 @@ class SyntheticCatalogue:
     def restricted(self, allowed: NDArray[np.bool_]) -> SyntheticCatalogue:
         """Return this catalogue with no popularity but that of the ``allowed`` tracks (bool, shape (T,))."""
         sums = [_running(np.diff(s) * allowed) for s in (self.popular, self.flat)]
-        return SyntheticCatalogue(**{**self.__dict__, "popular": sums[0], "flat": sums[1]})
+        return replace(self, popular=sums[0], flat=sums[1])
 
 
 def _running(weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -122,21 +103,10 @@ def _running(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     return sums
 
 
-def scene_names() -> list[str]:
-    """Names of all scenes, in the order of their numbers."""
-    return [scene for genre in GENRES for scene in genre.scenes]
-
-
 def _scene_table() -> tuple[Int32Array, NDArray[np.float64]]:
     """Genre and share of each scene; the first scenes of a genre are its largest."""
-    genre = np.repeat(np.arange(len(GENRES), dtype=np.int32), [len(g.scenes) for g in GENRES])
-    share = [
-        g.share * weight
-        for g in GENRES
-        for weight in (np.arange(1, len(g.scenes) + 1) ** -0.7)
-        / (np.arange(1, len(g.scenes) + 1) ** -0.7).sum()
-    ]
-    return genre, np.array(share)
+    genre = np.repeat(np.arange(len(WORDS.genres), dtype=np.int32), [len(g.scenes) for g in WORDS.genres])
+    return genre, np.concatenate([g.share * g.scene_shares() for g in WORDS.genres])
 
 
 def _circles(rng: np.random.Generator) -> tuple[Int32Array, Int32Array, NDArray[np.float64], Int64Array]:
@@ -144,12 +114,12 @@ def _circles(rng: np.random.Generator) -> tuple[Int32Array, Int32Array, NDArray[
     scene_genre, share = _scene_table()
     counts = np.maximum((N_CIRCLES * share / share.sum()).astype(np.int64), 4)
     scene = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-    profile = np.array([g.decades for g in GENRES])
+    profile = np.array([g.decades for g in WORDS.genres])
     shift = rng.random((len(counts), profile.shape[1])) * 1.6 + 0.1
     odds = np.cumsum(profile[scene_genre] * shift, axis=1)
     odds /= odds[:, -1:]
     decade = (rng.random(len(scene))[:, None] > odds[scene]).sum(axis=1).astype(np.int32)
-    mean = np.array([g.energy for g in GENRES])[scene_genre] + 0.10 * rng.standard_normal(len(counts))
+    mean = np.array([g.energy for g in WORDS.genres])[scene_genre] + 0.10 * rng.standard_normal(len(counts))
     energy = np.clip(mean[scene] + 0.10 * rng.standard_normal(len(scene)), 0.0, 1.0)
     order = np.lexsort((energy, decade, scene))
     return scene[order], decade[order], energy[order], indptr_from_lengths(counts)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from challenge.data.dataset import Queries
 from challenge.data.interactions import Interactions
 from challenge.errors import ConfigError
 from challenge.sample.draw import MAX_LENGTH, ThemedCatalogue, draw_playlists, lengths_at_least
@@ -17,31 +17,19 @@ _MIN_HOLDOUTS: Final = 5
 _MAX_ATTEMPTS: Final = 40
 
 
-@dataclass(frozen=True, eq=False)
-class HeldOutPlaylists:
-    """Challenge playlists of one category.
-
-    Attributes:
-        category: the category.
-        titles: None where the title is not given.
-        seeds: given tracks with their true positions.
-        holdouts: held-out tracks with their true positions.
-    """
-
-    category: Category
-    titles: list[str | None]
-    seeds: Interactions
-    holdouts: Interactions
-
-
-def draw_category(themed: ThemedCatalogue, category: Category, count: int, seed: int) -> HeldOutPlaylists:
+def draw_category(
+    themed: ThemedCatalogue, category: Category, count: int, seed: int
+) -> tuple[Queries, Interactions]:
     """Draw ``count`` playlists without repeated tracks and hold out what the category does not give.
+
+    Returns them as queries, with pids from 0, and what is held out of each; tracks have the catalogue's
+    numbers.
 
     Raises:
         ConfigError: the catalogue of ``themed`` holds too few tracks for playlists that long.
     """
     min_length = category.seed_count + _MIN_HOLDOUTS
-    titles: list[str] = []
+    titles: list[str | None] = []
     parts: list[Interactions] = []
     number = list(Category).index(category)
     for attempt in range(_MAX_ATTEMPTS):
@@ -50,10 +38,10 @@ def draw_category(themed: ThemedCatalogue, category: Category, count: int, seed:
             break
         rng = np.random.default_rng([seed, 2, number, attempt])
         lengths = lengths_at_least(min_length, wanted + wanted // 8 + 8, rng)
-        drawn = draw_playlists(themed, lengths, rng, repeats=False)
-        good = np.flatnonzero(drawn.tracks.lengths >= min_length)[:wanted]
-        titles += [drawn.titles[i] for i in good.tolist()]
-        parts.append(drawn.tracks.take(good))
+        drawn = draw_playlists(themed, lengths, rng, repeats=False).playlists
+        good = np.flatnonzero(drawn.interactions.lengths >= min_length)[:wanted]
+        titles += [drawn.title(i) if category.has_title else None for i in good.tolist()]
+        parts.append(drawn.interactions.take(good))
     if len(titles) < count:
         raise ConfigError(
             f"too few different tracks for challenge playlists of {min_length} to {MAX_LENGTH} tracks",
@@ -61,8 +49,9 @@ def draw_category(themed: ThemedCatalogue, category: Category, count: int, seed:
         )
     tracks = Interactions.concatenate(parts)
     given = _choose_seeds(tracks, category, np.random.default_rng([seed, 3, number]))
-    shown = [title if category.has_title else None for title in titles]
-    return HeldOutPlaylists(category, shown, tracks.where(given), tracks.where(~given))
+    holdout = tracks.where(~given)
+    pid, num_holdouts = np.arange(count, dtype=np.int32), holdout.lengths.astype(np.int32)
+    return Queries(pid, tuple(titles), (category,) * count, num_holdouts, tracks.where(given)), holdout
 
 
 def _choose_seeds(tracks: Interactions, category: Category, rng: np.random.Generator) -> NDArray[np.bool_]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from challenge.data.interactions import Interactions
+from challenge.data.playlists import Playlists
+from challenge.data.strings import StringTable
 from challenge.sample.catalogue import SyntheticCatalogue
 from challenge.sample.names import artist_name
 from challenge.sample.sequence import MAX_CIRCLES, MIN_LENGTH, Tastes, draw_tracks
@@ -23,20 +23,12 @@ _FOLLOWERS: Final = (0.754, 0.904, 0.951, 0.970, 0.980)
 _LAST_DAY: Final = 1_509_408_000
 _DAY: Final = 86_400
 
-_Flags = NDArray[np.bool_]
 
+class Drawn(NamedTuple):
+    """Playlists whose tracks have the catalogue's numbers, pids from 0, and their descriptions."""
 
-@dataclass(frozen=True, eq=False)
-class Drawn:
-    """Playlists as drawn: n titles, descriptions and facts, and their tracks in order."""
-
-    titles: list[str]
+    playlists: Playlists
     descriptions: list[str | None]
-    modified_at: Int64Array
-    followers: Int64Array
-    edits: Int64Array
-    collaborative: _Flags
-    tracks: Interactions
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,22 +77,29 @@ def draw_playlists(
         make_title(themed.themes[t], artist_name(a, themed.seed) if a >= 0 else "", words)
         for t, a in zip(theme.tolist(), about_artist.tolist(), strict=True)
     ]
-    return Drawn(
-        titles=titles,
-        descriptions=[make_description(title, words) for title in titles],
-        modified_at=_LAST_DAY - _DAY * (rng.random(n) ** 2.5 * 2500).astype(np.int64),
-        followers=_draw_followers(n, rng),
-        edits=1 + (tracks.lengths * rng.random(n) ** 2.5 * 0.9).astype(np.int64),
+    descriptions = [make_description(title, words) for title in titles]
+    modified = _LAST_DAY - _DAY * (rng.random(n) ** 2.5 * 2500).astype(np.int64)
+    followers = _draw_followers(n, rng)
+    edits = 1 + (tracks.lengths * rng.random(n) ** 2.5 * 0.9).astype(np.int32)
+    playlists = Playlists(
+        pid=np.arange(n, dtype=np.int32),
+        title_index=np.arange(n, dtype=np.int32),
+        titles=StringTable.from_strings(titles),
+        num_followers=followers,
+        num_edits=edits,
+        modified_at=modified,
         collaborative=rng.random(n) < 0.0226,
-        tracks=tracks,
+        has_description=np.array([text is not None for text in descriptions], np.bool_),
+        interactions=tracks,
     )
+    return Drawn(playlists, descriptions)
 
 
-def _draw_followers(n: int, rng: np.random.Generator) -> Int64Array:
+def _draw_followers(n: int, rng: np.random.Generator) -> Int32Array:
     """Followers: three quarters have one, and the tail falls as a power."""
     few = 1 + np.searchsorted(_FOLLOWERS, rng.random(n))
     many = (6.0 / (1.0 - rng.random(n)) ** 0.8).astype(np.int64).clip(6, 70_000)
-    return np.where(few > len(_FOLLOWERS), many, few)
+    return np.where(few > len(_FOLLOWERS), many, few).astype(np.int32)
 
 
 def _draw_artists(themed: ThemedCatalogue, theme: Int32Array, rng: np.random.Generator) -> Int32Array:

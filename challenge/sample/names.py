@@ -8,7 +8,11 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.types import ID_LENGTH, IdArray, Int32Array
+from challenge.data.catalog import Catalog
+from challenge.data.strings import StringTable
+from challenge.data.vocabulary import Vocabulary
+from challenge.sample.catalogue import SyntheticCatalogue
+from challenge.types import ALBUM_PREFIX, ARTIST_PREFIX, ID_LENGTH, TRACK_PREFIX, IdArray, Int32Array
 
 Bits = TypeVar("Bits", int, NDArray[np.uint64])
 
@@ -16,12 +20,23 @@ _ALPHABET: Final = np.frombuffer(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHI
 _HALF: Final = ID_LENGTH // 2
 _MASK: Final = 2**64 - 1
 _ONSETS: Final = (
-    "b", "br", "c", "ch", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", "l", "m", "n",
-    "p", "pr", "r", "s", "sh", "st", "t", "tr", "v", "w", "z",
-)  # fmt: skip
+    *("b", "br", "c", "ch", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", "l", "m", "n"),
+    *("p", "pr", "r", "s", "sh", "st", "t", "tr", "v", "w", "z"),
+)
 _VOWELS: Final = ("a", "e", "i", "o", "u", "ai", "ee", "ou")
 _CODAS: Final = ("", "", "n", "r", "l", "s", "m", "x", "nd", "sk")
-_SPECIAL: Final = {"e": "é", "o": "ö", "n": "ñ", "u": "ü"}
+_ACCENTED: Final = str.maketrans({"e": "é", "o": "ö", "n": "ñ", "u": "ü"})
+
+# Forms of names, each as often as it stands here; {0}, {1} and {2} are words, {lower} is {1} in lower case.
+_ARTISTS: Final = ("The {0}s", "DJ {0}{lower}", "{0} & the {1}s", "{0} {1} {2}", *["{0} {1}"] * 8)
+_TRACKS: Final = (
+    *("{0} (feat. {1})", "{0} - {1} Remix", '"{0}" {1}'),
+    *["{0}"] * 6,
+    *["{0} {1} {2}"] * 3,
+    *["{0} {1}"] * 12,
+)
+_ALBUMS: Final = ("{0} (Deluxe Edition)", "{0} - EP", "Live at the {0}", *["{0}"] * 13)
+_LONG_ALBUMS: Final = tuple(form.replace("{0}", "{0} {1}") for form in _ALBUMS)
 
 
 def mix(values: Bits, key: int) -> Bits:
@@ -67,57 +82,45 @@ def word(number: int) -> str:
         bits, coda = divmod(bits, len(_CODAS))
         parts.append(_ONSETS[onset] + _VOWELS[vowel] + _CODAS[coda])
     text = "".join(parts)
-    if bits % 23 == 0:
-        text = "".join(_SPECIAL.get(letter, letter) for letter in text)
-    return text.capitalize()
+    return (text.translate(_ACCENTED) if bits % 23 == 0 else text).capitalize()
+
+
+def _named(forms: tuple[str, ...], bits: int) -> str:
+    """A name in one of the forms, with words that the bits choose."""
+    words = [word(bits >> shift & 4095) for shift in (0, 12, 32)]
+    return forms[(bits >> 24) % len(forms)].format(*words, lower=words[1].lower())
 
 
 def artist_name(artist: int, seed: int) -> str:
-    """Name of an artist, such as "The Brounds" or "Dj Teeska"."""
-    bits = mix(artist, 4 * seed + 1)
-    first, second = word(bits & 4095), word((bits >> 12) & 4095)
-    match (bits >> 24) % 12:
-        case 0:
-            return f"The {first}s"
-        case 1:
-            return f"DJ {first}{second.lower()}"
-        case 2:
-            return f"{first} & the {second}s"
-        case 3:
-            return f"{first} {second} {word((bits >> 32) & 4095)}"
-        case _:
-            return f"{first} {second}"
+    """Name of an artist, such as "The Brounds" or "DJ Teeska"."""
+    return _named(_ARTISTS, mix(artist, 4 * seed + 1))
 
 
 def album_name(album: int, seed: int) -> str:
-    """Name of an album, sometimes an edition."""
+    """Name of an album, of one word or two, sometimes an edition."""
     bits = mix(album, 4 * seed + 2)
-    name = f"{word(bits & 4095)} {word((bits >> 12) & 4095)}" if bits >> 63 else word(bits & 4095)
-    match (bits >> 24) % 16:
-        case 0:
-            return f"{name} (Deluxe Edition)"
-        case 1:
-            return f"{name} - EP"
-        case 2:
-            return f"Live at the {name}"
-        case _:
-            return name
+    return _named(_LONG_ALBUMS if bits >> 63 else _ALBUMS, bits)
 
 
 def track_name(track: int, seed: int) -> str:
     """Name of a track; a few hold quotation marks, a guest or a remix."""
-    bits = mix(track, 4 * seed + 3)
-    first, second = word(bits & 4095), word((bits >> 12) & 4095)
-    match (bits >> 24) % 24:
-        case 0:
-            return f"{first} (feat. {second})"
-        case 1:
-            return f"{first} - {second} Remix"
-        case 2:
-            return f'"{first}" {second}'
-        case 3 | 4 | 5 | 6 | 7 | 8:
-            return first
-        case 9 | 10 | 11:
-            return f"{first} {second} {word((bits >> 32) & 4095)}"
-        case _:
-            return f"{first} {second}"
+    return _named(_TRACKS, mix(track, 4 * seed + 3))
+
+
+def named_catalog(
+    catalogue: SyntheticCatalogue, tracks: Int32Array, seed: int
+) -> tuple[Catalog, StringTable]:
+    """Return some tracks of a catalogue with ids and names, in their order; and the names of their albums."""
+    albums, album = np.unique(catalogue.track_album[tracks], return_inverse=True)
+    artists, artist = np.unique(catalogue.album_artist[albums[album]], return_inverse=True)
+    catalog = Catalog(
+        Vocabulary(spotify_ids(tracks, 3 * seed), TRACK_PREFIX),
+        Vocabulary(spotify_ids(artists, 3 * seed + 1), ARTIST_PREFIX),
+        Vocabulary(spotify_ids(albums, 3 * seed + 2), ALBUM_PREFIX),
+        artist.astype(np.int32),
+        album.astype(np.int32),
+        durations_ms(tracks, seed),
+        StringTable.from_strings(track_name(number, seed) for number in tracks.tolist()),
+        StringTable.from_strings(artist_name(number, seed) for number in artists.tolist()),
+    )
+    return catalog, StringTable.from_strings(album_name(number, seed) for number in albums.tolist())

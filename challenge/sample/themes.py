@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
 
-from challenge.sample.catalogue import SyntheticCatalogue, scene_names
-from challenge.sample.words import (
-    DECADES,
-    GENERIC,
-    GENRE_EMOJI,
-    GENRES,
-    MOODS,
-    SEASON_EMOJI,
-    SEASONS,
-    YEARS,
-)
+from challenge.sample.catalogue import SyntheticCatalogue
+from challenge.sample.words import WORDS
 from challenge.types import Int32Array
-
-_SHARES: Final = {
-    "scene": 18.0,
-    "genre": 22.0,
-    "genre of a decade": 4.0,
-    "decade": 5.0,
-    "mood": 25.0,
-    "season": 7.0,
-    "artist": 7.0,
-    "generic": 12.0,
-}
 
 
 @dataclass(frozen=True)
@@ -60,47 +40,48 @@ class Theme:
 
 def _genre_themes() -> list[Theme]:
     """Themes of one genre, one scene, or a genre of one decade."""
-    themes = []
-    scenes = iter(range(len(scene_names())))
-    for number, genre in enumerate(GENRES):
-        emoji = GENRE_EMOJI.get(genre.name, ())
-        words = (genre.name, f"{genre.name} music", f"{genre.name} songs", f"{genre.name} mix")
+    themes: list[Theme] = []
+    scenes = count()
+    for number, genre in enumerate(WORDS.genres):
+        name, emoji = genre.name, genre.emoji
+        words: tuple[str, ...] = (name, f"{name} music", f"{name} songs", f"{name} mix")
         themes.append(Theme("genre", words, genre.share, emoji, (number,)))
-        shares = np.arange(1, len(genre.scenes) + 1) ** -0.7
-        for name, part, scene in zip(genre.scenes, shares / shares.sum(), scenes, strict=False):
-            variants = (name, f"{name} mix", f"{name} {genre.name}", name.replace(" ", ""))
-            themes.append(Theme("scene", variants, genre.share * part, emoji, (number,), scene))
+        for scene, part in zip(genre.scenes, genre.scene_shares(), strict=True):
+            words = (scene, f"{scene} mix", f"{scene} {name}", scene.replace(" ", ""))
+            themes.append(Theme("scene", words, genre.share * part, emoji, (number,), next(scenes)))
         for decade, weight in enumerate(genre.decades):
-            text = (f"{DECADES[decade]} {genre.name}", f"{genre.name} {DECADES[decade]}")
+            words = (f"{WORDS.decades[decade].name} {name}", f"{name} {WORDS.decades[decade].name}")
             share = genre.share * weight / sum(genre.decades)
-            themes.append(Theme("genre of a decade", text, share, emoji, (number,), decade=decade))
+            themes.append(Theme("genre of a decade", words, share, emoji, (number,), decade=decade))
     return themes
 
 
-def all_themes() -> list[Theme]:
-    """Every theme, with shares that sum to 1 over all; the last two are an artist's and the generic one."""
-    names = [genre.name for genre in GENRES]
-    themes = _genre_themes()
-    for decade, (name, share) in enumerate(zip(DECADES, (2.0, 3.0, 5.0, 5.0, 3.0, 1.0), strict=True)):
-        texts = (name, f"{name} music", f"{name} hits", f"{name} throwbacks", f"{name}!")
-        themes.append(Theme("decade", texts, share, ("📻", "📼"), decade=decade))
-    for mood in MOODS:
-        liked = tuple(names.index(genre) for genre in mood.genres)
+def _other_themes() -> list[Theme]:
+    """Themes of decades, moods and seasons, then an artist's and the generic one."""
+    numbers = {genre.name: number for number, genre in enumerate(WORDS.genres)}
+    themes = []
+    for decade, (name, share) in enumerate((each.name, each.share) for each in WORDS.decades):
+        words: tuple[str, ...] = (name, f"{name} music", f"{name} hits", f"{name} throwbacks", f"{name}!")
+        themes.append(Theme("decade", words, share, ("📻", "📼"), decade=decade))
+    for mood in WORDS.moods:
+        liked = tuple(numbers[name] for name in mood.genres)
         themes.append(Theme("mood", mood.words, mood.share, mood.emoji, liked, energy=mood.energy))
-    for season in SEASONS:
-        share = 4.0 if season == "summer" else 1.0
-        words = (season, *(f"{season} {year}" for year in reversed(YEARS)), f"{season} jams")
-        pop = (names.index("pop"), names.index("rap"), names.index("edm"), names.index("indie"))
-        energy = {"summer": 0.8, "spring": 0.6, "fall": 0.4, "winter": 0.3}[season]
-        themes.append(
-            Theme(
-                "season", words, share, (SEASON_EMOJI[season],), pop, decade=len(DECADES) - 1, energy=energy
-            )
-        )
-    themes += [Theme("artist", (), 1.0), Theme("generic", GENERIC, 1.0, ("🎵", "🎶", "✌️", "👽", "🖤"))]
-    total = {kind: sum(theme.share for theme in themes if theme.kind == kind) for kind in _SHARES}
+    liked = tuple(numbers[name] for name in ("pop", "rap", "edm", "indie"))
+    for season in WORDS.seasons:
+        of_years = (f"{season.name} {year}" for year in reversed(WORDS.years))
+        words = (season.name, *of_years, f"{season.name} jams")
+        theme = Theme("season", words, season.share, season.emoji, liked, energy=season.energy)
+        themes.append(replace(theme, decade=len(WORDS.decades) - 1))
+    generic = Theme("generic", WORDS.generic, 1.0, ("🎵", "🎶", "✌️", "👽", "🖤"))
+    return [*themes, Theme("artist", (), 1.0), generic]
+
+
+def all_themes() -> list[Theme]:
+    """Every theme, with shares that sum to 1 over all."""
+    themes = [*_genre_themes(), *_other_themes()]
+    total = {kind: sum(theme.share for theme in themes if theme.kind == kind) for kind in WORDS.kinds}
     return [
-        Theme(**{**theme.__dict__, "share": theme.share / total[theme.kind] * _SHARES[theme.kind] / 100})
+        replace(theme, share=theme.share / total[theme.kind] * WORDS.kinds[theme.kind] / 100)
         for theme in themes
     ]
 

@@ -7,26 +7,8 @@ from typing import Final
 
 from challenge.sample.names import word
 from challenge.sample.themes import Theme
-from challenge.sample.words import DESCRIPTIONS, YEARS
+from challenge.sample.words import WORDS
 
-_PATTERNS: Final = (
-    ("{}", 78),
-    ("{} ", 3),
-    ("{}!", 2),
-    ("My {}", 2),
-    ("{} playlist", 2),
-    ("{} 2", 1.5),
-    ("best {}", 1.5),
-    ("{} {year}", 3),
-    ("{} vibes", 1.5),
-    ("new {}", 1),
-    ("{} 🎵", 1),
-    ("~{}~", 0.7),
-    ("{}...", 0.6),
-    ("{} #1", 0.5),
-    ("The {}", 1),
-    ("old {}", 0.7),
-)
 _CASES: Final = (str.lower, str.title, str.title, str.capitalize, str.upper)
 _CASE_WEIGHTS: Final = (45, 30, 10, 10, 5)
 
@@ -45,11 +27,7 @@ def _words_for(theme: Theme, artist: str, rng: Random) -> str:
     if theme.kind == "artist":
         return artist
     if theme.kind == "generic" and rng.random() < 0.22:
-        return (
-            f"{word(rng.randrange(4096))} {word(rng.randrange(4096))}"
-            if rng.random() < 0.3
-            else word(rng.randrange(4096))
-        )
+        return " ".join(word(rng.randrange(4096)) for _ in range(2 if rng.random() < 0.3 else 1))
     # The first variant is the commonest: the square leans towards it.
     return theme.words[int(rng.random() ** (1.0 if theme.kind == "generic" else 2.2) * len(theme.words))]
 
@@ -61,8 +39,8 @@ def make_title(theme: Theme, artist: str, rng: Random) -> str:
     text = rng.choices(_CASES, _CASE_WEIGHTS)[0](_words_for(theme, artist, rng))
     if rng.random() < 0.03:
         text = misspell(text, rng)
-    pattern = rng.choices([p for p, _ in _PATTERNS], [w for _, w in _PATTERNS])[0]
-    text = pattern.format(text, year=rng.choice(YEARS))
+    pattern = rng.choices(list(WORDS.title_forms), list(WORDS.title_forms.values()))[0]
+    text = pattern.format(text, year=rng.choice(WORDS.years))
     if theme.emoji and rng.random() < 0.05:
         text += " " + rng.choice(theme.emoji)
     return text
@@ -70,4 +48,4 @@ def make_title(theme: Theme, artist: str, rng: Random) -> str:
 
 def make_description(title: str, rng: Random) -> str | None:
     """A description for about one playlist in fifty, otherwise None."""
-    return rng.choice(DESCRIPTIONS).format(title) if rng.random() < 0.0188 else None
+    return rng.choice(WORDS.descriptions).format(title) if rng.random() < 0.0188 else None

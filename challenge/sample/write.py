@@ -2,64 +2,52 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
+from zipfile import ZipFile
 
-import msgspec
 import numpy as np
 import orjson
 
 from challenge import progress
+from challenge.data.dataset import Queries
 from challenge.data.interactions import Interactions
 from challenge.files import atomic_file, write_bytes
-from challenge.manifest import Command
 from challenge.mpd.build import in_order
 from challenge.mpd.outputs import (
     ANSWERS_NAME,
     CHALLENGE_SET_NAME,
     MPD_NAME,
+    DatasetManifest,
     dataset_folder,
     dataset_paths,
     require_replaceable,
 )
-from challenge.mpd.zip_writer import Deflated, ZipWriter
+from challenge.mpd.writer import TrackJson, add_to_zip, answers_of, challenge_set_json, laid_out, slice_json
 from challenge.sample.catalogue import build_catalogue
-from challenge.sample.challenge_set import HeldOutPlaylists, draw_category
+from challenge.sample.challenge_set import draw_category
 from challenge.sample.draw import ThemedCatalogue, draw_playlists, lengths_at_least
+from challenge.sample.names import named_catalog
 from challenge.sample.options import SampleOptions
-from challenge.sample.text import TrackTexts, challenge_json, slice_json
 from challenge.threads import thread_count
 from challenge.types import Category, Int32Array
-from challenge.versions import package_versions
 
 SLICE_PLAYLISTS: Final = 1000
-_MAKER: Final = "sample"
 FIRST_CHALLENGE_PID: Final = 1_000_000
+_MAKER: Final = "sample"
 _README: Final = """A synthetic dataset in the format of the Million Playlist Dataset.
 {playlists:,} playlists, seed {seed}.
 Every artist, album, track and playlist in it is invented.
 """
 
 
-class SampleManifest(msgspec.Struct, kw_only=True):
-    """How a sample came about.
+class SampleManifest(DatasetManifest, kw_only=True):
+    """How a sample came about; ``options`` are what was asked for."""
 
-    Attributes:
-        kind: tells it from other manifests.
-        command: what was run.
-        options: what was asked for.
-        versions: of Python and packages.
-        files: SHA-256 of each file written, by name.
-    """
-
-    kind: str = _MAKER
-    command: Command
     options: SampleOptions
-    versions: dict[str, str]
-    files: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,9 +55,7 @@ class SampleFiles:
     """What was written, and how much of it.
 
     Attributes:
-        mpd: the zip of slices.
-        challenge_set: the challenge playlists with their seeds.
-        answers: pid → category and held-out tracks.
+        mpd, challenge_set, answers: the files, in the official formats.
         playlists: playlists in the MPD.
         rows: their tracks, repetitions included.
         tracks: different tracks among them.
@@ -87,44 +73,41 @@ class SampleFiles:
     json_bytes: int
 
 
-@dataclass(frozen=True, eq=False)
-class _Slice:
-    """A finished slice and the tracks it holds."""
+class _Slice(NamedTuple):
+    """A finished slice, and the tracks of all its rows."""
 
-    member: Deflated
+    name: str
+    content: bytes
     playlists: int
-    rows: int
     tracks: Int32Array
 
 
-class _SliceMaker:
-    """Makes slices; each depends on the seed and its number only, never on who makes it."""
-
-    def __init__(self, seed: int) -> None:
-        self.catalogue = build_catalogue(seed)
-        self.themed = ThemedCatalogue.of(self.catalogue, seed)
-        self.texts = TrackTexts(self.catalogue, seed)
-
-    def make(self, options: SampleOptions, number: int) -> _Slice:
-        """Draw, write and compress one slice."""
-        first = number * SLICE_PLAYLISTS
-        count = min(SLICE_PLAYLISTS, options.playlists - first)
-        rng = np.random.default_rng([options.seed, 1, number])
-        drawn = draw_playlists(self.themed, lengths_at_least(0, count, rng), rng, repeats=True)
-        content = slice_json(self.texts, self.catalogue, drawn, first)
-        member = Deflated.of(f"data/mpd.slice.{first}-{first + count - 1}.json", content)
-        tracks = drawn.tracks.track_index
-        return _Slice(member, count, len(tracks), np.unique(tracks))
-
-
 @lru_cache(maxsize=1)
-def _slice_maker(seed: int) -> _SliceMaker:
-    """The maker of this process: workers forked from it find it made."""
-    return _SliceMaker(seed)
+def _themed_catalogue(seed: int) -> ThemedCatalogue:
+    """What this process draws from: workers forked from it find it made."""
+    return ThemedCatalogue.of(build_catalogue(seed), seed)
 
 
 def _make_slice(options: SampleOptions, number: int) -> _Slice:
-    return _slice_maker(options.seed).make(options, number)
+    """Draw and write one slice; it depends on the seed and its number only, never on who makes it."""
+    themed = _themed_catalogue(options.seed)
+    first = number * SLICE_PLAYLISTS
+    count = min(SLICE_PLAYLISTS, options.playlists - first)
+    rng = np.random.default_rng([options.seed, 1, number])
+    playlists, descriptions = draw_playlists(themed, lengths_at_least(0, count, rng), rng, repeats=True)
+    drawn = playlists.interactions.track_index
+    tracks, interactions = _named(themed, playlists.interactions)
+    playlists = replace(playlists, pid=playlists.pid + first, interactions=interactions)
+    name = f"{first}-{first + count - 1}"
+    content = laid_out(slice_json(playlists, name, tracks, descriptions))
+    return _Slice(f"data/mpd.slice.{name}.json", content, count, drawn)
+
+
+def _named(themed: ThemedCatalogue, rows: Interactions) -> tuple[TrackJson, Interactions]:
+    """The JSON of the tracks of some rows, and the rows with tracks numbered as they are there."""
+    tracks, index = np.unique(rows.track_index, return_inverse=True)
+    names = named_catalog(themed.catalogue, tracks, themed.seed)
+    return TrackJson(*names), replace(rows, track_index=index.astype(np.int32))
 
 
 def write_sample(folder: Path, options: SampleOptions, *, workers: int | None = None) -> SampleFiles:
@@ -139,39 +122,36 @@ def write_sample(folder: Path, options: SampleOptions, *, workers: int | None = 
         ResourceError: the disk is full.
     """
     require_replaceable(folder, _MAKER)
-    manifest = SampleManifest(command=Command.begin(), options=options, versions=package_versions())
-    with dataset_folder(folder, manifest) as temporary:
+    with dataset_folder(folder, SampleManifest(kind=_MAKER, options=options)) as temporary:
         files = _write(temporary, folder, options, workers or thread_count())
-        manifest.command.stop()
-    _slice_maker.cache_clear()
+    _themed_catalogue.cache_clear()
     return files
 
 
 def _write(folder: Path, final: Path, options: SampleOptions, workers: int) -> SampleFiles:
     """Write into ``folder`` what will be moved into ``final``, and tell of it there."""
-    maker = _slice_maker(options.seed)
+    themed = _themed_catalogue(options.seed)
     numbers = range(-(-options.playlists // SLICE_PLAYLISTS))
-    seen = np.zeros(maker.catalogue.n_tracks, np.bool_)
+    seen = np.zeros(themed.catalogue.n_tracks, np.bool_)
     rows = size = 0
     with (
         atomic_file(folder / MPD_NAME) as file,
+        ZipFile(file, "w") as archive,
         progress.task("Sample", options.playlists, unit="playlists") as done,
     ):
-        archive = ZipWriter(file)
         readme = _README.format(playlists=options.playlists, seed=options.seed)
-        archive.add(Deflated.of("README.md", readme.encode()))
+        add_to_zip(archive, "README.md", readme.encode())
         for part in in_order(partial(_make_slice, options), numbers, workers=min(workers, len(numbers))):
-            archive.add(part.member)
+            add_to_zip(archive, part.name, part.content)
             seen[part.tracks] = True
-            rows, size = rows + part.rows, size + part.member.size
+            rows, size = rows + len(part.tracks), size + len(part.content)
             done(part.playlists)
-        archive.close()
-    themed = ThemedCatalogue.of(maker.catalogue.restricted(seen), options.seed)
+    in_mpd = ThemedCatalogue.of(themed.catalogue.restricted(seen), options.seed)
     parts = [
-        draw_category(themed, category, options.per_category, options.seed)
+        draw_category(in_mpd, category, options.per_category, options.seed)
         for category in progress.track(Category, "Challenge set", len(Category), unit="categories")
     ]
-    _write_challenge(folder, maker.texts, parts, max(FIRST_CHALLENGE_PID, options.playlists))
+    _write_challenge(folder, themed, parts, max(FIRST_CHALLENGE_PID, options.playlists))
     return SampleFiles(
         **dataset_paths(final),
         playlists=options.playlists,
@@ -182,19 +162,15 @@ def _write(folder: Path, final: Path, options: SampleOptions, workers: int) -> S
     )
 
 
-def _write_challenge(folder: Path, texts: TrackTexts, parts: list[HeldOutPlaylists], first_pid: int) -> None:
+def _write_challenge(
+    folder: Path, themed: ThemedCatalogue, parts: Sequence[tuple[Queries, Interactions]], first_pid: int
+) -> None:
     """Write the challenge set and the answers."""
-    titles = [title for part in parts for title in part.titles]
-    categories = [part.category.value for part in parts for _ in part.titles]
-    seeds = Interactions.concatenate([part.seeds for part in parts])
-    holdouts = Interactions.concatenate([part.holdouts for part in parts])
-    pids = list(range(first_pid, first_pid + len(titles)))
-    text = challenge_json(texts, pids, titles, holdouts.lengths, seeds)
-    write_bytes(folder / CHALLENGE_SET_NAME, text)
-    uris = texts.uris(holdouts.track_index)
-    bounds = holdouts.indptr.tolist()
-    answers = {
-        str(pid): {"category": category, "holdout": uris[a:b]}
-        for pid, category, (a, b) in zip(pids, categories, pairwise(bounds), strict=True)
-    }
+    queries = Queries.concatenate([queries for queries, _ in parts])
+    tracks, seeds = _named(themed, queries.seeds)
+    pid = np.arange(first_pid, first_pid + len(queries), dtype=np.int32)
+    queries = replace(queries, pid=pid, seeds=seeds)
+    write_bytes(folder / CHALLENGE_SET_NAME, laid_out(challenge_set_json(queries, tracks)))
+    tracks, holdout = _named(themed, Interactions.concatenate([holdout for _, holdout in parts]))
+    answers = answers_of(queries, holdout, tracks.catalog.tracks)
     write_bytes(folder / ANSWERS_NAME, orjson.dumps(answers))

@@ -11,13 +11,13 @@ import numpy as np
 
 from challenge.data.archive import load_record, save_record
 from challenge.lightgcn.config import LightGCNConfig, paper_config
+from challenge.manifest import TrainingFacts
 from challenge.sources.base import FitContext, QueryBatch
 from challenge.sources.embedding import EmbeddingScores, TrackVectors
 from challenge.types import NonNegative, PositiveInt
 
 if TYPE_CHECKING:
     from challenge.lightgcn.embeddings import Embeddings
-    from challenge.lightgcn.report import TrainingReport
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class FittedLightGCN:
     config: LightGCN
     embeddings: Embeddings
     context: FitContext
-    report: TrainingReport | None = None
+    report: TrainingFacts | None = None
 
     def save(self, folder: Path, fingerprint: str) -> None:
         """Write the embeddings but those of training playlists, which answer nothing."""

@@ -8,8 +8,10 @@ from typing import Final
 import numpy as np
 
 from challenge.compiled import kernel
+from challenge.data.dataset import Queries
 from challenge.data.distinct import playlists_of_each_track
 from challenge.data.playlists import Playlists
+from challenge.mpd.challenge_set import ChallengeSet
 from challenge.types import Category, Int32Array, Int64Array
 
 MIN_HELD_OUT: Final = 5
@@ -120,6 +122,27 @@ class _LengthBuckets:
         if not rows:
             del self._by_length[length]
         return row
+
+
+def target_lengths(
+    category: Category, count: int, challenge_set: ChallengeSet | Queries | None
+) -> Int64Array | None:
+    """Lengths that ``count`` playlists should have to follow a challenge set's histogram, ascending.
+
+    Lengths are those of the same category, or of the same seed count where the challenge set lacks the
+    category; evenly spaced quantiles of them, so that a small draw follows the histogram as well as a large
+    one. None where there is nothing to follow.
+    """
+    if challenge_set is None:
+        return None
+    same = np.array([c is category for c in challenge_set.categories])
+    if not same.any():
+        same = np.array([c.seed_count == category.seed_count for c in challenge_set.categories])
+    if not same.any():
+        return None
+    known = np.sort(challenge_set.num_tracks[same]).astype(np.int64)
+    ranks = (np.arange(count) + 0.5) / count * len(known)
+    return known[ranks.astype(np.int64)]
 
 
 @kernel()

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -22,10 +23,12 @@ from challenge.data.dataset import Dataset, Queries
 from challenge.data.interactions import Interactions
 from challenge.data.playlists import Playlists
 from challenge.errors import MissingInputError
+from challenge.files import write_bytes, write_json
 from challenge.mpd.build_dataset import PlaylistSource
 from challenge.mpd.challenge_set import ChallengeSet
-from challenge.split.holdout import HeldOut, HoldoutPool
-from challenge.split.lengths import target_lengths
+from challenge.mpd.outputs import dataset_paths
+from challenge.mpd.writer import TrackJson, answers_of, challenge_set_json, write_mpd
+from challenge.split.holdout import HeldOut, HoldoutPool, target_lengths
 from challenge.split.options import SplitKind, SplitOptions
 from challenge.types import Category, Int64Array
 
@@ -61,14 +64,6 @@ class Split:
     def dataset(self) -> Dataset:
         """Training playlists and queries over the source's catalog, whose tracks all keep their index."""
         return Dataset(self.source.catalog, self.train_playlists, self.queries)
-
-    def answers(self) -> dict[str, dict[str, object]]:
-        """Return the ground truth as an answers file has it: pid → ``{"category", "holdout": [uri, …]}``."""
-        tracks = self.source.catalog.tracks
-        return {
-            str(int(pid)): {"category": category.value, "holdout": tracks.uris(self.holdout.row(i))}
-            for i, (pid, category) in enumerate(zip(self.queries.pid, self.queries.categories, strict=True))
-        }
 
 
 def split_holdout(
@@ -143,3 +138,21 @@ def queries_of(playlists: Playlists, chosen: Sequence[HeldOut]) -> Queries:
             [h.seeds.tolist() for h in chosen], [h.seed_position.tolist() for h in chosen]
         ),
     )
+
+
+def write_split(split: Split, folder: Path | str) -> dict[str, Path]:
+    """Write ``mpd.zip`` (training), ``challenge_set.json`` and ``answers.json`` in the official formats.
+
+    Equal splits give equal bytes. The training playlists keep their pids; descriptions, which the store does
+    not keep, are missing. Returns the three paths by "mpd", "challenge_set" and "answers".
+
+    Raises:
+        ResourceError: the disk is full; none of the files is left half written.
+    """
+    paths = dataset_paths(Path(folder))
+    catalog = split.source.catalog
+    tracks = TrackJson(catalog, getattr(split.source, "album_names", None))
+    write_mpd(split.source.playlists, split.train_rows, tracks, paths["mpd"])
+    write_bytes(paths["challenge_set"], challenge_set_json(split.queries, tracks))
+    write_json(paths["answers"], answers_of(split.queries, split.holdout, catalog.tracks))
+    return paths

@@ -20,8 +20,7 @@ import numpy as np
 from challenge.data.dataset import Dataset, Queries
 from challenge.data.interactions import Interactions
 from challenge.errors import MissingInputError
-from challenge.split.holdout import HeldOut, HoldoutPool
-from challenge.split.lengths import target_lengths
+from challenge.split.holdout import HeldOut, HoldoutPool, target_lengths
 from challenge.split.split import holdout_of, queries_of
 from challenge.types import Category
 

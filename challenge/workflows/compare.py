@@ -167,7 +167,7 @@ def _seconds_per_epoch(context: FitContext) -> dict[str, float]:
     fitted = {name: context.fitted(name) for name in context.fitted_names()}
     reports = {name: each.report for name, each in fitted.items() if isinstance(each, FittedLightGCN)}
     times = {
-        name: [each["seconds"] for each in report.epochs if "seconds" in each]
+        name: [each.seconds for each in report.epochs if each.seconds is not None]
         for name, report in reports.items()
         if report is not None
     }

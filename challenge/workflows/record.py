@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-import msgspec
-
 from challenge.config import RunConfig, as_dict
 from challenge.files import file_hash
 from challenge.manifest import (
@@ -15,7 +13,6 @@ from challenge.manifest import (
     Manifest,
     RankerFacts,
     SubmissionFacts,
-    TrainingFacts,
 )
 from challenge.recommender import TrainingSummary
 from challenge.workflows.inputs import RunInputs, challenge_input, mpd_input
@@ -46,7 +43,7 @@ def record_inputs(manifest: Manifest, inputs: RunInputs, mpd: Path, challenge: P
 def record_training(manifest: Manifest, trained: TrainingSummary) -> None:
     """Note what training did."""
     manifest.device = trained.device
-    manifest.lightgcn = tuple(msgspec.convert(asdict(each), TrainingFacts) for each in trained.lightgcn)
+    manifest.lightgcn = trained.lightgcn
     manifest.ranker = None
     if trained.ranker_queries:
         manifest.ranker = RankerFacts(trained.ranker_queries, trained.ranker_rows, trained.importance)

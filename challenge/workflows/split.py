@@ -7,18 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from challenge.manifest import Command, Input
 from challenge.mpd.challenge_set import read_challenge_set
-from challenge.mpd.outputs import dataset_folder, dataset_paths, require_replaceable
+from challenge.mpd.outputs import DatasetManifest, dataset_folder, dataset_paths, require_replaceable
 from challenge.mpd.store import prepare_store
 from challenge.profile import Profile
-from challenge.split.files import write_split
 from challenge.split.options import SplitOptions
-from challenge.split.split import Split, split_holdout
+from challenge.split.split import Split, split_holdout, write_split
 from challenge.types import Category
-from challenge.versions import package_versions
 from challenge.workflows.inputs import challenge_input, mpd_input
 
 _MAKER: Final = "split"
@@ -47,28 +43,20 @@ class SplitFiles:
     holdouts: int
 
 
-class SplitManifest(msgspec.Struct, kw_only=True):
+class SplitManifest(DatasetManifest, kw_only=True):
     """How a split came about.
 
     Attributes:
-        kind: tells it from other manifests.
-        command: what was run.
         options: what was held out; the seed is one of them.
-        versions: of Python and packages.
         mpd: what was split.
         challenge_set: whose playlist lengths were followed; None for those of the MPD.
-        files: SHA-256 of each file written, by name.
         playlists: how many were held out, by category.
         profile: what each stage cost.
     """
 
-    kind: str = _MAKER
-    command: Command
     options: SplitOptions
-    versions: dict[str, str]
     mpd: Input
     challenge_set: Input | None
-    files: dict[str, str] = msgspec.field(default_factory=dict)
     playlists: dict[str, int]
     profile: Profile
 
@@ -107,18 +95,16 @@ def split(
         held_out = split_holdout(store, options, challenge_set=followed)
     files = _files(held_out, output)
     manifest = SplitManifest(
+        kind=_MAKER,
         command=command,
         options=options,
-        versions=package_versions(),
         mpd=mpd_input(mpd, store),
         challenge_set=None if challenge is None or followed is None else challenge_input(challenge, followed),
         playlists={category.value: count for category, count in files.playlists.items()},
         profile=profile,
     )
-    with dataset_folder(output, manifest) as folder:
-        with profile.stage("write"):
-            write_split(held_out, folder)
-        command.stop()
+    with dataset_folder(output, manifest) as folder, profile.stage("write"):
+        write_split(held_out, folder)
     return files
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,7 +27,7 @@ from challenge.sources.merge import Candidates
 from challenge.sources.registry import SOURCES, USUAL, FittedSources, SourcesConfig, fit_sources
 from challenge.types import FloatArray
 from challenge.workflows.compare import compare, only
-from tests.tiny_runs import TINY, TinySample, make_tiny_sample, one_thread, with_sources
+from tests.tiny_runs import TINY, TinySample, with_sources
 from tests.toy_dataset import ToyDataset, toy_dataset, tracks_of
 
 USED = tuple(name for name in USUAL if name != "lightgcn")
@@ -40,10 +39,7 @@ RANKER = RankerConfig(negative_share=0.4)
 NOTHING = Removal("nothing")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
+pytestmark = pytest.mark.usefixtures("single_thread")
 
 
 @pytest.fixture(scope="module")
@@ -201,11 +197,6 @@ def test_recall_is_counted_as_sets_are(
 
 
 # -- the whole ------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> TinySample:
-    return make_tiny_sample(tmp_path_factory.mktemp("sample"))
 
 
 @pytest.mark.parametrize("num_queries", [60, 20])

@@ -7,7 +7,7 @@ import io
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,31 +23,17 @@ from challenge.files import write_json
 from challenge.playlist import Playlist, Reason, Recommendation
 from challenge.recommender import Recommender
 from challenge.submission.reader import read_submission
-from challenge.workflows.inputs import load_inputs
-from tests.tiny_runs import TINY_TOML, TinySample, make_tiny_sample, one_thread
+from tests.tiny_runs import TINY_TOML, TinySample
 
 Invoke = Callable[..., Result]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
+pytestmark = pytest.mark.usefixtures("single_thread")
 
 
 @pytest.fixture(autouse=True)
 def narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> TinySample:
-    return make_tiny_sample(tmp_path_factory.mktemp("sample"))
-
-
-@pytest.fixture(scope="module")
-def dataset(sample: TinySample) -> Dataset:
-    return load_inputs(sample.mpd, sample.challenge, cache=sample.cache).dataset
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from challenge.lightgcn.kernels import base as kernels
-from challenge.lightgcn.kernels.layout import Layout
+from challenge.lightgcn.kernels.base import Layout
 
 
 def test_compiled_rounding_to_bf16_is_that_of_torch() -> None:

@@ -18,8 +18,7 @@ if not ON_GPU and np.lib.NumpyVersion(np.__version__) >= "2.4.0":
     pytest.skip("Triton's interpreter needs numpy before 2.4", allow_module_level=True)
 
 from challenge.lightgcn.kernels import base as kernels
-from challenge.lightgcn.kernels.base import Kernel
-from challenge.lightgcn.kernels.layout import Layout
+from challenge.lightgcn.kernels.base import Kernel, Layout
 from challenge.lightgcn.kernels.reference import EmbeddingBagKernel
 from challenge.lightgcn.kernels.triton import TritonKernel, Tuning, self_check
 from challenge.lightgcn.propagation import Propagation
@@ -59,10 +58,10 @@ def test_equals_the_sums_in_float64(size: int, storage: torch.dtype, tuning: Tun
         wanted = scale[:, None].astype(np.float64) ** 2 * sums
         np.testing.assert_allclose(following.cpu().float().numpy(), wanted, atol=2e-5, rtol=rounding)
 
-    kernel.mask(torch.from_numpy(masked).to(DEVICE))
+    kernel.mask(torch.from_numpy(masked).to(DEVICE), masked=True)
     kernel.apply(source.to(DEVICE), total, following, 0.25)
     check(kept, scale, 0.25)
-    kernel.unmask(torch.from_numpy(masked).to(DEVICE))
+    kernel.mask(torch.from_numpy(masked).to(DEVICE), masked=False)
     changed = scale.copy()
     changed[[1, 4]] = 3.0
     kernel.rescale(torch.tensor([1, 4], device=DEVICE), torch.tensor([3.0, 3.0], device=DEVICE))
@@ -80,7 +79,7 @@ def test_agrees_with_embedding_bag_and_with_itself() -> None:
     compared: list[Kernel] = [bag, *triton]
     for kernel in compared:
         total, following = torch.zeros(40, 8, device=DEVICE), torch.empty(40, 8, device=DEVICE)
-        kernel.mask(torch.tensor([3, 70, 131], device=DEVICE))
+        kernel.mask(torch.tensor([3, 70, 131], device=DEVICE), masked=True)
         kernel.apply(source, total, following, 1.0)
         results.append((total, following))
     for one, other in zip(results[0], results[1], strict=True):

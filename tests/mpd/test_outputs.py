@@ -6,29 +6,27 @@ import json
 import os
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from challenge.errors import ConfigError, InputError
 from challenge.files import file_hash, require_writable
 from challenge.mpd.outputs import (
     DATASET_NAMES,
+    DatasetManifest,
     dataset_folder,
     require_replaceable,
     require_writable_file,
 )
 
 
-class MadeBy(msgspec.Struct):
-    """The least that a dataset's manifest tells, and a field of its own."""
+class Manifest(DatasetManifest, kw_only=True):
+    """A manifest with a field of its own."""
 
-    kind: str
     seed: int = 3
-    files: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 def write_dataset(folder: Path, maker: str = "split", text: str = "content") -> None:
-    with dataset_folder(folder, MadeBy(maker)) as temporary:
+    with dataset_folder(folder, Manifest(kind=maker)) as temporary:
         for name in DATASET_NAMES:
             (temporary / name).write_text(f"{text} of {name}")
 
@@ -42,7 +40,12 @@ def test_files_arrive_together_with_a_manifest_of_their_hashes(tmp_path: Path) -
     assert set(contents(tmp_path / "a" / "b")) == {*DATASET_NAMES, "manifest.json"}
     manifest = json.loads((tmp_path / "a" / "b" / "manifest.json").read_text())
     hashes = {name: file_hash(tmp_path / "a" / "b" / name) for name in DATASET_NAMES}
-    assert manifest == {"kind": "split", "seed": 3, "files": hashes}
+    assert {name: manifest[name] for name in ("kind", "seed", "files")} == {
+        "kind": "split",
+        "seed": 3,
+        "files": hashes,
+    }
+    assert manifest["command"]["seconds"] >= 0
 
 
 def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
@@ -50,7 +53,7 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
     before = contents(tmp_path)
 
     def fail() -> None:
-        with dataset_folder(tmp_path, MadeBy("split")) as temporary:
+        with dataset_folder(tmp_path, Manifest(kind="split")) as temporary:
             (temporary / "mpd.zip").write_text("half")
             raise KeyboardInterrupt
 

@@ -43,7 +43,6 @@ from challenge.sources.registry import FittedSources
 from challenge.sources.title_knn import TitleKnn
 from challenge.types import Category, FloatArray
 from tests.fitted import fit
-from tests.tiny_runs import one_thread
 from tests.toy_dataset import (
     Question,
     ToyDataset,
@@ -58,10 +57,7 @@ from tests.toy_dataset import (
 COUNTING = ("playlist_knn", "cooccurrence", "title_knn", "artist_album", "popularity")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
+pytestmark = pytest.mark.usefixtures("single_thread")
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 from challenge.errors import MissingInputError
 from challenge.ranking.ranker import Ranker, RankerConfig, TrainingRows, sample_rows, train_ranker
 from challenge.types import FloatArray
-from tests.tiny_runs import one_thread
 
 NAMES = ("first", "second", "noise", "constant")
 CONFIG = RankerConfig(
@@ -30,10 +28,7 @@ def ruled_rows(queries: int = 60, each: int = 30, seed: int = 0) -> TrainingRows
     return TrainingRows(features, label, np.full(queries, each, np.int64))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
+pytestmark = pytest.mark.usefixtures("single_thread")
 
 
 @pytest.fixture(scope="module")

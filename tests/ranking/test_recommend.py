@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,24 +18,14 @@ from challenge.sources.base import IndexedQueries
 from challenge.sources.ials import FittedIals
 from challenge.sources.popularity import Popularity
 from challenge.types import Category
-from challenge.workflows.inputs import load_inputs
 from tests.fitted import fit
-from tests.tiny_runs import make_tiny_sample, one_thread, with_settings, with_sources
+from tests.tiny_runs import with_settings, with_sources
 from tests.toy_dataset import Question, catalog_of, playlists_of, queries_of
 
 COUNTING = ("playlist_knn", "cooccurrence", "title_knn", "popularity")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    sample = make_tiny_sample(tmp_path_factory.mktemp("sample"))
-    return load_inputs(sample.mpd, sample.challenge, cache=sample.cache).dataset
+pytestmark = pytest.mark.usefixtures("single_thread")
 
 
 @pytest.fixture(scope="module")

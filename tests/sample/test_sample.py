@@ -17,6 +17,7 @@ import pytest
 from challenge.errors import ConfigError
 from challenge.sample.catalogue import SyntheticCatalogue, build_catalogue
 from challenge.sample.draw import lengths_at_least
+from challenge.sample.names import named_catalog
 from challenge.sample.options import SampleOptions
 from challenge.sample.write import SampleFiles, write_sample
 from challenge.types import Category
@@ -145,14 +146,18 @@ def test_a_few_playlists_repeat_a_track(playlists: list[dict[str, Any]]) -> None
 
 
 def _genres_of_tracks(catalogue: SyntheticCatalogue, playlists: list[dict[str, Any]]) -> dict[str, int]:
-    from challenge.sample.text import TrackTexts
-
     tracks = np.arange(catalogue.n_tracks, dtype=np.int32)
     common = tracks[np.argsort(-np.diff(catalogue.popular))[:20_000]]
     genre = catalogue.circle_genre[
         catalogue.artist_circle[catalogue.album_artist[catalogue.track_album[common]]]
     ]
-    return dict(zip(TrackTexts(catalogue, SEED).uris(common), genre.tolist(), strict=True))
+    return dict(
+        zip(
+            named_catalog(catalogue, common, SEED)[0].tracks.uris(np.arange(len(common), dtype=np.int32)),
+            genre.tolist(),
+            strict=True,
+        )
+    )
 
 
 def test_tracks_of_a_playlist_share_their_genre_and_neighbours_their_artist(

@@ -1,16 +1,12 @@
-"""The pieces a sample is made of: ids, names, titles, the zip and the catalogue."""
+"""The pieces a sample is made of: ids, names, titles and the catalogue."""
 
 from __future__ import annotations
 
-import io
-import zipfile
 from random import Random
 
 import numpy as np
 import pytest
 
-from challenge.mpd import zip_writer
-from challenge.mpd.zip_writer import Deflated, ZipWriter
 from challenge.sample.catalogue import SyntheticCatalogue, build_catalogue
 from challenge.sample.names import artist_name, durations_ms, spotify_ids, track_name, word
 from challenge.sample.themes import all_themes
@@ -89,30 +85,3 @@ def test_restricted_catalogue_draws_nothing_else(catalogue: SyntheticCatalogue) 
     drawn = small.draw(low, high, np.array([0.2, 0.999, 0.7]), np.array([False, True, True]))
     assert drawn[[0, 2]].tolist() == [10, 5000]
     assert drawn[1] in {10, 5000, 70_000}, "an empty range stands for the whole catalogue"
-
-
-def _zip_of(members: dict[str, bytes]) -> io.BytesIO:
-    file = io.BytesIO()
-    writer = ZipWriter(file)
-    for name, content in members.items():
-        writer.add(Deflated.of(name, content))
-    writer.close()
-    return file
-
-
-def test_zip_opens_with_the_standard_library() -> None:
-    members = {"data/a.json": b"x" * 100_000, "ö.txt": "é".encode(), "empty": b""}
-    with zipfile.ZipFile(_zip_of(members)) as archive:
-        assert archive.testzip() is None
-        assert {name: archive.read(name) for name in archive.namelist()} == members
-
-
-def test_zip64_is_used_beyond_the_old_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    # With the limit lowered, sizes that would need gigabytes take the same paths.
-    monkeypatch.setattr(zip_writer, "_FAR", 150)
-    members = {f"{number}.txt": bytes([number]) * 500 for number in range(20)}
-    file = _zip_of(members)
-    assert b"PK\x06\x06" in file.getvalue()
-    with zipfile.ZipFile(file) as archive:
-        assert archive.testzip() is None
-        assert {name: archive.read(name) for name in archive.namelist()} == members

@@ -27,8 +27,7 @@ from challenge.sources.base import FitContext
 from challenge.sources.plugins import installed_sources, named_source
 from challenge.sources.popularity import FittedPopularity, Popularity
 from challenge.sources.registry import SOURCES, USUAL, SourcesConfig
-from challenge.workflows.inputs import load_inputs
-from tests.tiny_runs import TINY, TinySample, make_tiny_sample, one_thread
+from tests.tiny_runs import TINY, TinySample
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "bring-your-own-model.md"
 MODULES = {
@@ -60,10 +59,7 @@ def kind(): return Unfit
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
+pytestmark = pytest.mark.usefixtures("single_thread")
 
 
 @pytest.fixture(autouse=True)
@@ -100,16 +96,6 @@ def install(monkeypatch: pytest.MonkeyPatch, modules: Path) -> Callable[..., Non
         installed_sources.cache_clear()
 
     return call
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> TinySample:
-    return make_tiny_sample(tmp_path_factory.mktemp("sample"))
-
-
-@pytest.fixture(scope="module")
-def dataset(sample: TinySample) -> Dataset:
-    return load_inputs(sample.mpd, sample.challenge, cache=sample.cache).dataset
 
 
 # -- installed --------------------------------------------------------------------------------------

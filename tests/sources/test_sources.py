@@ -445,7 +445,7 @@ def test_lightgcn_reports_its_training(toy: ToyDataset) -> None:
     assert isinstance(source, FittedLightGCN)
     assert source.report is not None
     assert source.report.device == "cpu"
-    assert [entry["epoch"] for entry in source.report.epochs] == [0, 1]
+    assert [entry.epoch for entry in source.report.epochs] == [0, 1]
     assert source.tracks.logits
     assert source.tracks.vectors.shape == (2 * TRACKS_PER_GENRE + 6, 5)
 

@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +12,10 @@ from challenge.errors import ConfigError, MissingInputError
 from challenge.mpd.challenge_set import ChallengeSet, read_challenge_set
 from challenge.mpd.describe import describe_store
 from challenge.mpd.store import Store, prepare_store
-from challenge.split.files import write_split
-from challenge.split.lengths import target_lengths
+from challenge.mpd.writer import answers_of
+from challenge.split.holdout import target_lengths
 from challenge.split.options import SplitKind, SplitOptions
-from challenge.split.split import Split, split_holdout
+from challenge.split.split import Split, split_holdout, write_split
 from challenge.types import Category
 from tests.official_files import playlist_record, write_mpd_zip
 
@@ -40,6 +41,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 @pytest.fixture(scope="module")
 def split(store: Store) -> Split:
     return split_holdout(store, FINAL)
+
+
+def answers_of_split(split: Split) -> dict[str, dict[str, Any]]:
+    return answers_of(split.queries, split.holdout, split.source.catalog.tracks)
 
 
 def occurs_in_training(split: Split) -> np.ndarray:
@@ -100,7 +105,7 @@ def test_seeds_and_holdout_are_the_playlist_without_what_would_vanish(split: Spl
 def test_a_seed_decides_everything(split: Split, store: Store) -> None:
     again = split_holdout(store, FINAL)
     other = split_holdout(store, replace(FINAL, seed=4))
-    assert again.answers() == split.answers()
+    assert answers_of_split(again) == answers_of_split(split)
     assert again.query_rows.tolist() == split.query_rows.tolist()
     assert other.query_rows.tolist() != split.query_rows.tolist()
 
@@ -158,7 +163,7 @@ def test_written_files_are_what_the_readers_expect(split: Split, store: Store, t
     assert challenge.position.tolist() == split.queries.seeds.position.tolist()
     assert challenge.track_ids.tolist() == store.catalog.tracks.ids[split.queries.seeds.track_index].tolist()
     answers = json.loads(paths["answers"].read_text())
-    assert answers == split.answers()
+    assert answers == answers_of_split(split)
     assert answers[str(challenge.pid[0])]["category"] == "title_only"
     assert answers[str(challenge.pid[0])]["holdout"] == uris(split.holdout.row(0))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,21 +30,13 @@ from challenge.workflows.compare import (
 from challenge.workflows.inputs import load_inputs
 from challenge.workflows.run import RunResult, run
 from challenge.workflows.systems import SYSTEMS
-from tests.tiny_runs import TINY, TinySample, make_tiny_sample, one_thread, with_sources
+from tests.tiny_runs import TINY, TinySample, make_tiny_sample, with_sources
 from tests.toy_dataset import toy_dataset
 
 CHEAP = with_sources("playlist_knn", "cooccurrence", "title_knn", "ials", "popularity")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> TinySample:
-    return make_tiny_sample(tmp_path_factory.mktemp("sample"))
+pytestmark = pytest.mark.usefixtures("single_thread")
 
 
 @pytest.fixture(scope="module")

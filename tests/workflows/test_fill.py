@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,18 +18,9 @@ from challenge.submission.reader import read_submission
 from challenge.workflows.fill import fill
 from challenge.workflows.run import RunResult, run
 from challenge.workflows.train import train
-from tests.tiny_runs import TINY, TinySample, make_tiny_sample, one_thread, with_sources
+from tests.tiny_runs import TINY, TinySample, make_tiny_sample, with_sources
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> TinySample:
-    return make_tiny_sample(tmp_path_factory.mktemp("sample"))
+pytestmark = pytest.mark.usefixtures("single_thread")
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -43,19 +42,10 @@ from challenge.workflows.score import score
 from challenge.workflows.train import train
 from challenge.workflows.validate import validate
 from tests.fitted import fit
-from tests.tiny_runs import PER_CATEGORY, TINY, TinySample, make_tiny_sample, one_thread, with_sources
+from tests.tiny_runs import PER_CATEGORY, TINY, TinySample, with_sources
 from tests.toy_dataset import toy_dataset
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> TinySample:
-    return make_tiny_sample(tmp_path_factory.mktemp("sample"))
+pytestmark = pytest.mark.usefixtures("single_thread")
 
 
 @dataclass(frozen=True)

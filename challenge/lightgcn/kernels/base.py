@@ -9,17 +9,25 @@ If ``y`` is ``s * z`` for the layer's embeddings ``z``, then ``s_i * g_i`` is th
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from challenge.lightgcn.kernels.layout import Layout
 from challenge.types import FloatArray, Int32Array, Int64Array
 
 _WORTH_COMPILING = 500_000
 
 KernelName = Literal["compiled", "embedding_bag", "triton"]
+
+
+class Layout(NamedTuple):
+    """The embeddings that the kernels of both directions gather and sum, and whether edges can be masked."""
+
+    embedding_size: int
+    device: torch.device
+    storage: torch.dtype = torch.float32
+    maskable: bool = False
 
 
 class Kernel(Protocol):
@@ -32,15 +40,11 @@ class Kernel(Protocol):
         """
         ...
 
-    def mask(self, edges: Tensor) -> None:
-        """Leave these edges, counted in this direction's order, out of all sums until :meth:`unmask`.
+    def mask(self, edges: Tensor, *, masked: bool) -> None:
+        """Leave these edges, counted in this direction's order, out of all sums, or count them again.
 
         Indices are int64 or int32, here and below, and lie on the kernel's device.
         """
-        ...
-
-    def unmask(self, edges: Tensor) -> None:
-        """Count these edges again."""
         ...
 
     def rescale(self, nodes: Tensor, scale: Tensor) -> None:

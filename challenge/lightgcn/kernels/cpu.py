@@ -7,7 +7,7 @@ constant of the compiled code, so that a row's sum stays in registers.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numba as nb
 import numpy as np
@@ -19,9 +19,11 @@ from torch import Tensor
 
 from challenge.blocks import even_blocks
 from challenge.compiled import kernel
-from challenge.lightgcn.kernels.layout import Layout
 from challenge.threads import thread_count
 from challenge.types import FloatArray, Int32Array, Int64Array
+
+if TYPE_CHECKING:
+    from challenge.lightgcn.kernels.base import Layout
 
 
 @intrinsic
@@ -121,13 +123,7 @@ def _gather_sum(size: int, *, half: bool, masked: bool) -> Any:  # noqa: C901 - 
 class CompiledKernel:
     """The kernel of :mod:`challenge.lightgcn.kernels.base` in compiled code; CPU only."""
 
-    def __init__(
-        self,
-        indptr: Int64Array,
-        indices: Int32Array,
-        scale: FloatArray,
-        layout: Layout,
-    ) -> None:
+    def __init__(self, indptr: Int64Array, indices: Int32Array, scale: FloatArray, layout: Layout) -> None:
         self._indptr, self._indices = indptr, np.ascontiguousarray(indices)
         self._scale = scale.copy()
         self._keep = np.ones(len(indices) if layout.maskable else 0, np.uint8)
@@ -155,13 +151,9 @@ class CompiledKernel:
     def _array(self, tensor: Tensor) -> np.ndarray:
         return np.asarray(tensor.view(torch.uint16).numpy() if self._half else tensor.numpy())
 
-    def mask(self, edges: Tensor) -> None:
+    def mask(self, edges: Tensor, *, masked: bool) -> None:
         """See :class:`challenge.lightgcn.kernels.base.Kernel`."""
-        self._keep[edges.numpy()] = 0
-
-    def unmask(self, edges: Tensor) -> None:
-        """See :class:`challenge.lightgcn.kernels.base.Kernel`."""
-        self._keep[edges.numpy()] = 1
+        self._keep[edges.numpy()] = not masked
 
     def rescale(self, nodes: Tensor, scale: Tensor) -> None:
         """See :class:`challenge.lightgcn.kernels.base.Kernel`."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-from challenge.lightgcn.kernels.layout import Layout
 from challenge.types import FloatArray, Int32Array, Int64Array
+
+if TYPE_CHECKING:
+    from challenge.lightgcn.kernels.base import Layout
 
 _CHUNK_BYTES = 16 << 20
 """Sums of this many bytes at a time: larger temporaries are mapped afresh by the allocator at every call,
@@ -18,13 +22,7 @@ and the page faults cost more than the sums (CPU)."""
 class EmbeddingBagKernel:
     """``torch.nn.functional.embedding_bag`` in chunks of nodes; runs on every device."""
 
-    def __init__(
-        self,
-        indptr: Int64Array,
-        indices: Int32Array,
-        scale: FloatArray,
-        layout: Layout,
-    ) -> None:
+    def __init__(self, indptr: Int64Array, indices: Int32Array, scale: FloatArray, layout: Layout) -> None:
         device = layout.device
         wide = len(indices) >= 2**31
         index_type = np.int64 if wide else np.int32
@@ -59,18 +57,11 @@ class EmbeddingBagKernel:
             if following is not None:
                 torch.mul(sums, self._square[here], out=following[here])
 
-    def mask(self, edges: Tensor) -> None:
+    def mask(self, edges: Tensor, *, masked: bool) -> None:
         """See :class:`challenge.lightgcn.kernels.base.Kernel`."""
-        self._set(edges, 0.0)
-
-    def unmask(self, edges: Tensor) -> None:
-        """See :class:`challenge.lightgcn.kernels.base.Kernel`."""
-        self._set(edges, 1.0)
-
-    def _set(self, edges: Tensor, value: float) -> None:
         if self._weights is None:
             raise ValueError("the kernel was built without masking")
-        self._weights[edges] = value
+        self._weights[edges] = 0.0 if masked else 1.0
 
     def rescale(self, nodes: Tensor, scale: Tensor) -> None:
         """See :class:`challenge.lightgcn.kernels.base.Kernel`."""

@@ -200,13 +200,10 @@ class TritonKernel:
             num_warps=self._tuning.warps,
         )
 
-    def mask(self, edges: Tensor) -> None:
+    def mask(self, edges: Tensor, *, masked: bool) -> None:
         """See :class:`challenge.lightgcn.kernels.base.Kernel`."""
-        self._indices[edges] = self._indices[edges] | _MASKED
-
-    def unmask(self, edges: Tensor) -> None:
-        """See :class:`challenge.lightgcn.kernels.base.Kernel`."""
-        self._indices[edges] = self._indices[edges] & _UNMASKED
+        found = self._indices[edges]
+        self._indices[edges] = found | _MASKED if masked else found & _UNMASKED
 
     def rescale(self, nodes: Tensor, scale: Tensor) -> None:
         """See :class:`challenge.lightgcn.kernels.base.Kernel`."""
@@ -240,20 +237,18 @@ def _disagreement(size: int, storage: torch.dtype, device: torch.device) -> str 
     kernel = TritonKernel(indptr.numpy(), indices.int().numpy(), scale.numpy(), device=device)
     total = torch.ones(len(degree), size, device=device)
     following = torch.full((len(degree), size), torch.nan, dtype=storage, device=device)
-    kernel.mask(masked.nonzero()[:, 0].to(device))
+    kernel.mask(masked.nonzero()[:, 0].to(device), masked=True)
     kernel.apply(source.to(device), total, following, 0.5)
 
     owner = torch.repeat_interleave(torch.arange(len(degree)), degree)[~masked]
     sums = torch.zeros(len(degree), size, dtype=torch.float64)
     sums.index_add_(0, owner, source.double()[indices[~masked]])
     scaled = sums * scale[:, None].double()
-    exact = {
-        "total": (total, 1 + 0.5 * scaled, 1e-5),
-        "following": (following, scaled * scale[:, None], 1e-5),
-    }
-    if storage == torch.bfloat16:
-        exact["following"] = (*exact["following"][:2], 2.0**-7)
-    for name, (found, wanted, tolerance) in exact.items():
+    stored = 2.0**-7 if storage == torch.bfloat16 else 1e-5
+    for name, found, wanted, tolerance in (
+        ("total", total, 1 + 0.5 * scaled, 1e-5),
+        ("following", following, scaled * scale[:, None], stored),
+    ):
         error = ((found.cpu().double() - wanted).abs() / wanted.abs().clamp_min(1.0)).max().item()
         if not error <= tolerance:
             return f"{name} is off by {error:.2g} of its value"
