@@ -27,6 +27,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from benchmarks._command import parser_of
 from challenge.data.interactions import Interactions
 from challenge.files import write_text
 from challenge.graph import BipartiteGraph
@@ -224,13 +225,9 @@ def described(options: argparse.Namespace, results: str) -> str:
 
 def main() -> None:
     """Parse the command line and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--threads", type=int)
     parser.add_argument("--recipe-batches", type=int, default=20)
-    parser.add_argument("--markdown", type=Path, help="write a page with the table here")
     options = parser.parse_args()
     use_threads(options.threads)
     torch.set_num_threads(thread_count())

@@ -12,32 +12,30 @@ package is not installed, put its folder on PYTHONPATH. The table is printed at 
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import torch
 
+from benchmarks._command import parser_of, prepared
 from benchmarks._gpu_cases import Row, kernel_rows, min_seconds, step_bytes
 from benchmarks._whole_size import whole_size_graph
 from challenge.files import write_text
 from challenge.graph import BipartiteGraph
 from challenge.lightgcn.batches import prepared_batches
 from challenge.lightgcn.config import LightGCNConfig
-from challenge.lightgcn.device import choose_device, copy_bandwidth, wait_for
+from challenge.lightgcn.device import copy_bandwidth, wait_for
 from challenge.lightgcn.embeddings import Embeddings
 from challenge.lightgcn.model import LightGCN
 from challenge.lightgcn.trainer import Trainer, train
 from challenge.lightgcn.validation import hold_out
 from challenge.sources.embedding import EmbeddingScores, TrackVectors
 from challenge.sources.search.choose import item_search
-from challenge.threads import thread_count, use_threads
+from challenge.threads import thread_count
 
 QUERIES, QUERY_BATCH, LENGTH, SMALL_SCALE = 10_000, 64, 500, 0.01
 SEEDS = 100
@@ -227,23 +225,16 @@ def table(rows: list[Row], device: torch.device) -> str:
 
 def main() -> None:
     """Parse the command line and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--device", default="auto")
     parser.add_argument(
         "--storage", choices=("fp32", "bf16"), default="bf16", help="of the training to the end"
     )
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--threads", type=int)
     parser.add_argument("--only", default=",".join(SECTIONS), help="sections, by commas")
-    parser.add_argument("--markdown", type=Path, help="write the table here too")
     options = parser.parse_args()
-    use_threads(options.threads)
-    torch.set_num_threads(thread_count())
-    warnings.filterwarnings("ignore", message="Sparse")
-    device, _ = choose_device(options.device)
+    device = prepared(options)
     bench = Bench(options.scale, device, LightGCNConfig(storage=options.storage), options.repeats)
     rows: list[Row] = []
     for section in options.only.split(","):

@@ -14,22 +14,21 @@ from __future__ import annotations
 
 import argparse
 import time
-import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from torch.nn.functional import embedding_bag
 
+from benchmarks._command import parser_of, prepared
 from challenge.files import write_text
 from challenge.graph import BipartiteGraph
-from challenge.lightgcn.device import choose_device, wait_for
+from challenge.lightgcn.device import wait_for
 from challenge.lightgcn.kernels.base import KernelName
 from challenge.lightgcn.propagation import Propagation
-from challenge.threads import thread_count, use_threads
+from challenge.threads import thread_count
 
 LAYERS = 3
 
@@ -176,26 +175,18 @@ def table(graph: BipartiteGraph, size: int, seconds: dict[str, float], device: t
 
 def main() -> None:
     """Parse the command line and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--playlists", type=int, default=100_000)
     parser.add_argument("--tracks", type=int, default=226_000)
     parser.add_argument("--edges", type=int, default=6_600_000)
     parser.add_argument("--size", type=int, default=64)
-    parser.add_argument("--threads", type=int)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--device", default="auto")
     parser.add_argument(
         "--without-geometric", action="store_true", help="it needs 4 KB an edge pair at size 64"
     )
-    parser.add_argument("--markdown", type=Path, help="write the table here too")
     options = parser.parse_args()
-    use_threads(options.threads)
-    torch.set_num_threads(thread_count())
-    warnings.filterwarnings("ignore", message="Sparse")
-    device, _ = choose_device(options.device)
-    result = measure(options, device)
+    result = measure(options, prepared(options))
     print(result)
     if options.markdown:
         write_text(options.markdown, result + "\n")

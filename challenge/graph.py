@@ -101,9 +101,7 @@ class BipartiteGraph:
         tokens: Sequence[str] = (),
     ) -> BipartiteGraph:
         """Build from a rows × columns matrix whose stored entries are the edges, whatever their values."""
-        pattern = sp.csr_matrix(
-            (np.ones(matrix.nnz, np.int8), matrix.indices, matrix.indptr), shape=matrix.shape, copy=False
-        )
+        pattern = _ones(matrix.indptr, matrix.indices, matrix.shape[1])
         if not pattern.has_canonical_format:
             pattern = pattern.copy()
             pattern.sum_duplicates()
@@ -138,22 +136,18 @@ class BipartiteGraph:
     def without_edges(self, removed: np.ndarray) -> BipartiteGraph:
         """Return the graph without the edges flagged in ``removed`` (bool, in row order); all nodes stay."""
         kept_before = indptr_from_lengths(~removed)
-        shape = (self.n_rows, self.n_columns)
         indptr, indices = kept_before[self.row_indptr], self.row_indices[~removed]
-        return BipartiteGraph.from_matrix(
-            sp.csr_matrix((np.ones(len(indices), np.int8), indices, indptr), shape=shape),
-            column_weight=self.column_weight,
-            smoothing=self.smoothing,
-            n_playlists=self.n_playlists,
-            n_tracks=self.n_tracks,
-            tokens=self.tokens,
-        )
+        return self._of_columns(_ones(indptr, indices, self.n_columns), np.arange(self.n_columns))
 
     def with_columns(self, columns: Int64Array) -> BipartiteGraph:
         """Return the graph of these columns (ascending) and all rows."""
+        return self._of_columns(sp.csr_matrix(self.matrix()[:, columns]), columns)
+
+    def _of_columns(self, matrix: sp.csr_matrix, columns: Int64Array) -> BipartiteGraph:
+        """The graph of other edges over some of the columns."""
         n_tracks = int(np.searchsorted(columns, self.n_tracks))
         return BipartiteGraph.from_matrix(
-            sp.csr_matrix(self.matrix()[:, columns]),
+            matrix,
             column_weight=self.column_weight[columns],
             smoothing=self.smoothing,
             n_playlists=self.n_playlists,
@@ -167,14 +161,17 @@ class BipartiteGraph:
 
     def matrix(self) -> sp.csr_matrix:
         """The edges as a sparse R × C matrix of ones, int8."""
-        shape = (self.n_rows, self.n_columns)
-        return sp.csr_matrix((np.ones(self.n_edges, np.int8), self.row_indices, self.row_indptr), shape=shape)
+        return _ones(self.row_indptr, self.row_indices, self.n_columns)
 
     def normalised_matrix(self) -> sp.csr_matrix:
         """The normalised adjacency as a sparse R × C matrix, float64; for small graphs and tests."""
-        matrix = self.matrix().astype(np.float64)
-        scaled = sp.diags_array(self.row_scale.astype(np.float64)) @ matrix
-        return sp.csr_matrix(scaled @ sp.diags_array(self.column_scale.astype(np.float64)))
+        rows, columns = (sp.diags_array(s.astype(np.float64)) for s in (self.row_scale, self.column_scale))
+        return sp.csr_matrix(rows @ self.matrix().astype(np.float64) @ columns)
+
+
+def _ones(indptr: Int64Array, indices: Int32Array, n_columns: int) -> sp.csr_matrix:
+    shape = (len(indptr) - 1, n_columns)
+    return sp.csr_matrix((np.ones(len(indices), np.int8), indices, indptr), shape=shape)
 
 
 def build_graph(

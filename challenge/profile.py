@@ -26,12 +26,7 @@ class StageCost:
 
 @dataclass
 class Profile:
-    """Costs of the stages of a command.
-
-    Attributes:
-        stages: cost of each stage, in the order of running.
-        sections: the same for the larger sections of each stage.
-    """
+    """Costs of the stages of a command in the order of running, and of the larger sections of each stage."""
 
     stages: dict[str, StageCost] = field(default_factory=dict)
     sections: dict[str, dict[str, StageCost]] = field(default_factory=dict)

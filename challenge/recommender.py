@@ -20,13 +20,7 @@ from challenge.data.dataset import Dataset, Queries
 from challenge.data.interactions import Interactions
 from challenge.data.playlists import Playlists
 from challenge.errors import ConfigError, FormatError, MissingInputError
-from challenge.files import (
-    file_hash,
-    read_json,
-    replacing_directory,
-    write_json,
-    write_text,
-)
+from challenge.files import file_hash, read_json, replacing_directory, write_json, write_text
 from challenge.manifest import TrainingFacts
 from challenge.playlist import Playlist, Recommendation, as_queries, track_indices
 from challenge.profile import section

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from challenge.data.dataset import Dataset
 from challenge.data.strings import StringTable
 from challenge.errors import InputError
+from challenge.playlist import TRACK_FORM
 from challenge.sources.postings import PlaylistIndex
 from challenge.types import Int64Array
 
@@ -28,15 +29,10 @@ _MIN_LIKENESS: Final = 70.0
 
 @dataclass(frozen=True)
 class Found:
-    """A name that was found.
+    """The name of a track, artist or title that was found; a title has no URI, only a track has an artist.
 
-    Attributes:
-        kind: track, artist or title.
-        name: as it is written.
-        artist: of a track, else empty.
-        uri: of a track or artist, else empty.
-        playlists: rows that hold the track, any track of the artist, or have the title.
-        exact: whether the words that were looked for stand in it; otherwise it is only spelt alike.
+    ``playlists`` are the rows that hold the track, any track of the artist, or have the title; ``exact``
+    tells whether the words that were looked for stand in it; otherwise it is only spelt alike.
     """
 
     kind: str
@@ -55,64 +51,43 @@ class NameSearch:
 
     def tracks(self, text: str, n: int = 20) -> list[Found]:
         """Find up to ``n`` tracks whose name and artist together have all words of ``text``."""
-        catalog = self._catalog
-        words = _words(text)
+        catalog, popularity = self._catalog, self._index.popularity
         with_words = [
             np.union1d(
                 self._track_names.having(word),
                 np.flatnonzero(np.isin(catalog.track_artist, self._artist_names.having(word))),
             )
-            for word in words
+            for word in _words(text)
         ]
-        found = _all_of(with_words)
-        exact = len(found) > 0
-        if not exact:
-            common = np.argsort(-self._index.popularity, kind="stable")[:_MISSPELT_AMONG]
-            names = [f"{catalog.track_names[i]} {self._artist_of(i)}" for i in common.tolist()]
-            found = common[_alike(text, names, n)]
-        else:
-            found = _first(found, self._index.popularity, n)
+
+        def name(track: int) -> str:
+            return f"{catalog.track_names[track]} {self._artist_of(track)}"
+
+        found, exact = _best(text, n, _all_of(with_words), popularity, name)
+        uris = catalog.tracks.uris(found.astype(np.int32))
         return [
-            Found(
-                "track",
-                catalog.track_names[track],
-                self._artist_of(track),
-                catalog.tracks.uris(np.array([track]))[0],
-                int(self._index.popularity[track]),
-                exact,
-            )
-            for track in found.tolist()
+            Found("track", catalog.track_names[i], self._artist_of(i), uri, int(popularity[i]), exact)
+            for i, uri in zip(found.tolist(), uris, strict=True)
         ]
 
     def artists(self, text: str, n: int = 20) -> list[Found]:
         """Find up to ``n`` artists whose name has all words of ``text``."""
-        catalog, popularity = self._catalog, self._index.artist_popularity
-        found = _all_of([self._artist_names.having(word) for word in _words(text)])
-        exact = len(found) > 0
-        if not exact:
-            common = np.argsort(-popularity, kind="stable")[:_MISSPELT_AMONG]
-            found = common[_alike(text, [catalog.artist_names[i] for i in common.tolist()], n)]
-        else:
-            found = _first(found, popularity, n)
+        names, popularity = self._catalog.artist_names, self._index.artist_popularity
+        with_words = [self._artist_names.having(word) for word in _words(text)]
+        found, exact = _best(text, n, _all_of(with_words), popularity, names.__getitem__)
+        uris = self._catalog.artists.uris(found.astype(np.int32))
         return [
-            Found("artist", catalog.artist_names[artist], "", uri, int(popularity[artist]), exact)
-            for artist, uri in zip(found.tolist(), catalog.artists.uris(found.astype(np.int32)), strict=True)
+            Found("artist", names[i], "", uri, int(popularity[i]), exact)
+            for i, uri in zip(found.tolist(), uris, strict=True)
         ]
 
     def titles(self, text: str, n: int = 20) -> list[Found]:
         """Find up to ``n`` titles of training playlists that have all words of ``text``."""
         titles, known = self._playlists.titles, self._playlists.title_index
-        count = np.bincount(known[known >= 0], minlength=len(titles)).astype(np.float32)
+        count = np.bincount(known[known >= 0], minlength=len(titles))
         found = _all_of([self._titles.having(word) for word in _words(text)])
-        found = found[count[found] > 0]
-        exact = len(found) > 0
-        if not exact:
-            common = np.argsort(-count, kind="stable")[:_MISSPELT_AMONG]
-            common = common[count[common] > 0]
-            found = common[_alike(text, [titles[i] for i in common.tolist()], n)]
-        else:
-            found = _first(found, count, n)
-        return [Found("title", titles[title], "", "", int(count[title]), exact) for title in found.tolist()]
+        found, exact = _best(text, n, found[count[found] > 0], count, titles.__getitem__)
+        return [Found("title", titles[i], "", "", int(count[i]), exact) for i in found.tolist()]
 
     def one_track(self, text: str) -> str:
         """Return the URI of the track that ``text`` names, be it a URI, a link, an id or a name.
@@ -120,7 +95,7 @@ class NameSearch:
         Raises:
             InputError: nothing is named so, or several are; the hint lists them.
         """
-        if looks_like_track(text):
+        if TRACK_FORM.fullmatch(text.strip()):
             return text
         found = self.tracks(text, n=_LOOKED_AT)
         named = [each for each in found if each.exact and each.name.casefold() == text.strip().casefold()]
@@ -150,13 +125,6 @@ class NameSearch:
     @cached_property
     def _titles(self) -> _FoldedNames:
         return _FoldedNames(self._playlists.titles)
-
-
-def looks_like_track(text: str) -> bool:
-    """Whether ``text`` is written as the URI, link or id of a track rather than as a name."""
-    from challenge.playlist import TRACK_FORM
-
-    return TRACK_FORM.fullmatch(text.strip()) is not None
 
 
 class _FoldedNames:
@@ -202,8 +170,15 @@ def _all_of(found: Sequence[Int64Array]) -> Int64Array:
     return common
 
 
-def _first(found: Int64Array, popularity: np.ndarray, n: int) -> Int64Array:
-    return found[np.argsort(-popularity[found], kind="stable")][:n]
+def _best(
+    text: str, n: int, found: Int64Array, popularity: np.ndarray, name: Callable[[int], str]
+) -> tuple[Int64Array, bool]:
+    """The ``n`` most popular of what was found, and True; else those spelt most like ``text``, and False."""
+    if len(found):
+        return found[np.argsort(-popularity[found], kind="stable")][:n], True
+    common = np.argsort(-popularity, kind="stable")[:_MISSPELT_AMONG]
+    common = common[popularity[common] > 0]
+    return common[_alike(text, [name(i) for i in common.tolist()], n)], False
 
 
 def _alike(text: str, names: Sequence[str], n: int) -> list[int]:

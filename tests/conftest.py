@@ -15,7 +15,9 @@ from challenge import progress, threads
 from challenge.data.dataset import Dataset
 from challenge.workflows.inputs import load_inputs
 from tests.official_files import TINY_SLICES, tiny_challenge, write_mpd_zip
+from tests.small_submissions import World, write_world
 from tests.tiny_runs import TinySample, make_tiny_sample, one_thread
+from tests.toy_dataset import ToyDataset, toy_dataset
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +87,17 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> TinySample:
 def dataset(sample: TinySample) -> Dataset:
     """The tiny sample as a dataset."""
     return load_inputs(sample.mpd, sample.challenge, cache=sample.cache).dataset
+
+
+@pytest.fixture(scope="module")
+def toy() -> ToyDataset:
+    """Playlists of a few genres, in which it is known what belongs to what."""
+    return toy_dataset()
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """An MPD, a challenge set with its answers, and a submission whose scores are known."""
+    monkeypatch.setenv("CHALLENGE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "300")
+    return write_world(tmp_path)

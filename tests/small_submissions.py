@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from typer.testing import CliRunner, Result
 
+from challenge.cli.app import build_app
 from challenge.manifest import Input, Inputs, Manifest
 from challenge.submission.submission import Submission
 from challenge.submission.team import TeamInfo
@@ -102,3 +104,8 @@ def write_world(folder: Path) -> World:
         folder / "answers.json",
         write(run, content, "submission.csv.gz"),
     )
+
+
+def run(*arguments: object) -> Result:
+    """Run a command of the command line."""
+    return CliRunner().invoke(build_app(), list(map(str, arguments)))

@@ -71,6 +71,9 @@ OutputOption: TypeAlias = Annotated[
 ConfigOption: TypeAlias = Annotated[
     Path | None, path_option("config", "Settings in TOML; options given here override it.", metavar="FILE")
 ]
+ResumeFlag: TypeAlias = Annotated[
+    bool, typer.Option("--resume", help="Go on from the checkpoints of a training that was cut off.")
+]
 CacheOption: TypeAlias = Annotated[
     Path | None,
     path_option(

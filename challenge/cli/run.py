@@ -6,20 +6,9 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from challenge import processes as group
+from challenge.cli import options
 from challenge.cli.console import cost_table, make_table, show, show_json, size_text
-from challenge.cli.options import (
-    CacheOption,
-    ChallengeOption,
-    ConfigOption,
-    JsonFlag,
-    MpdOption,
-    OutputOption,
-    ProcessesOption,
-    path_option,
-)
 from challenge.cli.settings import SETTINGS, load_config, with_settings
 
 if TYPE_CHECKING:
@@ -29,17 +18,17 @@ if TYPE_CHECKING:
 @with_settings(*SETTINGS)
 def run(
     *,
-    mpd: MpdOption,
-    challenge: ChallengeOption,
-    output: OutputOption,
-    config: ConfigOption = None,
-    answers: Annotated[Path | None, path_option("answers", "Held-out tracks, to score the result.")] = None,
-    cache: CacheOption = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoints of a run that was cut off.")
-    ] = False,
-    processes: ProcessesOption = 1,
-    json: JsonFlag = False,
+    mpd: options.MpdOption,
+    challenge: options.ChallengeOption,
+    output: options.OutputOption,
+    config: options.ConfigOption = None,
+    answers: Annotated[
+        Path | None, options.path_option("answers", "Held-out tracks, to score the result.")
+    ] = None,
+    cache: options.CacheOption = None,
+    resume: options.ResumeFlag = False,
+    processes: options.ProcessesOption = 1,
+    json: options.JsonFlag = False,
     **changes: Any,
 ) -> None:
     """Make a validated submission from the official files: prepare, train, fill and validate.

@@ -9,16 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from challenge import progress
+from challenge.cli import options
 from challenge.cli.console import make_table, show, show_json
 from challenge.cli.metric_text import INTERVAL_NOTE, METRIC_TITLES, estimate_text
-from challenge.cli.options import (
-    AnswersOption,
-    JsonFlag,
-    MpdForStoreOption,
-    StoreOption,
-    SubmissionArgument,
-    path_option,
-)
 from challenge.evaluation.defaults import RESAMPLES
 from challenge.evaluation.variants import CHOICES, Variants
 
@@ -27,14 +20,16 @@ if TYPE_CHECKING:
 
 
 def score(
-    file: SubmissionArgument,
+    file: options.SubmissionArgument,
     *,
-    answers: AnswersOption,
-    store: StoreOption = None,
-    mpd: MpdForStoreOption = None,
+    answers: options.AnswersOption,
+    store: options.StoreOption = None,
+    mpd: options.MpdForStoreOption = None,
     challenge: Annotated[
         Path | None,
-        path_option("challenge", "Challenge set, for the artists of tracks that only its seeds name."),
+        options.path_option(
+            "challenge", "Challenge set, for the artists of tracks that only its seeds name."
+        ),
     ] = None,
     variant: Annotated[
         list[str] | None,
@@ -53,7 +48,7 @@ def score(
         Path | None,
         typer.Option("--per-playlist", metavar="FILE", help="Write each playlist's scores there, as CSV."),
     ] = None,
-    json: JsonFlag = False,
+    json: options.JsonFlag = False,
 ) -> None:
     """Score a submission: R-precision, NDCG and clicks, by category and over all playlists.
 
@@ -69,16 +64,8 @@ def score(
     variants = reduce(Variants.with_choice, variant or [], Variants())
     if per_playlist is not None:
         require_writable_file(per_playlist, (file, answers, mpd, challenge))
-    card, scores = score_file(
-        file,
-        answers,
-        store=store,
-        mpd=mpd,
-        challenge=challenge,
-        variants=variants,
-        seed=seed,
-        resamples=resamples,
-    )
+    where = {"store": store, "mpd": mpd, "challenge": challenge}
+    card, scores = score_file(file, answers, **where, variants=variants, seed=seed, resamples=resamples)
     save_beside(file, card)
     if per_playlist is not None:
         scores.save(per_playlist)

@@ -3,37 +3,25 @@
 from __future__ import annotations
 
 from shlex import quote
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from challenge import processes as group
+from challenge.cli import options
 from challenge.cli.console import cost_table, show, show_json
-from challenge.cli.options import (
-    CacheOption,
-    ChallengeOption,
-    ConfigOption,
-    JsonFlag,
-    MpdOption,
-    OutputOption,
-    ProcessesOption,
-)
 from challenge.cli.settings import SETTINGS, load_config, with_settings
 
 
 @with_settings(*(name for name in SETTINGS if name not in ("team", "email")))
 def train(
     *,
-    mpd: MpdOption,
-    challenge: ChallengeOption,
-    output: OutputOption,
-    config: ConfigOption = None,
-    cache: CacheOption = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the checkpoints of a training that was cut off.")
-    ] = False,
-    processes: ProcessesOption = 1,
-    json: JsonFlag = False,
+    mpd: options.MpdOption,
+    challenge: options.ChallengeOption,
+    output: options.OutputOption,
+    config: options.ConfigOption = None,
+    cache: options.CacheOption = None,
+    resume: options.ResumeFlag = False,
+    processes: options.ProcessesOption = 1,
+    json: options.JsonFlag = False,
     **changes: Any,
 ) -> None:
     """Train LightGCN and the ranker for a challenge set.

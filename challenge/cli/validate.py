@@ -8,14 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from challenge import progress
+from challenge.cli import options
 from challenge.cli.console import make_table, show, show_json
-from challenge.cli.options import (
-    ChallengeOption,
-    JsonFlag,
-    MpdForStoreOption,
-    StoreOption,
-    SubmissionArgument,
-)
 from challenge.errors import InvalidSubmissionError
 
 if TYPE_CHECKING:
@@ -25,15 +19,15 @@ SHOWN: Final = 20
 
 
 def validate(
-    file: SubmissionArgument,
+    file: options.SubmissionArgument,
     *,
-    challenge: ChallengeOption,
-    store: StoreOption = None,
-    mpd: MpdForStoreOption = None,
+    challenge: options.ChallengeOption,
+    store: options.StoreOption = None,
+    mpd: options.MpdForStoreOption = None,
     show_all: Annotated[
         bool, typer.Option("--all", help=f"Show all violations, not the first {SHOWN}.")
     ] = False,
-    json: JsonFlag = False,
+    json: options.JsonFlag = False,
 ) -> None:
     """Check a submission against every rule of the challenge, and list all that it breaks.
 

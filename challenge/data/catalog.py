@@ -20,14 +20,10 @@ class Catalog:
     """Tracks with their artists and albums; the letter T stands for the number of tracks.
 
     Attributes:
-        tracks: the T track ids.
-        artists: the artist ids.
-        albums: the album ids.
-        track_artist: dense artist index of each track, int32, shape (T,).
-        track_album: dense album index of each track, int32, shape (T,).
+        tracks, artists, albums: their ids.
+        track_artist, track_album: dense artist and album index of each track, int32, shape (T,).
         track_duration_ms: milliseconds, int32, shape (T,).
-        track_names: names of the tracks, T strings.
-        artist_names: names of the artists.
+        track_names, artist_names: their names.
     """
 
     tracks: Vocabulary

@@ -11,8 +11,7 @@ from challenge.types import Int64Array
 def indptr_from_lengths(lengths: ArrayLike) -> Int64Array:
     """Return where each row begins, and behind them all the total: int64, shape (n + 1,).
 
-    Args:
-        lengths: how many entries each row has, whole numbers of any dtype, shape (n,).
+    ``lengths``, whole numbers of any dtype, shape (n,), are how many entries each row has.
     """
     lengths = np.asarray(lengths)
     indptr = np.zeros(len(lengths) + 1, np.int64)
@@ -21,12 +20,7 @@ def indptr_from_lengths(lengths: ArrayLike) -> Int64Array:
 
 
 def ragged_indices(starts: ArrayLike, lengths: ArrayLike) -> Int64Array:
-    """Return ``starts[i]``, ``starts[i] + 1`` … for each row in turn: int64, shape (sum of lengths,).
-
-    Args:
-        starts: the first place of each row, whole numbers, shape (n,).
-        lengths: how many places each row has, whole numbers, shape (n,).
-    """
+    """Return ``starts[i]``, ``starts[i] + 1`` … ``lengths[i]`` of them, for each row in turn: int64."""
     indptr = indptr_from_lengths(lengths)
     shifts = np.asarray(starts, np.int64) - indptr[:-1]
     return np.arange(indptr[-1]) + np.repeat(shifts, np.diff(indptr))

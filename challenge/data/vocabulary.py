@@ -44,10 +44,6 @@ class Vocabulary:
         found = order[np.minimum(place, len(order) - 1)]
         return np.where(self.ids[found] == ids, found, -1).astype(np.int32)
 
-    def index_of_uris(self, uris: Iterable[str]) -> Int32Array:
-        """Dense indices of full URIs, -1 where unknown; int32, shape (n,)."""
-        return self.index_of(ids_of(uris, self.prefix))
-
     def uris(self, indices: Int32Array) -> list[str]:
         """Full URIs of dense ``indices``."""
         return [self.prefix + raw.decode("ascii") for raw in self.ids[indices].tolist()]

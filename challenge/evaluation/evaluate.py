@@ -65,7 +65,7 @@ def score_submission(
 def make_signature(variants: Variants, truth: GroundTruth, *, seed: int, resamples: int = RESAMPLES) -> str:
     """Name all that a score depends on besides the lists: variants, ground truth, bootstrap and version."""
     return (
-        f"{variants}|answers:{truth.content_hash}|playlists:{len(truth)}"
+        f"{variants}|answers:{truth.content_hash}|playlists:{len(truth.pid)}"
         f"|bootstrap:{resamples}|seed:{seed}|version:{__version__}"
     )
 
@@ -81,7 +81,7 @@ def rows_of_truth(submission: Submission, truth: GroundTruth) -> Int64Array:
     if missing:
         first = ", ".join(map(str, missing[:_SHOWN])) + (", ..." if len(missing) > _SHOWN else "")
         raise InvalidSubmissionError(
-            f"{len(missing):,} of the {len(truth):,} playlists in the answers have no list: {first}",
+            f"{len(missing):,} of the {len(truth.pid):,} playlists in the answers have no list: {first}",
             hint="only a complete submission has a score; check that file and answers belong together",
         )
     return np.array([row_of[pid] for pid in truth.pid.tolist()], np.int64)
@@ -102,7 +102,7 @@ def _notes(
     submission: Submission, truth: GroundTruth, artists: Int32Array | None, held_out: Int32Array
 ) -> tuple[str, ...]:
     notes = []
-    left_out = len(submission) - len(truth)
+    left_out = len(submission) - len(truth.pid)
     if left_out:
         notes.append(f"{left_out:,} playlists of the submission are not in the answers and were left out")
     if artists is not None:

@@ -47,9 +47,6 @@ class GroundTruth:
     indptr: Int64Array
     track_ids: IdArray
 
-    def __len__(self) -> int:
-        return len(self.pid)
-
     @cached_property
     def content_hash(self) -> str:
         """Hash of playlists, categories and sets of tracks, whatever the layout of the file; 12 digits."""

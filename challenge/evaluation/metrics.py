@@ -66,9 +66,6 @@ class MetricValues:
     ndcg: Float64Array
     clicks: Float64Array
 
-    def __len__(self) -> int:
-        return len(self.ndcg)
-
     @property
     def matrix(self) -> Float64Array:
         """R-precision, NDCG and clicks as columns, shape (Q, 3)."""

@@ -29,13 +29,7 @@ OVERALL: Final = "all"
 
 @dataclass(frozen=True, eq=False)
 class PlaylistScores:
-    """What each of Q playlists scores.
-
-    Attributes:
-        pid: playlist ids, int32, shape (Q,).
-        categories: name of each playlist's category.
-        values: the metrics of each.
-    """
+    """The metrics of each of Q playlists, with their pids, int32, and the names of their categories."""
 
     pid: Int32Array
     categories: tuple[str, ...]
@@ -50,14 +44,7 @@ class PlaylistScores:
 
 @dataclass(frozen=True)
 class Score:
-    """Means over some playlists, with confidence intervals.
-
-    Attributes:
-        n_playlists: how many.
-        r_precision: 0 to 1; higher is better.
-        ndcg: 0 to 1; higher is better.
-        clicks: 0 to 51; lower is better.
-    """
+    """Means over some playlists with confidence intervals; see :class:`MetricValues` for their ranges."""
 
     n_playlists: int
     r_precision: Estimate
@@ -65,7 +52,8 @@ class Score:
     clicks: Estimate
 
     def __getitem__(self, metric: str) -> Estimate:
-        return {"r_precision": self.r_precision, "ndcg": self.ndcg, "clicks": self.clicks}[metric]
+        found: Estimate = getattr(self, metric)
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON: each metric's mean, and its interval beside."""
@@ -76,10 +64,7 @@ class Score:
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Score:
         """Read what :meth:`to_dict` made."""
-        return cls(
-            raw["playlists"],
-            *(Estimate(raw[metric], *raw["interval"][metric]) for metric in METRICS),
-        )
+        return cls(raw["playlists"], *(Estimate(raw[metric], *raw["interval"][metric]) for metric in METRICS))
 
 
 @dataclass(frozen=True)

@@ -70,13 +70,9 @@ def estimates(values: Float64Array, resampled: Float64Array) -> tuple[Estimate, 
 def stratified_means(
     values: Float64Array, strata: Sequence[str], *, seed: int, resamples: int = RESAMPLES
 ) -> dict[str, Float64Array]:
-    """Resampled means of each stratum; each draws its own playlists, from ``seed`` and its rank among them.
+    """Resampled means of ``values`` (Q, metrics) in each stratum.
 
-    Args:
-        values: float64, shape (Q, metrics).
-        strata: name of each row's stratum, Q entries.
-        seed: seed of the draws.
-        resamples: how often to draw.
+    Each stratum draws its own playlists, from ``seed`` and its rank among them.
     """
     labels = np.array(strata)
     seeds = np.random.SeedSequence(seed).generate_state(len(set(strata)))
@@ -104,15 +100,7 @@ def paired_differences(
     resamples: int = RESAMPLES,
     permutations: int = PERMUTATIONS,
 ) -> tuple[PairedDifference, ...]:
-    """Compare two systems on the same playlists, a result for each column.
-
-    Args:
-        first: values of the first system, float64, shape (Q, metrics).
-        second: values of the second, aligned.
-        strata: category of each playlist.
-        seed: seed of all draws.
-        resamples: draws for the interval.
-        permutations: draws for the p-value.
+    """Compare the values of two systems (Q, metrics) on the same playlists, a result for each column.
 
     Source: paired bootstrap and Fisher's randomisation test, as in Smucker et al. 2007.
     """

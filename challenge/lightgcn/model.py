@@ -51,8 +51,6 @@ class LightGCN:
 
     Attributes:
         graph: the graph, smoothed.
-        config: the configuration.
-        device: where everything lies.
         group: the processes that train together.
         parameters: ``columns`` (C, D), with row embeddings ``rows`` (R, D), with biases ``bias`` (C,); fp32.
         rows: outputs or gradients of the rows, fp32, shape (R, D).

@@ -19,12 +19,7 @@ from challenge.errors import ConfigError
 
 
 class Group:
-    """The processes that train together; one alone by default.
-
-    Attributes:
-        rank: which of them this is, from 0.
-        size: how many there are.
-    """
+    """The ``size`` processes that train together, of which this is ``rank``, from 0; one alone by default."""
 
     def __init__(self, rank: int = 0, size: int = 1) -> None:
         self.rank, self.size = rank, size

@@ -46,8 +46,6 @@ class Sampler:
     """Draws the batches of one graph under one configuration; several threads may ask at once.
 
     Attributes:
-        graph: the graph.
-        config: the configuration.
         track_counts: edges of each row that lead to tracks, int64, shape (R,).
         probability: of each track in one draw of a negative, float64, shape (T,).
         cumulative: sums of ``probability`` up to each track, float64, shape (T,).

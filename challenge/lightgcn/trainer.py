@@ -90,13 +90,7 @@ def train(
 
 
 class Trainer:
-    """Trains a model: what one step does to it, and the epochs until the training ends.
-
-    Attributes:
-        model: what is trained.
-        sampler: where batches come from.
-        report: what was done so far.
-    """
+    """Trains a model: what one step does to it, and the epochs until the training ends."""
 
     def __init__(
         self,

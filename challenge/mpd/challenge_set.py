@@ -79,9 +79,6 @@ class ChallengeSet:
     track_names: StringTable
     artist_names: StringTable
 
-    def __len__(self) -> int:
-        return len(self.pid)
-
     @property
     def is_official(self) -> bool:
         """Whether it is the challenge set of 2018, byte for byte."""

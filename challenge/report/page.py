@@ -41,14 +41,10 @@ class Verdict(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What could be read from a run's folder.
+    """What could be read from the folder of a run, ``name``.
 
-    Attributes:
-        name: name of the folder.
-        manifest: how the run came about.
-        validation: what checking the submission found, None where it was not checked.
-        card: the scorecard, None where the submission was not scored.
-        notes: what is in the folder but of another submission.
+    ``validation`` and ``card`` are None where the submission was not checked or scored; ``notes`` tell what
+    is there but of another submission.
     """
 
     name: str

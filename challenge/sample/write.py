@@ -52,16 +52,7 @@ class SampleManifest(DatasetManifest, kw_only=True):
 
 @dataclass(frozen=True)
 class SampleFiles:
-    """What was written, and how much of it.
-
-    Attributes:
-        mpd, challenge_set, answers: the files, in the official formats.
-        playlists: playlists in the MPD.
-        rows: their tracks, repetitions included.
-        tracks: different tracks among them.
-        challenge_playlists: playlists in the challenge set.
-        json_bytes: size of all slices before compression.
-    """
+    """What was written and how much: ``rows`` count repeated tracks too, ``json_bytes`` are uncompressed."""
 
     mpd: Path
     challenge_set: Path

@@ -74,6 +74,11 @@ class PlaylistIndex:
         """Distinct tracks of each row, int64, shape (P + Q,)."""
         return np.diff(self.row_indptr)
 
+    @property
+    def links(self) -> tuple[Int64Array, Int32Array, Int64Array, Int32Array]:
+        """Tracks by row and rows by track, as compiled loops take them."""
+        return self.row_indptr, self.row_track, self.track_indptr, self.track_row
+
     def tracks_of(self, row: int) -> Int32Array:
         """Distinct tracks of a row, in playlist order."""
         return self.row_track[self.row_indptr[row] : self.row_indptr[row + 1]]

@@ -74,10 +74,7 @@ def split_holdout(
     Lengths follow the challenge set's ``num_tracks`` in each category where one is at hand; otherwise they
     are those of the MPD's playlists that are long enough.
 
-    Args:
-        source: a store or dataset.
-        options: what to draw; of each category, at most a tenth of 6 % of the eligible playlists is taken.
-        challenge_set: whose lengths to follow.
+    At most a tenth of 6 % of the eligible playlists is taken for each category.
 
     Raises:
         MissingInputError: no playlist can be held out.

@@ -20,13 +20,7 @@ from challenge.types import IdArray, Int32Array
 
 @dataclass(frozen=True, eq=False)
 class CatalogSource:
-    """Tracks known to the MPD at hand, and where they were found.
-
-    Attributes:
-        catalog: the tracks.
-        store: folder of the store.
-        n_playlists: playlists in the store; the whole MPD has a million.
-    """
+    """Tracks known to the MPD at hand, and the store they were found in with its number of playlists."""
 
     catalog: Catalog
     store: Path

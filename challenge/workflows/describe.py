@@ -45,15 +45,10 @@ class CategoryFacts:
 
 @dataclass(frozen=True)
 class ChallengeDescription:
-    """What is in a challenge set.
+    """What is in a challenge set: totals beside the official ones, and the ten categories.
 
-    Attributes:
-        path: the file read.
-        md5: of its JSON.
-        official: whether that is the md5 of the challenge set of 2018.
-        facts: totals beside the official ones.
-        categories: the ten categories, those without playlists too.
-        known: how far the MPD at hand knows its seeds; None without an MPD.
+    ``official`` tells whether it is that of 2018, by its md5; ``known`` how far the MPD at hand knows its
+    seeds, None without an MPD.
     """
 
     path: Path
@@ -119,7 +114,7 @@ def _describe_challenge(path: Path, store: Store | None) -> ChallengeDescription
     challenge_set = read_challenge_set(path)
     categories = tuple(_categories(challenge_set))
     values = {
-        "playlists": len(challenge_set),
+        "playlists": len(challenge_set.pid),
         "seeds": len(challenge_set.track_ids),
         "holdouts": int(challenge_set.num_holdouts.sum(dtype=np.int64)),
     }

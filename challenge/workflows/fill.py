@@ -18,13 +18,7 @@ from challenge.workflows.together import connect, fill_together
 
 @dataclass(frozen=True)
 class FillSummary:
-    """What filled the lists.
-
-    Attributes:
-        submission: the file written.
-        n_playlists: lists in it.
-        sources: ranks filled by each source, by category.
-    """
+    """The submission written, how many lists it has, and the ranks filled by each source, by category."""
 
     submission: Path
     n_playlists: int

@@ -15,14 +15,7 @@ from challenge.mpd.store import Store, is_store, prepare_store
 
 @dataclass(frozen=True, eq=False)
 class RunInputs:
-    """What a run works on.
-
-    Attributes:
-        store: the MPD.
-        challenge_set: the playlists to continue, as given.
-        dataset: both over one catalog.
-        seeds: how far the MPD knows the seeds.
-    """
+    """What a run works on: both over one catalog, as a dataset, and how far the MPD knows the seeds."""
 
     store: Store
     challenge_set: ChallengeSet

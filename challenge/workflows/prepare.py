@@ -13,16 +13,8 @@ from challenge.profile import measure
 class PreparedStore:
     """The store of an MPD and what it cost.
 
-    Attributes:
-        store: its folder.
-        made: whether it was made now; otherwise it was there already.
-        counts: playlists, rows, tracks, artists, albums and titles.
-        slices: how many slices were read.
-        json_bytes: bytes of their JSON.
-        store_bytes: bytes of the store.
-        content_hash: SHA-256 that stands for the slices' content.
-        seconds: time it took, in seconds.
-        peak_bytes: peak of resident memory, worker processes included.
+    Bytes are those of the slices' JSON, of the store, and of memory at the peak, workers included; ``made``
+    tells whether the store was made now.
     """
 
     store: Path
@@ -37,11 +29,7 @@ class PreparedStore:
 
 
 def prepare(mpd: Path, *, cache: Path | None = None) -> PreparedStore:
-    """Make the store of ``mpd``, or open the one that was made before.
-
-    Args:
-        mpd: the official zip, an unpacked folder, or any part of the slices; or a store.
-        cache: where stores are kept.
+    """Make the store of ``mpd``, or open the one that was made before in the folder ``cache``.
 
     Raises:
         MissingInputError: nothing there, or no slices in it.

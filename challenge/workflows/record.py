@@ -7,13 +7,7 @@ from pathlib import Path
 
 from challenge.config import RunConfig, as_dict
 from challenge.files import file_hash
-from challenge.manifest import (
-    DatasetFacts,
-    Inputs,
-    Manifest,
-    RankerFacts,
-    SubmissionFacts,
-)
+from challenge.manifest import DatasetFacts, Inputs, Manifest, RankerFacts, SubmissionFacts
 from challenge.recommender import TrainingSummary
 from challenge.workflows.inputs import RunInputs, challenge_input, mpd_input
 

@@ -22,14 +22,7 @@ from challenge.workflows.validate import validate
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run left in its folder.
-
-    Attributes:
-        output: the folder.
-        manifest: how it came about and what it cost.
-        fill: what filled the lists.
-        scorecard: scores where answers were given.
-    """
+    """What a run left in its folder; the scorecard where answers were given."""
 
     output: Path
     manifest: Manifest

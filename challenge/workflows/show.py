@@ -20,14 +20,8 @@ from challenge.types import TRACK_PREFIX
 class ShownPlaylist:
     """A challenge playlist and its continuation.
 
-    Attributes:
-        pid: its id.
-        title: None where it is not given.
-        category: its kind.
-        num_holdouts: how many tracks are held out.
-        seeds: the tracks given; their rank is their position from 1.
-        recommended: how it is continued.
-        hits: which of these are held out; None without answers.
+    The rank of a seed is its position from 1. ``hits`` tells which recommended tracks are held out, None
+    without answers.
     """
 
     pid: int
@@ -74,7 +68,7 @@ def show_playlist(run: Path, pid: int, count: int, *, answers: Path | None = Non
 def _held_out(truth: GroundTruth, pid: int) -> set[str]:
     """URIs of the held-out tracks of a playlist."""
     row = int(np.searchsorted(truth.pid, pid))
-    if row == len(truth) or truth.pid[row] != pid:
+    if row == len(truth.pid) or truth.pid[row] != pid:
         raise InputError(f"playlist {pid}: not in the answers")
     ids = truth.track_ids[truth.indptr[row] : truth.indptr[row + 1]]
     return {TRACK_PREFIX + each.decode() for each in ids.tolist()}

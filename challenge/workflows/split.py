@@ -22,14 +22,9 @@ _MAKER: Final = "split"
 
 @dataclass(frozen=True)
 class SplitFiles:
-    """What was written.
+    """What was written: the files, what is left for training, and what is held out.
 
-    Attributes:
-        mpd, challenge_set, answers: the files, in the official formats.
-        options: how it was held out.
-        train_playlists, train_rows: what is left for training.
-        playlists: held-out playlists of each category.
-        seeds, holdouts: their given and their held-out tracks.
+    ``playlists`` counts the held-out ones of each category, ``seeds`` and ``holdouts`` their tracks.
     """
 
     mpd: Path
@@ -44,15 +39,7 @@ class SplitFiles:
 
 
 class SplitManifest(DatasetManifest, kw_only=True):
-    """How a split came about.
-
-    Attributes:
-        options: what was held out; the seed is one of them.
-        mpd: what was split.
-        challenge_set: whose playlist lengths were followed; None for those of the MPD.
-        playlists: how many were held out, by category.
-        profile: what each stage cost.
-    """
+    """How a split came about; ``challenge_set`` is the one whose playlist lengths were followed, if any."""
 
     options: SplitOptions
     mpd: Input

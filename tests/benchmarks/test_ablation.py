@@ -28,7 +28,7 @@ from challenge.sources.registry import SOURCES, USUAL, FittedSources, SourcesCon
 from challenge.types import FloatArray
 from challenge.workflows.compare import compare, only
 from tests.tiny_runs import TINY, TinySample, with_sources
-from tests.toy_dataset import ToyDataset, toy_dataset, tracks_of
+from tests.toy_dataset import ToyDataset, tracks_of
 
 USED = tuple(name for name in USUAL if name != "lightgcn")
 FEW = override(
@@ -43,19 +43,14 @@ pytestmark = pytest.mark.usefixtures("single_thread")
 
 
 @pytest.fixture(scope="module")
-def inputs() -> ToyDataset:
-    return toy_dataset()
-
-
-@pytest.fixture(scope="module")
-def fitted(inputs: ToyDataset) -> FittedSources:
+def fitted(toy: ToyDataset) -> FittedSources:
     """Sources that propose little, so that some candidates are proposed by one of them only."""
-    return fit_sources(FitContext(inputs.dataset, FEW.settings), FEW)
+    return fit_sources(FitContext(toy.dataset, FEW.settings), FEW)
 
 
 @pytest.fixture(scope="module")
-def holdout(inputs: ToyDataset) -> Interactions:
-    return Interactions.from_rows([tracks_of(g).tolist()[::3] if g else [5] for g in inputs.genre_of])
+def holdout(toy: ToyDataset) -> Interactions:
+    return Interactions.from_rows([tracks_of(g).tolist()[::3] if g else [5] for g in toy.genre_of])
 
 
 @pytest.fixture(scope="module")
@@ -178,9 +173,9 @@ def proposed_by(described: DescribedQueries, source: int) -> list[set[int]]:
 
 
 def test_recall_is_counted_as_sets_are(
-    inputs: ToyDataset, fitted: FittedSources, holdout: Interactions, described: DescribedQueries
+    toy: ToyDataset, fitted: FittedSources, holdout: Interactions, described: DescribedQueries
 ) -> None:
-    categories = [category.value for category in inputs.dataset.queries.categories]
+    categories = [category.value for category in toy.dataset.queries.categories]
     groups = sorted(set(categories))
     rows = {row.name: row for row in recalls(described, holdout, categories, groups)}
     proposed = {name: proposed_by(described, number) for number, name in enumerate(USED)}

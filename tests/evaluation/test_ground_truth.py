@@ -27,7 +27,7 @@ def test_playlists_come_in_order_of_pid(tmp_path: Path) -> None:
     assert answers.categories == ("title_only", "first_5")
     assert answers.indptr.tolist() == [0, 1, 4]
     assert answers.track_ids.tolist() == [uri(n)[14:].encode() for n in (2, 3, 1, 3)]
-    assert len(answers) == 2
+    assert len(answers.pid) == 2
 
 
 def test_hash_depends_on_content_and_not_on_layout(tmp_path: Path) -> None:

@@ -5,44 +5,31 @@ import math
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from challenge.cli.app import build_app
 from challenge.evaluation.scorecard import Scorecard
 from challenge.mpd.store import prepare_store
 from challenge.run_folder import RunFolder
 from challenge.workflows import score as stage
-from tests.small_submissions import World, manifest_of_store, playlist, write, write_world
+from tests.small_submissions import World, manifest_of_store, playlist, run, write
 
 NDCG = 1 / (1 + 1 / math.log2(3))
 
 
-@pytest.fixture
-def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setenv("CHALLENGE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("COLUMNS", "200")
-    return write_world(tmp_path)
-
-
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(build_app(), list(map(str, arguments)))
-
-
-def test_scores_with_the_artists_of_the_mpd(toy: World) -> None:
+def test_scores_with_the_artists_of_the_mpd(world: World) -> None:
     # G = pop1 and jazz2; the list begins pop1 (hit), pop2 (missed, but its artist "pop" is in G).
-    card, scores = stage.score(toy.submission, toy.answers, mpd=toy.mpd)
+    card, scores = stage.score(world.submission, world.answers, mpd=world.mpd)
     assert card.overall.r_precision.mean == pytest.approx(1.25 / 2)
     assert card.overall.ndcg.mean == pytest.approx(NDCG)
     assert card.overall.clicks.mean == 0
     assert next(iter(card.by_category)) == "title_only"
     assert len(scores.pid) == 10
     assert card.notes == ()
-    with_seeds, _ = stage.score(toy.submission, toy.answers, mpd=toy.mpd, challenge=toy.challenge)
+    with_seeds, _ = stage.score(world.submission, world.answers, mpd=world.mpd, challenge=world.challenge)
     assert with_seeds == card
 
 
-def test_command_shows_a_table_with_intervals_and_signature(toy: World) -> None:
-    result = run("score", toy.submission, "--answers", toy.answers, "--mpd", toy.mpd)
+def test_command_shows_a_table_with_intervals_and_signature(world: World) -> None:
+    result = run("score", world.submission, "--answers", world.answers, "--mpd", world.mpd)
     assert result.exit_code == 0
     last_row = next(line for line in result.stdout.splitlines() if line.startswith(("all", " all")))
     assert last_row.split() == [
@@ -56,14 +43,14 @@ def test_command_shows_a_table_with_intervals_and_signature(toy: World) -> None:
         "±0.000",
     ]
     assert "signature r_precision:leaderboard|" in result.stdout
-    assert not (toy.submission.parent / "scorecard.json").exists()
+    assert not (world.submission.parent / "scorecard.json").exists()
 
 
-def test_command_in_json_with_the_store_of_the_run(toy: World) -> None:
-    store = prepare_store(toy.mpd).path
-    folder = RunFolder(toy.submission.parent)
+def test_command_in_json_with_the_store_of_the_run(world: World) -> None:
+    store = prepare_store(world.mpd).path
+    folder = RunFolder(world.submission.parent)
     manifest_of_store(store).save(folder.manifest)
-    result = run("score", toy.submission, "--answers", toy.answers, "--json")
+    result = run("score", world.submission, "--answers", world.answers, "--json")
     value = json.loads(result.stdout)
     assert value["r_precision"] == pytest.approx(0.625)
     assert value["categories"]["first_5"]["playlists"] == 1
@@ -71,52 +58,52 @@ def test_command_in_json_with_the_store_of_the_run(toy: World) -> None:
     assert folder.read_of_submission(folder.scorecard) is not None, "it says of which submission it is"
 
 
-def test_without_artists_it_warns_and_counts_tracks_only(toy: World) -> None:
-    result = run("score", toy.submission, "--answers", toy.answers, "--json")
+def test_without_artists_it_warns_and_counts_tracks_only(world: World) -> None:
+    result = run("score", world.submission, "--answers", world.answers, "--json")
     assert json.loads(result.stdout)["r_precision"] == pytest.approx(0.5)
     assert json.loads(result.stdout)["signature"].startswith("r_precision:tracks|")
     assert "R-precision counts tracks only" in result.stderr
 
 
-def test_other_forms_and_scores_of_each_playlist(toy: World, tmp_path: Path) -> None:
+def test_other_forms_and_scores_of_each_playlist(world: World, tmp_path: Path) -> None:
     table = tmp_path / "playlists.csv"
     variants = ["--variant", "r_precision=tracks", "--variant", "ndcg=rules-page"]
     result = run(
-        "score", toy.submission, "--answers", toy.answers, *variants, "--per-playlist", table, "--json"
+        "score", world.submission, "--answers", world.answers, *variants, "--per-playlist", table, "--json"
     )
     assert json.loads(result.stdout)["ndcg"] == 1.0
     assert "Note" not in result.stderr
     assert table.read_text().splitlines()[1] == "1000,title_only,0.500000,1.000000,0"
-    wrong = run("score", toy.submission, "--answers", toy.answers, "--variant", "ndcg=mine")
+    wrong = run("score", world.submission, "--answers", world.answers, "--variant", "ndcg=mine")
     assert wrong.exit_code == 2
     assert "ndcg=log-rank" in wrong.stderr
 
 
-def test_incomplete_submission_is_refused(toy: World) -> None:
-    write(toy.submission.parent, ["team_info,T,a@b.org", playlist(1000), playlist(1001)], "short.csv")
-    result = run("score", toy.submission.parent / "short.csv", "--answers", toy.answers)
+def test_incomplete_submission_is_refused(world: World) -> None:
+    write(world.submission.parent, ["team_info,T,a@b.org", playlist(1000), playlist(1001)], "short.csv")
+    result = run("score", world.submission.parent / "short.csv", "--answers", world.answers)
     assert result.exit_code == 4
     assert "8 of the 10 playlists in the answers have no list: 1002, 1003" in result.stderr
 
 
-def test_another_file_in_the_folder_of_a_run_leaves_its_scorecard_alone(toy: World) -> None:
-    folder = RunFolder(toy.submission.parent)
-    manifest_of_store(prepare_store(toy.mpd).path).save(folder.manifest)
+def test_another_file_in_the_folder_of_a_run_leaves_its_scorecard_alone(world: World) -> None:
+    folder = RunFolder(world.submission.parent)
+    manifest_of_store(prepare_store(world.mpd).path).save(folder.manifest)
     folder.scorecard.write_text("of the run")
-    other = toy.submission.rename(toy.submission.with_name("other.csv.gz"))
-    assert run("score", other, "--answers", toy.answers).exit_code == 0
+    other = world.submission.rename(world.submission.with_name("other.csv.gz"))
+    assert run("score", other, "--answers", world.answers).exit_code == 0
     assert folder.scorecard.read_text() == "of the run"
 
 
 def test_a_run_folder_that_cannot_be_written_is_no_failure(
-    toy: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (toy.submission.parent / "manifest.json").write_text("{}")
+    (world.submission.parent / "manifest.json").write_text("{}")
 
     def refuse(*_: object) -> None:
         raise PermissionError
 
     monkeypatch.setattr(RunFolder, "write_of_submission", refuse)
-    result = run("score", toy.submission, "--answers", toy.answers, "--mpd", toy.mpd)
+    result = run("score", world.submission, "--answers", world.answers, "--mpd", world.mpd)
     assert result.exit_code == 0
     assert "the scorecard is not kept" in result.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -11,16 +12,8 @@ import torch
 from challenge.graph import BipartiteGraph
 from challenge.lightgcn.config import LightGCNConfig, paper_config
 
-SMALL = LightGCNConfig(
-    embedding_size=8,
-    batch_size=16,
-    negatives=16,
-    positives=4,
-    epochs=6,
-    smoothing=1.0,
-    learning_rate=0.01,
-    storage="fp32",
-)
+_TINY = LightGCNConfig(embedding_size=8, batch_size=16, negatives=16, positives=4, storage="fp32")
+SMALL = replace(_TINY, epochs=6, smoothing=1.0, learning_rate=0.01)
 PAPER = paper_config(embedding_size=8, batch_size=64, epochs=20, learning_rate=0.01)
 
 

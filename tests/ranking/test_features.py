@@ -50,7 +50,6 @@ from tests.toy_dataset import (
     playlists_of,
     queries_of,
     random_dataset,
-    toy_dataset,
     tracks_of,
 )
 
@@ -58,11 +57,6 @@ COUNTING = ("playlist_knn", "cooccurrence", "title_knn", "artist_album", "popula
 
 
 pytestmark = pytest.mark.usefixtures("single_thread")
-
-
-@pytest.fixture(scope="module")
-def toy() -> ToyDataset:
-    return toy_dataset()
 
 
 @pytest.fixture(scope="module")

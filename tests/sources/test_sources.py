@@ -21,7 +21,7 @@ from challenge.sources.lightgcn import FittedLightGCN, LightGCN
 from challenge.sources.merge import merge_candidates, without_seeds
 from challenge.sources.playlist_knn import PlaylistKnn
 from challenge.sources.popularity import Popularity
-from challenge.sources.postings import build_index
+from challenge.sources.postings import PlaylistIndex, build_index
 from challenge.sources.registry import SOURCES, FittedSources, SourcesConfig, fit_sources
 from challenge.types import Category, FloatArray
 from tests.fitted import SMALL, batch_in, batch_of, context_of, fit, small, table_of
@@ -34,16 +34,10 @@ from tests.toy_dataset import (
     playlists_of,
     queries_of,
     random_dataset,
-    toy_dataset,
     tracks_of,
 )
 
 OTHERS = tuple(name for name in SOURCES if not name.startswith("lightgcn"))
-
-
-@pytest.fixture(scope="module")
-def toy() -> ToyDataset:
-    return toy_dataset()
 
 
 @pytest.fixture(scope="module")
@@ -264,13 +258,17 @@ def blind_to(source: Any, row: int) -> FittedSource:
 COUNTING = ["playlist_knn", "playlist_knn_close", "cooccurrence", "title_knn", "artist_album"]
 
 
+def random_source(name: str, seed: int) -> tuple[FittedSource, PlaylistIndex, Dataset]:
+    dataset = random_dataset(seed)
+    context = context_of(dataset)
+    return context.fitted(name), context.index, dataset
+
+
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", COUNTING)
 def test_scores_ignore_the_own_row_whatever_else_there_is(name: str, seed: int) -> None:
     """With all weights kept, cutting the query's row out of the postings changes nothing."""
-    dataset = random_dataset(seed)
-    context = context_of(dataset)
-    source, index = context.fitted(name), context.index
+    source, index, dataset = random_source(name, seed)
     for query in range(len(dataset.queries)):
         batch = batch_in(index, dataset, query, query + 1)
         expected = table_of(blind_to(source, index.n_playlists + query), batch, 30)
@@ -284,9 +282,7 @@ def test_scores_ignore_the_own_row_whatever_else_there_is(name: str, seed: int) 
 @pytest.mark.parametrize("name", COUNTING)
 def test_strangers_score_like_the_row_that_they_equal(name: str, seed: int) -> None:
     """Seeds and title of a query, asked as if it were none, with its row cut out of the postings."""
-    dataset = random_dataset(seed)
-    context = context_of(dataset)
-    source, index = context.fitted(name), context.index
+    source, index, dataset = random_source(name, seed)
     strangers = IndexedQueries.strangers(index, dataset.queries)
     assert strangers.index_row.tolist() == [-1] * len(dataset.queries)
     table = table_of(source, batch_in(index, dataset), 30)

@@ -339,4 +339,4 @@ def test_a_challenge_set_gives_the_seeds(tmp_path: Path, tiny_challenge_set: Pat
     path = write(tmp_path, [HEADER, playlist(pid, [next(iter(given)).decode(), *tracks(0, 499)])])
     report = validate_file(path, challenge)
     assert found(report)[0] == (Rule.SEED_INCLUDED, 2, pid)
-    assert report.counts[Rule.MISSING_PID] == len(challenge) - 1
+    assert report.counts[Rule.MISSING_PID] == len(challenge.pid) - 1
