@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +19,11 @@ MAX_CIRCLES: Final = 12
 _Flags = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, eq=False)
-class Tastes:
+class Tastes(NamedTuple):
     """What each of n playlists is made of.
 
-    Attributes:
-        lengths: tracks wanted, int64, shape (n,).
-        circles: circles to draw from, the core one first, int32, shape (n, 12).
-        artist: the artist that it is about, or -1, int32, shape (n,).
+    Tracks wanted, int64; circles to draw from, the core one first, int32, shape (n, 12); and the artist that
+    it is about, or -1, int32.
     """
 
     lengths: Int64Array
@@ -35,15 +31,11 @@ class Tastes:
     artist: Int32Array
 
 
-@dataclass(frozen=True, eq=False)
-class _Slots:
+class _Slots(NamedTuple):
     """Positions to be filled, of all playlists end to end.
 
-    Attributes:
-        row: playlist of each slot, int64, shape (slots,).
-        position: position in the playlist from 0, int64, shape (slots,).
-        start: whether a run of one artist begins here, bool, shape (slots,).
-        deep: whether to dig deeper than the hits, bool, shape (slots,).
+    Playlist and position in it, int64; whether a run of one artist starts there; whether to dig deeper than
+    the hits.
     """
 
     row: Int64Array

@@ -22,8 +22,6 @@ class ArtistAlbum:
 
     Attributes:
         album_weight: how much more the same album says than the same artist.
-        num_candidates: candidates for each query.
-        weight: of its scores in a blend.
     """
 
     album_weight: NonNegative = 1.0

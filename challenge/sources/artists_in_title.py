@@ -24,8 +24,6 @@ class ArtistsInTitle:
 
     Attributes:
         min_artist_popularity: artists on fewer rows are not looked for: rare names are often ordinary words.
-        num_candidates: candidates for each query.
-        weight: of its scores in a blend.
     """
 
     min_artist_popularity: NonNegativeInt = 20

@@ -27,8 +27,6 @@ class Cooccurrence:
         length_damping: exponent of the playlist's length.
         shrinkage: added to the seed's popularity.
         max_postings: of a more popular seed an even sample of at most this many playlists is read.
-        num_candidates: candidates for each query.
-        weight: of its scores in a blend.
     """
 
     seed_damping: NonNegative = 0.6

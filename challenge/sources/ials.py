@@ -33,10 +33,6 @@ class Ials(FactorisationConfig):
     """Settings of the factorisation as a source; tracks score their inner product with the query.
 
     Source: Hu, Koren and Volinsky 2008, Collaborative filtering for implicit feedback datasets.
-
-    Attributes:
-        num_candidates: candidates for each query.
-        weight: of its scores in a blend.
     """
 
     num_candidates: PositiveInt = 500

@@ -26,8 +26,6 @@ class IalsKnn:
     Attributes:
         num_neighbours: how many playlists vote.
         amplification: a vote is the cosine similarity, divided by the best one, to this power.
-        num_candidates: candidates for each query.
-        weight: of its scores in a blend.
     """
 
     num_neighbours: PositiveInt = 150

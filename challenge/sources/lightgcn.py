@@ -22,12 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LightGCN(LightGCNConfig):
-    """Settings of LightGCN as a source.
-
-    Attributes:
-        num_candidates: candidates for each query.
-        weight: of its scores in a blend.
-    """
+    """Settings of LightGCN as a source."""
 
     num_candidates: PositiveInt = 500
     weight: NonNegative = 0.7

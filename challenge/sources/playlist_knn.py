@@ -25,8 +25,6 @@ class PlaylistKnn:
         length_damping: similarities are divided by row length to this power.
         amplification: votes are similarities, divided by the best one, to this power (case amplification,
             Breese et al. 1998).
-        num_candidates: candidates for each query.
-        weight: of its scores in a blend.
     """
 
     num_neighbours: PositiveInt = 300

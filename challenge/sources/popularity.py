@@ -12,12 +12,7 @@ from challenge.types import FloatArray, Int32Array, NonNegative, PositiveInt
 
 @dataclass(frozen=True)
 class Popularity:
-    """Settings of the most popular tracks.
-
-    Attributes:
-        num_candidates: candidates for each query.
-        weight: of its scores in a blend.
-    """
+    """Settings of the most popular tracks."""
 
     num_candidates: PositiveInt = 200
     weight: NonNegative = 0.001

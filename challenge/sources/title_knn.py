@@ -31,8 +31,6 @@ class TitleKnn:
         amplification: a vote is the similarity to this power.
         num_titles: how many titles at most vote for a query.
         length_damping: a playlist's vote is divided by its length to this power.
-        num_candidates: candidates for each query.
-        weight: of its scores in a blend.
     """
 
     max_ngram: PositiveInt = 4
