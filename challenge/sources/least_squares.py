@@ -16,8 +16,47 @@ _TOLERANCE: Final = 1e-10
 """A squared residual this much less than the first one is a solution in float32."""
 
 
+@kernel(inline="always")
+def _fetch(
+    factors: FloatArray, indices: Int32Array, first: int, count: int, kept: FloatArray
+) -> int:  # pragma: no cover - compiled
+    """Put the factors of some entries side by side, zeros behind up to a multiple of four; how many fours."""
+    size = factors.shape[1]
+    for e in range(count):
+        column = indices[first + e]
+        for k in range(size):
+            kept[e, k] = factors[column, k]
+    fours = (count + 3) // 4
+    for e in range(count, 4 * fours):
+        kept[e, :] = 0
+    return fours
+
+
+@kernel(inline="always")
+def _add_products(
+    kept: FloatArray, fours: int, confidence: float, direction: FloatArray, image: FloatArray
+) -> None:  # pragma: no cover - compiled
+    """Add ``c Σ z (zᵀ direction)`` to the image, z over what is kept, four at a time."""
+    size = len(direction)
+    for group in range(fours):
+        z = kept[4 * group : 4 * group + 4]
+        p0, p1, p2, p3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+        for k in range(size):
+            x = direction[k]
+            p0 += z[0, k] * x
+            p1 += z[1, k] * x
+            p2 += z[2, k] * x
+            p3 += z[3, k] * x
+        p0 *= np.float32(confidence)
+        p1 *= np.float32(confidence)
+        p2 *= np.float32(confidence)
+        p3 *= np.float32(confidence)
+        for k in range(size):
+            image[k] += p0 * z[0, k] + p1 * z[1, k] + p2 * z[2, k] + p3 * z[3, k]
+
+
 @kernel(parallel=True, fastmath=True)
-def solve_rows(  # noqa: C901, PLR0912, PLR0915 - a compiled loop; in functions of its own it takes twice as long
+def solve_rows(  # noqa: C901, PLR0912 - a compiled loop; its parts are inlined: calls would take twice as long
     indptr: Int64Array,
     indices: Int32Array,
     blocks: Int64Array,
@@ -46,15 +85,10 @@ def solve_rows(  # noqa: C901, PLR0912, PLR0915 - a compiled loop; in functions 
             fours = 0
             for start in range(0, n, KEPT):
                 count = min(KEPT, n - start)
+                fours = _fetch(factors, indices, begin + start, count, kept)
                 for e in range(count):
-                    column = indices[begin + start + e]
                     for k in range(size):
-                        value = factors[column, k]
-                        kept[e, k] = value
-                        residual[k] += value
-                fours = (count + 3) // 4
-                for e in range(count, 4 * fours):
-                    kept[e, :] = 0
+                        residual[k] += kept[e, k]
             norm = np.float32(0)
             for k in range(size):
                 residual[k] *= np.float32(1 + confidence)
@@ -67,29 +101,8 @@ def solve_rows(  # noqa: C901, PLR0912, PLR0915 - a compiled loop; in functions 
                 image[:] = direction
                 for start in range(0, n, KEPT):
                     if n > KEPT:
-                        count = min(KEPT, n - start)
-                        for e in range(count):
-                            column = indices[begin + start + e]
-                            for k in range(size):
-                                kept[e, k] = factors[column, k]
-                        fours = (count + 3) // 4
-                        for e in range(count, 4 * fours):
-                            kept[e, :] = 0
-                    for group in range(fours):
-                        z = kept[4 * group : 4 * group + 4]
-                        p0, p1, p2, p3 = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
-                        for k in range(size):
-                            x = direction[k]
-                            p0 += z[0, k] * x
-                            p1 += z[1, k] * x
-                            p2 += z[2, k] * x
-                            p3 += z[3, k] * x
-                        p0 *= np.float32(confidence)
-                        p1 *= np.float32(confidence)
-                        p2 *= np.float32(confidence)
-                        p3 *= np.float32(confidence)
-                        for k in range(size):
-                            image[k] += p0 * z[0, k] + p1 * z[1, k] + p2 * z[2, k] + p3 * z[3, k]
+                        fours = _fetch(factors, indices, begin + start, min(KEPT, n - start), kept)
+                    _add_products(kept, fours, confidence, direction, image)
                 curvature = np.float32(0)
                 for k in range(size):
                     curvature += direction[k] * image[k]
