@@ -131,10 +131,14 @@ def fold_in(
     """
     rows = np.zeros((held.shape[0], factors.shape[1]), np.float32)
     fixed = gram + config.regularisation * np.eye(len(gram))
-    for row in np.flatnonzero(np.diff(held.indptr)).tolist():
+
+    def solve_row(row: int, _: int) -> None:
         some = factors[held.indices[held.indptr[row] : held.indptr[row + 1]]].astype(np.float64)
-        system = fixed + config.confidence * some.T @ some
-        rows[row] = scipy.linalg.solve(system, (1 + config.confidence) * some.sum(axis=0), assume_a="pos")
+        if len(some):
+            system = fixed + config.confidence * some.T @ some
+            rows[row] = scipy.linalg.solve(system, (1 + config.confidence) * some.sum(axis=0), assume_a="pos")
+
+    each_block(solve_row, len(rows), 1)
     return rows
 
 

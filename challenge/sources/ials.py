@@ -22,7 +22,7 @@ from challenge.sources.base import FitContext, QueryBatch
 from challenge.sources.embedding import EmbeddingScores, TrackVectors
 from challenge.sources.factorise import FactorisationConfig, factorise, fold_in, gram_matrix
 from challenge.sources.held_columns import HeldColumns
-from challenge.types import FloatArray, NonNegative, PositiveInt
+from challenge.types import Float64Array, FloatArray, NonNegative, PositiveInt
 
 _CHUNK: Final = 1 << 15
 """Rows that one thread scales at once."""
@@ -54,7 +54,7 @@ class Ials(FactorisationConfig):
         held = graph.matrix()[graph.n_playlists :].astype(np.float32)
         rows[graph.n_playlists :][~columns.known(held)] = 0  # factors of what only the query holds are chance
         queries = rows[graph.n_playlists :].copy()
-        arrays = IalsArrays(queries, factors, to_directions(rows))
+        arrays = IalsArrays(queries, factors, to_directions(rows), gram_matrix(factors))
         return FittedIals(self, arrays, columns, context.torch_device())
 
     def load(self, folder: Path, context: FitContext) -> FittedIals:
@@ -72,17 +72,20 @@ class IalsArrays:
         queries: factors of the queries in the dataset, float32, shape (Q, D).
         columns: factors of the columns, tracks first, float32, shape (C, D).
         directions: factors of all rows scaled to length 1, float32, shape (P + Q, D).
+        gram: sum of the squares of the columns' factors, float64, shape (D, D).
     """
 
     queries: FloatArray
     columns: FloatArray
     directions: FloatArray
+    gram: Float64Array
 
     def faults(self) -> Iterator[str]:
         """Say what is wrong with arrays that were read; see :mod:`challenge.data.faults`."""
         size = self.columns.shape[1]
         for name, array in vars(self).items():
-            yield from shape_faults((len(array), size), **{name: array})
+            rows = size if name == "gram" else len(array)
+            yield from shape_faults((rows, size), **{name: array})
             yield from number_faults(**{name: array})
 
 
@@ -110,11 +113,6 @@ class FittedIals:
         """The factors of the tracks, to be searched."""
         return TrackVectors(self.factors.columns[: self.columns.n_tracks], device=self.device)
 
-    @cached_property
-    def gram(self) -> np.ndarray:
-        """Sum of the squares of the columns' factors, float64, shape (D, D)."""
-        return gram_matrix(self.factors.columns)
-
     def score(self, batch: QueryBatch) -> EmbeddingScores:
         """Score tracks by their inner product with each query's factors."""
         queries, known = self.encode(batch)
@@ -132,7 +130,7 @@ class FittedIals:
         result[fitted] = self.factors.queries[batch.index_row[fitted] - first]
         others = np.flatnonzero(~fitted & known)
         if len(others):
-            result[others] = fold_in(held[others], self.factors.columns, self.gram, self.config)
+            result[others] = fold_in(held[others], self.factors.columns, self.factors.gram, self.config)
         return result, known
 
     def query_directions(self, batch: QueryBatch) -> FloatArray:

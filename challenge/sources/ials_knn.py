@@ -54,7 +54,8 @@ class FittedIalsKnn:
 
     @cached_property
     def _playlists(self) -> ItemSearch:
-        return item_search(self.ials.factors.directions[: self.index.n_playlists], self.ials.tracks.device)
+        playlists = self.ials.factors.directions[: self.index.n_playlists]
+        return item_search(playlists, self.ials.tracks.device, alike=True)
 
     def score(self, batch: QueryBatch) -> DenseScores:
         """Sum the votes for each track."""

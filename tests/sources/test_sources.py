@@ -453,7 +453,9 @@ def test_nearest_playlists_among_factors_by_hand() -> None:
     rows = np.array([[0, 3], [0.8, 0.6], [1, 0], [0, -2], [0, 5]], np.float32)
 
     def knn(config: IalsKnn, rows: FloatArray) -> FloatArray:
-        arrays = IalsArrays(rows[4:].copy(), np.ones((7, 2), np.float32), to_directions(rows.copy()))
+        arrays = IalsArrays(
+            rows[4:].copy(), np.ones((7, 2), np.float32), to_directions(rows.copy()), np.full((2, 2), 7.0)
+        )
         ials = FittedIals(Ials(), arrays, context.columns)
         return FittedIalsKnn(config, context.index, ials).score(batch_of(dataset)).table
 

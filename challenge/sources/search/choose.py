@@ -8,10 +8,13 @@ from challenge.sources.search.cpu import BlockSearch
 from challenge.types import FloatArray
 
 
-def item_search(items: FloatArray, device: str = "cpu") -> ItemSearch:
-    """Search ``items`` (N, D), float32, on a device; on the CPU where that has no room for them."""
+def item_search(items: FloatArray, device: str = "cpu", *, alike: bool = False) -> ItemSearch:
+    """Search ``items`` (N, D), float32, on a device; on the CPU where that has no room for them.
+
+    ``alike`` tells that all of them are about as long.
+    """
     if device == "cpu":
-        return BlockSearch(items)
+        return BlockSearch(items, alike)
     import torch
 
     from challenge.sources.search.gpu import TensorSearch
@@ -21,5 +24,5 @@ def item_search(items: FloatArray, device: str = "cpu") -> ItemSearch:
         progress.message(
             f"{device} has no room for {items.nbytes / 1e9:.1f} GB of vectors: searched on the CPU"
         )
-        return BlockSearch(items)
+        return BlockSearch(items, alike)
     return TensorSearch(items, where)

@@ -31,13 +31,18 @@ _NEGLIGIBLE: Final = 20.0
 
 @dataclass(frozen=True, eq=False)
 class BlockSearch:
-    """:func:`search` among items (N, D), float32, on the CPU; those too short to be found are left out."""
+    """:func:`search` among items (N, D), float32, on the CPU; those too short to be found are left out.
+
+    With ``alike`` all are about as long, so that none is worth leaving out.
+    """
 
     items: FloatArray
+    alike: bool = False
 
     def best(self, queries: FloatArray, count: int, *, softmax: bool = False) -> Found:
         """See :func:`search`."""
-        reach = None if softmax else self.reach(queries, count)  # sums of a softmax are over all items
+        # Sums of a softmax are over all items.
+        reach = None if softmax or self.alike else self.reach(queries, count)
         return search(queries, self.items, count, softmax=softmax, reach=reach)
 
     @cached_property
