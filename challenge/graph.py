@@ -175,30 +175,21 @@ def _ones(indptr: Int64Array, indices: Int32Array, n_columns: int) -> sp.csr_mat
 
 
 def build_graph(
-    dataset: Dataset,
-    *,
-    tokens_of: Tokeniser | None = None,
-    token_weight: float = 0.3,
-    min_token_rows: int = 2,
-    smoothing: float = 0.0,
+    dataset: Dataset, *, tokens_of: Tokeniser | None = None, token_weight: float = 0.3
 ) -> BipartiteGraph:
     """Connect every playlist and query to its tracks and, with a tokeniser, to its title's tokens.
 
-    Tokens on fewer than ``min_token_rows`` rows connect nothing and are left out.
+    Tokens on fewer than two rows connect nothing and are left out.
     """
     parts = [dataset.playlists.interactions, dataset.queries.seeds]
     tracks = Interactions.concatenate(parts).binary_matrix(dataset.n_tracks)
     n_playlists = len(dataset.playlists)
     if tokens_of is None:
-        return BipartiteGraph.from_matrix(tracks, n_playlists=n_playlists, smoothing=smoothing)
-    vocabulary, token_matrix = token_columns(row_titles(dataset), tokens_of, min_rows=min_token_rows)
-    weight = np.ones(dataset.n_tracks + len(vocabulary), np.float32)
-    weight[dataset.n_tracks :] = token_weight
-    joined = sp.hstack([tracks, token_matrix], format="csr")
+        return BipartiteGraph.from_matrix(tracks, n_playlists=n_playlists)
+    vocabulary, token_matrix = token_columns(row_titles(dataset), tokens_of, min_rows=2)
     return BipartiteGraph.from_matrix(
-        joined,
-        column_weight=weight,
-        smoothing=smoothing,
+        sp.hstack([tracks, token_matrix], format="csr"),
+        column_weight=np.repeat(np.array([1, token_weight], np.float32), [dataset.n_tracks, len(vocabulary)]),
         n_playlists=n_playlists,
         n_tracks=dataset.n_tracks,
         tokens=vocabulary,

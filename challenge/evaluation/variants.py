@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from challenge.errors import ConfigError, suggestion
-
-METRICS: Final = ("r_precision", "ndcg", "clicks")
 
 
 class RPrecisionVariant(StrEnum):
@@ -42,6 +40,14 @@ class ClicksVariant(StrEnum):
     """0, as in the organisers' aggregate (a mistake there)."""
 
 
+KINDS: Final[dict[str, type[StrEnum]]] = {
+    "r_precision": RPrecisionVariant,
+    "ndcg": NdcgVariant,
+    "clicks": ClicksVariant,
+}
+METRICS: Final = tuple(KINDS)
+
+
 @dataclass(frozen=True)
 class Variants:
     """One variant for each metric; the leaderboard's unless chosen otherwise."""
@@ -64,24 +70,14 @@ class Variants:
         Raises:
             ConfigError: no such metric or variant.
         """
-        metric, _, name = choice.partition("=")
-        try:
-            match metric.strip().replace("-", "_"):
-                case "r_precision":
-                    return replace(self, r_precision=RPrecisionVariant(name.strip()))
-                case "ndcg":
-                    return replace(self, ndcg=NdcgVariant(name.strip()))
-                case "clicks":
-                    return replace(self, clicks=ClicksVariant(name.strip()))
-        except ValueError:
-            pass
+        metric, _, name = (part.strip() for part in choice.partition("="))
+        kind = KINDS.get(metric.replace("-", "_"))
+        if kind is not None and name in set(kind):
+            chosen: dict[str, Any] = {metric.replace("-", "_"): kind(name)}
+            return replace(self, **chosen)
         expected = f"expected one of {', '.join(CHOICES)}"
         raise ConfigError(f"variant {choice!r} is unknown; {expected}", hint=suggestion(choice, CHOICES))
 
 
-CHOICES: Final = (
-    *(f"r_precision={variant}" for variant in RPrecisionVariant),
-    *(f"ndcg={variant}" for variant in NdcgVariant),
-    *(f"clicks={variant}" for variant in ClicksVariant),
-)
+CHOICES: Final = tuple(f"{metric}={variant}" for metric, kind in KINDS.items() for variant in kind)
 """All that :meth:`Variants.with_choice` takes."""

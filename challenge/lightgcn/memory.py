@@ -37,9 +37,7 @@ def rows_per_chunk(device: str, total: int) -> int:
     return 4 * _CHUNK_ROWS if device == "cuda" and total >= _ROOMY else _CHUNK_ROWS
 
 
-def estimate_memory(
-    size: GraphSize, config: LightGCNConfig, *, keep_best: bool = True, chunk_rows: int = _CHUNK_ROWS
-) -> int:
+def estimate_memory(size: GraphSize, config: LightGCNConfig, *, chunk_rows: int = _CHUNK_ROWS) -> int:
     """Peak bytes of training; an upper estimate.
 
     ``embeddings * D * 4 * (parameters + 2 moments + kept best state) + nodes * D * (4 + 2 * storage bytes)``
@@ -49,7 +47,7 @@ def estimate_memory(
     nodes = size.rows + size.columns
     trained = nodes if config.row_embeddings else size.columns
     width = 4 if config.storage == "fp32" else 2
-    states = trained * config.embedding_size * 4 * (4 if keep_best else 3)
+    states = trained * config.embedding_size * 4 * 4
     buffers = nodes * config.embedding_size * (4 + 2 * width)
     # The randomised SVD holds a sketch, its product and their orthogonal successors before any moment exists.
     start = nodes * (config.embedding_size + 16) * 4 * 3 if config.initialisation == "spectral" else 0
@@ -69,19 +67,14 @@ def _batch_bytes(size: GraphSize, config: LightGCNConfig, chunk_rows: int) -> in
 
 
 def require_memory(
-    size: GraphSize,
-    config: LightGCNConfig,
-    available: int,
-    *,
-    keep_best: bool = True,
-    chunk_rows: int = _CHUNK_ROWS,
+    size: GraphSize, config: LightGCNConfig, available: int, *, chunk_rows: int = _CHUNK_ROWS
 ) -> int:
     """Return the estimate, or refuse before anything is allocated.
 
     Raises:
         ResourceError: more than ``available`` bytes would be needed; the hint names settings that would fit.
     """
-    needed = estimate_memory(size, config, keep_best=keep_best, chunk_rows=chunk_rows)
+    needed = estimate_memory(size, config, chunk_rows=chunk_rows)
     if needed <= available:
         return needed
     raise ResourceError(
@@ -96,11 +89,8 @@ def _what_fits(size: GraphSize, config: LightGCNConfig, available: int) -> str:
     for smaller in (config.embedding_size, *halvings(config.embedding_size)):
         changed = replace(config, embedding_size=smaller, storage="bf16")
         if estimate_memory(size, changed) <= available:
-            settings = {"embedding_size": smaller, "storage": "bf16"}
-            changes = [
-                f"{name} = {value}" for name, value in settings.items() if getattr(config, name) != value
-            ]
-            return "use " + " and ".join(changes)
+            names = [name for name in vars(changed) if getattr(changed, name) != getattr(config, name)]
+            return "use " + " and ".join(f"{name} = {getattr(changed, name)}" for name in names)
     return "use a machine with more memory, or fewer playlists"
 
 

@@ -73,7 +73,6 @@ def train(
         GraphSize.of(core),
         config,
         memory.available,
-        keep_best=validation is not None,
         chunk_rows=rows_per_chunk(chosen.type, memory.total),
     )
     model = LightGCN(core, config, chosen, group=join_group(chosen), seed=seed)

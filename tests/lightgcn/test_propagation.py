@@ -61,15 +61,6 @@ def test_isolated_nodes_keep_only_their_own_layer() -> None:
     np.testing.assert_allclose(found_columns[0], columns[0] / 4, rtol=1e-6)
 
 
-def test_chunks_of_nodes_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    graph = random_graph()
-    rows, columns = start(graph)
-    whole = apply(graph, rows, columns, (0.25,) * 4)
-    monkeypatch.setattr("challenge.lightgcn.kernels.reference._CHUNK_BYTES", 4 * 6 * 5)
-    for mine, wanted in zip(apply(graph, rows, columns, (0.25,) * 4), whole, strict=True):
-        np.testing.assert_array_equal(mine, wanted)
-
-
 @pytest.mark.parametrize("kernel", ["embedding_bag", "compiled"])
 def test_masked_edges_take_no_part_and_come_back(kernel: KernelName) -> None:
     graph, weights = random_graph(tokens=2, smoothing=3.0), (0.25,) * 4
