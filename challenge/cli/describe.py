@@ -93,18 +93,13 @@ def _show_mpd(path: Path, described: MpdDescription) -> None:
 
 def _facts_table(title: str, facts: tuple[Fact, ...]) -> Any:
     rows = [(_label(fact.name), fact.value, fact.official, _share(fact)) for fact in facts]
-    return make_table(title, ("", "here", "official", "share"), [(a, _n(b), _n(c), d) for a, b, c, d in rows])
+    return make_table(title, ("", "here", "official", "share"), rows)
 
 
 def _label(name: str) -> str:
     if name.startswith("tracks_seen_"):
         return f"tracks seen at least {name.split('_')[2]} times"
     return _LABELS.get(name, name.replace("_", " "))
-
-
-def _n(value: float | None) -> str:
-    """A number with its thousands separated; nothing for None."""
-    return "" if value is None else f"{value:,}"
 
 
 def _share(fact: Fact) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import groupby
 from typing import Final
 
 _OFFICIAL_SEPARATORS: Final = re.compile(r"[.,/#!$%^*;:{}=_`~()@]")
@@ -30,20 +31,12 @@ def tokens(title: str) -> tuple[str, ...]:
     Case, accents, compatibility variants (full-width letters, ligatures), apostrophes, skin tones and
     variation selectors are dropped; digits and years are kept. Empty where a title is punctuation only.
     """
-    folded = _fold(title)
     words: list[str] = []
-    current: list[str] = []
-    for character in folded:
-        if _is_word(character):
-            current.append(character)
-            continue
-        if current:
-            words.append("".join(current))
-            current = []
-        if _is_symbol(character):
-            words.append(character)
-    if current:
-        words.append("".join(current))
+    for kind, characters in groupby(_fold(title), _kind):
+        if kind == "word":
+            words.append("".join(characters))
+        elif kind == "symbol":
+            words += characters
     return tuple(words)
 
 
@@ -85,10 +78,10 @@ def _is_mark(character: str) -> bool:
     )
 
 
-def _is_word(character: str) -> bool:
-    return unicodedata.category(character)[0] in "LNM"
-
-
-def _is_symbol(character: str) -> bool:
-    """Emoji and their like ("So"), and what they are made of when still unassigned or private."""
-    return unicodedata.category(character) in ("So", "Co", "Cn") or character in "+&♯<>"
+def _kind(character: str) -> str:
+    """Tell letters and numbers from emoji and their like, and both from what only separates."""
+    category = unicodedata.category(character)
+    if category[0] in "LNM":
+        return "word"
+    # Symbols ("So"), and what they are made of when still unassigned or private.
+    return "symbol" if category in ("So", "Co", "Cn") or character in "+&♯<>" else "separator"
