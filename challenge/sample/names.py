@@ -85,10 +85,10 @@ def word(number: int) -> str:
     return (text.translate(_ACCENTED) if bits % 23 == 0 else text).capitalize()
 
 
-def _named(forms: tuple[str, ...], bits: int) -> str:
-    """A name in one of the forms, with words that the bits choose."""
+def _named(patterns: tuple[str, ...], bits: int) -> str:
+    """A name in one of the patterns, with words that the bits choose."""
     words = [word(bits >> shift & 4095) for shift in (0, 12, 32)]
-    return forms[(bits >> 24) % len(forms)].format(*words, lower=words[1].lower())
+    return patterns[(bits >> 24) % len(patterns)].format(*words, lower=words[1].lower())
 
 
 def artist_name(artist: int, seed: int) -> str:
