@@ -61,7 +61,7 @@ OURS = LightGCNConfig(
     epochs=32,
     validate_every=4,
     patience=0,  # the rate falls to 0 at the end: what comes before tells little
-    max_seconds=0.0,
+    max_edges=0,
     storage="fp32",
 )
 

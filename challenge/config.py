@@ -5,26 +5,27 @@ A table of a file changes what it names and nothing else: every other key keeps 
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
 import msgspec
 import tomli_w
 
 from challenge.errors import ConfigError, MissingInputError, suggestion
 from challenge.ranking.ranker import RankerConfig
+from challenge.settings import Settings, convert
 from challenge.sources.registry import SourcesConfig
 from challenge.submission.team import TeamInfo
+from challenge.types import NonNegativeInt
 
 Config = TypeVar("Config")
 
 
 @dataclass(frozen=True)
-class RunConfig:
+class RunConfig(Settings):
     """Settings of a run, saved with its results.
 
     Attributes:
@@ -39,15 +40,14 @@ class RunConfig:
 
     team: str = "my team"
     email: str = "team@example.org"
-    seed: int = 0
+    seed: NonNegativeInt = 0
     device: str = "auto"
     ranking: Literal["learned", "blend"] = "learned"
     sources: SourcesConfig = field(default_factory=SourcesConfig)
     ranker: RankerConfig = field(default_factory=RankerConfig)
 
     def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise ConfigError(f"seed is {self.seed}; expected 0 or more")
+        super().__post_init__()
         TeamInfo(self.team, self.email)  # refuses what no submission may say, long before one is written
 
 
@@ -121,7 +121,7 @@ def _merge(config: Any, table: Any, where: str, path: tuple[str, ...], keys: dic
         raise ConfigError(f"{where}: {'.'.join(path)} is {table!r}; expected a table")
     hints = get_type_hints(type(config), include_extras=True)
     if "modules" in table and isinstance(config, SourcesConfig):  # tables of what they add are known then
-        modules = _convert(table["modules"], hints["modules"], where, (*path, "modules"))
+        modules = convert(table["modules"], hints["modules"], f"{where}: {'.'.join((*path, 'modules'))}")
         config = replace(config, modules=modules)
     members, changed = _members(config), {}
     for key, value in table.items():
@@ -131,7 +131,7 @@ def _merge(config: Any, table: Any, where: str, path: tuple[str, ...], keys: dic
         if is_dataclass(members[key]):
             changed[key] = _merge(members[key], value, where, here, keys)
         else:
-            changed[key] = _convert(value, hints[key], where, here)
+            changed[key] = convert(value, hints[key], f"{where}: {'.'.join(here)}")
     try:
         return _replace(config, changed)
     except ConfigError as error:
@@ -173,36 +173,3 @@ def _unknown(
     return ConfigError(
         f"{where}: unknown setting {'.'.join(path)}", hint=hint or f"known here: {', '.join(sorted(members))}"
     )
-
-
-_WORDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "str": "text in quotes",
-    "array": "a list",
-    "object": "a table",
-    "null": "nothing",
-}
-
-
-def _convert(value: Any, hint: Any, where: str, path: tuple[str, ...]) -> Any:
-    """A value of a file as the type of its field."""
-    try:
-        return msgspec.convert(value, hint, strict=True)
-    except msgspec.ValidationError as error:
-        allowed = [repr(each) for each in get_args(hint)] if get_origin(hint) is Literal else []
-        expected = f"one of {', '.join(allowed)}" if allowed else _in_words(str(error))
-        raise ConfigError(f"{where}: {'.'.join(path)} is {value!r}; expected {expected}") from None
-
-
-def _in_words(message: str) -> str:
-    """Take from an error of msgspec what was expected, such as "a whole number >= 1"."""
-    found = re.match(r"Expected (.*?)(?:, got .*)?(?: - at .*)?$", message)
-    expected = found.group(1) if found else message
-    return re.sub(r"`([^`]*)`", lambda m: _kinds(m.group(1)), expected)
-
-
-def _kinds(text: str) -> str:
-    kinds = [_WORDS.get(kind.strip(), kind.strip()) for kind in text.split("|") if kind.strip() != "null"]
-    return " or ".join(kinds)

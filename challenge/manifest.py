@@ -142,7 +142,7 @@ class TrainingFacts(msgspec.Struct):
     kernel: str = ""
     epochs: tuple[Epoch, ...] = ()
     best_epoch: int = 0
-    stopped: str = "all epochs done"
+    stopped: str = ""
     steps: int = 0
     seconds: float = 0.0
     seconds_per_step: float = 0.0

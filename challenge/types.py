@@ -20,16 +20,21 @@ Float64Array: TypeAlias = NDArray[np.float64]
 IdArray: TypeAlias = NDArray[np.bytes_]
 """Spotify ids without their prefix, dtype S22."""
 
-PositiveInt: TypeAlias = Annotated[int, Meta(ge=1)]
-"""A setting that is at least 1; ranges of settings are checked where a file or an option gives them."""
-NonNegativeInt: TypeAlias = Annotated[int, Meta(ge=0)]
-"""A setting that is 0 or more."""
-Positive: TypeAlias = Annotated[float, Meta(gt=0)]
-"""A setting above 0."""
-NonNegative: TypeAlias = Annotated[float, Meta(ge=0)]
-"""A setting that is 0 or more."""
+MAX_INT: Final = 2**31 - 1
+PositiveInt: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_INT)]
+"""A setting that is at least 1; :class:`challenge.settings.Settings` checks the ranges of settings."""
+NonNegativeInt: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_INT)]
+"""A setting that is 0 or more, and fits into 32 bits."""
+NonNegative: TypeAlias = Annotated[float, Meta(ge=0, le=1e9)]
+"""A setting that is 0 or more; neither infinite nor so large that sums in float32 would be."""
 Share: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 """A setting from 0 to 1."""
+Exponent: TypeAlias = Annotated[float, Meta(ge=0, le=5)]
+"""A setting that counts of playlists or tracks are raised to; float32 holds the fifth power of millions."""
+CandidateCount: TypeAlias = Annotated[int, Meta(ge=1, le=10_000)]
+"""How many candidates a source puts forward for a query: 500 are wanted in the end."""
+EmbeddingSize: TypeAlias = Annotated[int, Meta(ge=1, le=4096)]
+"""Dimensions of an embedding, D: tables of D × D are solved."""
 
 LIST_LENGTH: Final = 500
 """How many tracks each submitted playlist holds, exactly."""

@@ -20,7 +20,7 @@ from challenge.lightgcn.config import LightGCNConfig
 from challenge.lightgcn.model import LightGCN
 
 _TENSORS, _STATE = "checkpoint.safetensors", "checkpoint.json"
-_NOT_IN_FINGERPRINT = ("max_seconds", "checkpoint_minutes", "patience")
+_NOT_IN_FINGERPRINT = ("max_edges", "max_seconds", "checkpoint_minutes", "patience")
 
 
 @dataclass

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from challenge.errors import ConfigError
+from challenge.settings import Settings
+from challenge.types import EmbeddingSize, Exponent, NonNegative, NonNegativeInt, PositiveInt, Share
 
 
 @dataclass(frozen=True)
-class LightGCNConfig:
+class LightGCNConfig(Settings):
     """How LightGCN is built and trained.
 
     Attributes:
@@ -49,42 +53,46 @@ class LightGCNConfig:
         initial_scale: root mean square of the columns' initial embeddings.
         storage: number format of what is propagated; sums, parameters and Adam's moments are fp32 always.
         checkpoint_minutes: at least this long between checkpoints inside an epoch.
+        max_edges: on a CPU, stop after the epoch in which propagation has read so many edges in all; 0 for no
+            limit. The whole MPD reaches the default after 14 epochs, 20 minutes of two cores.
         max_seconds: stop after the epoch in which this is passed, counted over interruptions; 0 for no limit.
+            With a limit the clock decides, so that another run of the same seed may end elsewhere.
     """
 
-    embedding_size: int = 64
-    layers: int = 2
+    embedding_size: EmbeddingSize = 64
+    layers: Annotated[int, Meta(ge=0, le=100)] = 2
     include_layer_0: bool = False
-    layer_weights: tuple[float, ...] | None = None
+    layer_weights: tuple[Annotated[float, Meta(ge=-1000, le=1000)], ...] | None = None
     row_embeddings: bool = False
-    smoothing: float = 30.0
-    min_degree: int = 2
+    smoothing: NonNegative = 30.0
+    min_degree: NonNegativeInt = 2
     objective: Literal["softmax", "bpr"] = "softmax"
     similarity: Literal["cosine", "dot"] = "cosine"
-    temperature: float = 0.1
+    temperature: Annotated[float, Meta(ge=0.02, le=100)] = 0.1
     bias: bool = True
-    bias_start: float = 1.0
+    bias_start: Annotated[float, Meta(ge=0, le=10)] = 1.0
     masking: bool = True
-    min_kept: float = 0.1
-    max_kept: float = 0.9
-    log_uniform_share: float = 0.5
-    mask_all_tracks: float = 0.05
-    mask_title: float = 0.3
-    batch_size: int = 0
-    positives: int = 32
-    negatives: int = 4096
-    negative_power: float = 0.5
-    learning_rate: float = 0.002
+    min_kept: Share = 0.1
+    max_kept: Share = 0.9
+    log_uniform_share: Share = 0.5
+    mask_all_tracks: Share = 0.05
+    mask_title: Share = 0.3
+    batch_size: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    positives: Annotated[int, Meta(ge=1, le=10_000)] = 32
+    negatives: Annotated[int, Meta(ge=1, le=65_536)] = 4096
+    negative_power: Exponent = 0.5
+    learning_rate: Annotated[float, Meta(ge=0, le=100)] = 0.002
     schedule: Literal["constant", "cosine"] = "constant"
-    l2: float = 0.0
-    epochs: int = 40
-    patience: int = 3
-    validate_every: int = 1
+    l2: Annotated[float, Meta(ge=0, le=1000)] = 0.0
+    epochs: NonNegativeInt = 40
+    patience: NonNegativeInt = 3
+    validate_every: PositiveInt = 1
     initialisation: Literal["spectral", "normal"] = "spectral"
-    initial_scale: float = 0.01
+    initial_scale: Annotated[float, Meta(ge=1e-6, le=1000)] = 0.01
     storage: Literal["fp32", "bf16"] = "bf16"
-    checkpoint_minutes: float = 10.0
-    max_seconds: float = 1200.0
+    checkpoint_minutes: NonNegative = 10.0
+    max_edges: Annotated[int, Meta(ge=0, le=2**62)] = 75_000_000_000
+    max_seconds: NonNegative = 0.0
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot work.
@@ -92,29 +100,28 @@ class LightGCNConfig:
         Raises:
             ConfigError: naming the setting, its value and what it must be.
         """
-        shares = 0 <= self.min_kept <= self.max_kept <= 1
+        super().__post_init__()
         weighs_each = self.layer_weights is None or len(self.layer_weights) == self.layers + 1
         weights = f"{self.layers + 1} weights, from layer 0 to layer {self.layers}"
         plain = not (self.masking or self.bias)
         for valid, name, expected in (
-            (self.embedding_size >= 1, "embedding_size", "at least 1"),
-            (self.layers >= 0, "layers", "0 or more"),
-            (self.temperature > 0, "temperature", "above 0"),
-            (self.batch_size >= 0, "batch_size", "at least 1, or 0 to have it chosen"),
-            (self.negatives >= 1, "negatives", "at least 1"),
-            (self.positives >= 1, "positives", "at least 1"),
-            (self.epochs >= 0, "epochs", "0 or more"),
-            (shares, "min_kept", "between 0 and max_kept"),
+            (self.min_kept <= self.max_kept, "min_kept", "at most max_kept"),
             (self.row_embeddings or self.layers > 0, "layers", "above 0 without row embeddings"),
             (weighs_each, "layer_weights", weights),
             (self.objective != "bpr" or plain, "objective", "softmax where masking or bias is on"),
         ):
             if not valid:
-                raise ConfigError(f"{name} is {getattr(self, name)!r}; it must be {expected}")
+                raise ConfigError(f"{name} is {getattr(self, name)!r}; expected {expected}")
 
     def rows_per_batch(self, n_rows: int) -> int:
         """Size of a batch for a graph with this many rows to train on."""
         return self.batch_size or min(65_536, max(256, -(-n_rows // 8)))
+
+    def epochs_at_most(self, edges_per_epoch: int, device: str) -> int:
+        """Epochs to train for on a device, cpu or cuda, where an epoch reads so many edges."""
+        if self.max_edges == 0 or device != "cpu":
+            return self.epochs
+        return min(self.epochs, -(-self.max_edges // max(1, edges_per_epoch)))
 
     def learning_rate_at(self, step: int, total: int) -> float:
         """Learning rate after ``step`` of ``total`` steps."""
@@ -150,7 +157,7 @@ def paper_config(**changes: object) -> LightGCNConfig:
         "learning_rate": 1e-3,
         "batch_size": 2048,
         "epochs": 1000,
-        "max_seconds": 0.0,
+        "max_edges": 0,
         "storage": "fp32",
     }
     return LightGCNConfig(**(settings | changes))  # type: ignore[arg-type]

@@ -72,6 +72,11 @@ class Sampler:
         return self.graph.matrix()
 
     @property
+    def has_rows(self) -> bool:
+        """Whether any row has tracks enough to learn from: two where some are masked, else one."""
+        return len(self._rows) > 0
+
+    @property
     def steps_per_epoch(self) -> int:
         """Batches in a pass over all rows (softmax) or as many edges as there are (bpr)."""
         bpr = self.config.objective == "bpr"

@@ -55,7 +55,8 @@ def train(
     What a validation masks plays no part in the training, but in the embeddings. With a validation the
     parameters of the best epoch are kept and training stops after ``patience`` validations without gain. With
     a folder for checkpoints, ``resume`` goes on from the last one; on the same device the result is the same
-    as without interruption. Under ``torchrun`` the processes train together, and all return the same.
+    as without interruption. No clock has a say in it, unless ``max_seconds`` is set. Under ``torchrun`` the
+    processes train together, and all return the same.
 
     Raises:
         ConfigError: an unknown device.
@@ -64,6 +65,8 @@ def train(
     """
     chosen, reason = choose_device(device)
     progress.message(f"LightGCN on {chosen} ({reason})")
+    if config.max_seconds > 0:
+        progress.message("max_seconds is set, so the clock decides: the same seed may give another result")
     prepare_device(chosen)
     open_graph = graph if validation is None else validation.remaining(graph)
     columns = open_graph.columns_of_degree(config.min_degree)
@@ -114,6 +117,13 @@ class Trainer:
         self._validation, self._folder = validation, checkpoint_dir
         self._state = checkpoint.TrainingState(checkpoint.fingerprint(model.graph, model.config, seed))
         self._best: dict[str, Tensor] = {}
+        edges_per_epoch = self.sampler.steps_per_epoch * model.passes_per_step * model.graph.n_edges
+        self._epochs = model.config.epochs_at_most(edges_per_epoch, model.device.type)
+        if not self.sampler.has_rows:
+            progress.message(
+                f"No playlist has tracks to learn from where min_degree is {model.config.min_degree}"
+            )
+            self._epochs = 0
         self._shown = ""
         self._last_checkpoint = time.monotonic()
         self.report = TrainingFacts(str(model.device), kernel=model.kernel)
@@ -143,13 +153,14 @@ class Trainer:
     def run(self) -> None:
         """Train until an epoch too many, too long or without gain; leave the best parameters in place."""
         start, first_step = time.monotonic(), self._state.step
-        total = self._config.epochs * self.sampler.steps_per_epoch
+        total = self._epochs * self.sampler.steps_per_epoch
         if self._validation is not None and self._state.step == 0:
             self._validate({"epoch": 0})
         with progress.task("Training LightGCN", total - self._state.step, unit="steps") as advance:
-            while self._state.step < total and not self._stalled() and not self._late():
+            while (ended := self._ended()) is None:
                 self._epoch(advance)
         report, state = self.report, self._state
+        report.stopped = ended
         report.epochs = tuple(Epoch(**entry) for entry in state.history)
         report.best_epoch = state.best_epoch
         report.steps, report.seconds = state.step - first_step, time.monotonic() - start
@@ -159,21 +170,20 @@ class Trainer:
             self.model.parameters[name].copy_(tensor)
         self._best = {}
 
-    def _stalled(self) -> bool:
-        """Whether the last ``patience`` validations brought no gain."""
-        validated = [entry["epoch"] for entry in self._state.history if "ndcg" in entry]
-        since: int = sum(epoch > self._state.best_epoch for epoch in validated)
-        stalled: bool = 0 < self._config.patience <= since
-        if stalled:
-            self.report.stopped = f"no gain in {since} validations"
-        return stalled
-
-    def _late(self) -> bool:
-        """Whether the epochs done, those before an interruption included, took as long as they may."""
-        late = self.model.group.any(0 < self._config.max_seconds <= self._state.seconds)
-        if late:
-            self.report.stopped = f"max_seconds ({self._config.max_seconds:g}) passed"
-        return late
+    def _ended(self) -> str | None:
+        """Why training is over, None where it is not; epochs before an interruption count."""
+        config, state = self._config, self._state
+        if state.step >= self._epochs * self.sampler.steps_per_epoch:
+            if self._epochs == config.epochs:
+                return "all epochs done"
+            return f"max_edges ({config.max_edges:,}) read" if self._epochs else "nothing to learn from"
+        validated = [entry["epoch"] for entry in state.history if "ndcg" in entry]
+        since = sum(epoch > state.best_epoch for epoch in validated)
+        if 0 < config.patience <= since:
+            return f"no gain in {since} validations"
+        if self.model.group.any(0 < config.max_seconds <= state.seconds):
+            return f"max_seconds ({config.max_seconds:g}) passed"
+        return None
 
     def _epoch(self, advance: progress.Advance) -> None:
         steps = self.sampler.steps_per_epoch

@@ -40,6 +40,8 @@ class Validation:
 
     def within(self, columns: Int64Array) -> Validation:
         """Number masked tracks by their indices in ``columns`` (ascending); drop those not there."""
+        if len(columns) == 0:
+            return replace(self, relevant=self.relevant.where(np.zeros(len(self.relevant.track_index), bool)))
         index = np.searchsorted(columns, self.relevant.track_index)
         found = np.minimum(index, len(columns) - 1)
         renumbered = replace(self.relevant, track_index=found.astype(np.int32))

@@ -13,6 +13,7 @@ from msgspec import Meta
 from challenge.errors import MissingInputError
 from challenge.files import write_text
 from challenge.ranking.forest import flatten
+from challenge.settings import Settings
 from challenge.threads import thread_count
 from challenge.types import (
     FloatArray,
@@ -20,14 +21,16 @@ from challenge.types import (
     Int64Array,
     NonNegative,
     NonNegativeInt,
-    Positive,
     PositiveInt,
     Share,
 )
 
+_Part = Annotated[float, Meta(ge=0.01, le=1)]
+"""A share of which LightGBM finds something left."""
+
 
 @dataclass(frozen=True)
-class RankerConfig:
+class RankerConfig(Settings):
     """Configuration of the trees and their training data.
 
     Attributes:
@@ -45,14 +48,14 @@ class RankerConfig:
     """
 
     num_queries: PositiveInt = 6000
-    num_folds: NonNegativeInt = 0
+    num_folds: Annotated[int, Meta(ge=0, le=100)] = 0
     negative_share: Share = 0.25
-    num_iterations: PositiveInt = 500
-    learning_rate: Positive = 0.05
-    num_leaves: Annotated[int, Meta(ge=2)] = 63
+    num_iterations: Annotated[int, Meta(ge=1, le=10_000)] = 500
+    learning_rate: Annotated[float, Meta(gt=0, le=1)] = 0.05
+    num_leaves: Annotated[int, Meta(ge=2, le=131_072)] = 63
     min_data_in_leaf: NonNegativeInt = 150
-    feature_fraction: Annotated[float, Meta(gt=0, le=1)] = 0.5
-    bagging_fraction: Annotated[float, Meta(gt=0, le=1)] = 0.8
+    feature_fraction: _Part = 0.5
+    bagging_fraction: _Part = 0.8
     lambda_l2: NonNegative = 5.0
 
 

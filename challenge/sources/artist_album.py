@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from challenge.settings import Settings
 from challenge.sources.base import DenseScores, FitContext, QueryBatch
 from challenge.sources.kernels import artist_album_scores
 from challenge.sources.postings import PlaylistIndex
-from challenge.types import Int32Array, Int64Array, NonNegative, PositiveInt
+from challenge.types import CandidateCount, Int32Array, Int64Array, NonNegative
 
 
 @dataclass(frozen=True)
-class ArtistAlbum:
+class ArtistAlbum(Settings):
     """Settings of the source of artists and albums.
 
     A track scores the share of seeds by its artist plus ``album_weight`` times the share from its album,
@@ -25,7 +26,7 @@ class ArtistAlbum:
     """
 
     album_weight: NonNegative = 1.0
-    num_candidates: PositiveInt = 100
+    num_candidates: CandidateCount = 100
     weight: NonNegative = 0.0
 
     def fit(self, context: FitContext) -> FittedArtistAlbum:

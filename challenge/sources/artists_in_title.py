@@ -9,14 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from challenge.data.titles import tokens
+from challenge.settings import Settings
 from challenge.sources.artist_album import tracks_by_artist
 from challenge.sources.base import DenseScores, FitContext, QueryBatch
 from challenge.sources.postings import PlaylistIndex
-from challenge.types import Int32Array, Int64Array, NonNegative, NonNegativeInt, PositiveInt
+from challenge.types import CandidateCount, Int32Array, Int64Array, NonNegative, NonNegativeInt
 
 
 @dataclass(frozen=True)
-class ArtistsInTitle:
+class ArtistsInTitle(Settings):
     """Settings of the source.
 
     A title names an artist when the words of the artist's name stand in it in a row. A track of that artist
@@ -27,7 +28,7 @@ class ArtistsInTitle:
     """
 
     min_artist_popularity: NonNegativeInt = 20
-    num_candidates: PositiveInt = 100
+    num_candidates: CandidateCount = 100
     weight: NonNegative = 0.0
 
     def fit(self, context: FitContext) -> FittedArtistsInTitle:

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from challenge.settings import Settings
 from challenge.sources.base import DenseScores, FitContext, QueryBatch
 from challenge.sources.kernels import cooccurrence_scores
 from challenge.sources.postings import PlaylistIndex
-from challenge.types import FloatArray, NonNegative, PositiveInt
+from challenge.types import CandidateCount, Exponent, FloatArray, NonNegative, PositiveInt
 
 
 @dataclass(frozen=True)
-class Cooccurrence:
+class Cooccurrence(Settings):
     """Settings of damped co-occurrence.
 
     The score of a track is the sum over seeds and shared playlists of
@@ -29,12 +30,12 @@ class Cooccurrence:
         max_postings: of a more popular seed an even sample of at most this many playlists is read.
     """
 
-    seed_damping: NonNegative = 0.6
-    track_damping: NonNegative = 0.3
-    length_damping: NonNegative = 0.5
+    seed_damping: Exponent = 0.6
+    track_damping: Exponent = 0.3
+    length_damping: Exponent = 0.5
     shrinkage: NonNegative = 2.0
     max_postings: PositiveInt = 2000
-    num_candidates: PositiveInt = 300
+    num_candidates: CandidateCount = 300
     weight: NonNegative = 0.5
 
     def fit(self, context: FitContext) -> FittedCooccurrence:
@@ -43,7 +44,7 @@ class Cooccurrence:
         return FittedCooccurrence(
             self,
             index,
-            ((index.popularity + self.shrinkage) ** -self.seed_damping).astype(np.float32),
+            ((np.maximum(index.popularity, 1) + self.shrinkage) ** -self.seed_damping).astype(np.float32),
             ((index.popularity + 1) ** -self.track_damping).astype(np.float32),
             (np.maximum(index.row_lengths, 1) ** -self.length_damping).astype(np.float32),
         )

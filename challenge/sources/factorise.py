@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
+from msgspec import Meta
 
 from challenge import progress
 from challenge.blocks import each_block, even_blocks
+from challenge.settings import Settings
 from challenge.sources.least_squares import solve_rows
-from challenge.types import FloatArray, NonNegative, Positive, PositiveInt
+from challenge.types import EmbeddingSize, FloatArray, NonNegative
 
 _CHUNK: Final = 1 << 15
 """Rows that one thread multiplies at once, in place."""
 
 
 @dataclass(frozen=True)
-class FactorisationConfig:
+class FactorisationConfig(Settings):
     """Settings of the factorisation.
 
     Attributes:
@@ -30,11 +32,11 @@ class FactorisationConfig:
         cg_steps: conjugate-gradient steps for each row and alternation.
     """
 
-    embedding_size: PositiveInt = 256
+    embedding_size: EmbeddingSize = 256
     confidence: NonNegative = 20.0
-    regularisation: Positive = 10.0
-    iterations: PositiveInt = 8
-    cg_steps: PositiveInt = 3
+    regularisation: Annotated[float, Meta(ge=1e-3, le=1e9)] = 10.0
+    iterations: Annotated[int, Meta(ge=1, le=1000)] = 8
+    cg_steps: Annotated[int, Meta(ge=1, le=1000)] = 3
 
 
 class FactorMatrix:

@@ -22,7 +22,7 @@ from challenge.sources.base import FitContext, QueryBatch
 from challenge.sources.embedding import EmbeddingScores, TrackVectors
 from challenge.sources.factorise import FactorisationConfig, factorise, fold_in, gram_matrix
 from challenge.sources.held_columns import HeldColumns
-from challenge.types import Float64Array, FloatArray, NonNegative, PositiveInt
+from challenge.types import CandidateCount, Float64Array, FloatArray, NonNegative
 
 _CHUNK: Final = 1 << 15
 """Rows that one thread scales at once."""
@@ -35,7 +35,7 @@ class Ials(FactorisationConfig):
     Source: Hu, Koren and Volinsky 2008, Collaborative filtering for implicit feedback datasets.
     """
 
-    num_candidates: PositiveInt = 500
+    num_candidates: CandidateCount = 500
     weight: NonNegative = 0.7
 
     def require_memory(self, context: FitContext) -> None:

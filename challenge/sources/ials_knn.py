@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 
+from challenge.settings import Settings
 from challenge.sources.base import DenseScores, FitContext, QueryBatch
 from challenge.sources.ials import FittedIals
 from challenge.sources.kernels import weighted_row_scores
 from challenge.sources.postings import PlaylistIndex
 from challenge.sources.search.base import ItemSearch
 from challenge.sources.search.choose import item_search
-from challenge.types import NonNegative, PositiveInt
+from challenge.types import CandidateCount, Exponent, NonNegative
 
 
 @dataclass(frozen=True)
-class IalsKnn:
+class IalsKnn(Settings):
     """Settings of the source; the factors are those of the source ``ials``.
 
     Unlike :class:`challenge.sources.playlist_knn.PlaylistKnn` these neighbours need share no track with the
@@ -28,9 +31,9 @@ class IalsKnn:
         amplification: a vote is the cosine similarity, divided by the best one, to this power.
     """
 
-    num_neighbours: PositiveInt = 150
-    amplification: NonNegative = 4.0
-    num_candidates: PositiveInt = 200
+    num_neighbours: Annotated[int, Meta(ge=1, le=100_000)] = 150
+    amplification: Exponent = 4.0
+    num_candidates: CandidateCount = 200
     weight: NonNegative = 0.0
 
     def require_memory(self, context: FitContext) -> None:
@@ -66,7 +69,7 @@ class FittedIalsKnn:
         weighted_row_scores(
             np.arange(len(batch) + 1, dtype=np.int64) * found.item.shape[1],
             found.item.ravel(),
-            ((near / best) ** self.config.amplification).ravel().astype(np.float32),
+            np.where(near > 0, (near / best) ** self.config.amplification, 0).ravel().astype(np.float32),
             self.index.row_indptr,
             self.index.row_track,
             scores,

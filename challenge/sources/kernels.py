@@ -15,7 +15,7 @@ from challenge.types import FloatArray, Int32Array, Int64Array
 
 
 @kernel(parallel=True)
-def neighbour_scores(  # noqa: C901 - a compiled loop
+def neighbour_scores(  # noqa: C901, PLR0912 - a compiled loop
     seed_indptr: Int64Array,
     seed_track: Int32Array,
     seed_weight: FloatArray,
@@ -41,6 +41,9 @@ def neighbour_scores(  # noqa: C901 - a compiled loop
         touched = np.empty(n_rows, np.int32)
         count = 0
         for i in range(seed_indptr[query], seed_indptr[query + 1]):
+            # Each weight must be above 0: a row is new while its similarity is 0.
+            if not seed_weight[i] > 0.0:
+                continue
             track = seed_track[i]
             for j in range(track_indptr[track], track_indptr[track + 1]):
                 row = track_row[j]
@@ -56,8 +59,10 @@ def neighbour_scores(  # noqa: C901 - a compiled loop
         for j in range(count):
             value[j] = similarity[touched[j]] * row_scale[touched[j]]
         best = value.max()
+        if not best > 0.0:
+            continue
         threshold = np.float32(0.0)
-        if count > neighbours:
+        if 0 < neighbours < count:
             threshold = np.partition(value, count - neighbours)[count - neighbours]
         for j in range(count):
             if value[j] < threshold:
@@ -129,6 +134,8 @@ def weighted_row_scores(
     for query in nb.prange(len(entry_indptr) - 1):
         for i in range(entry_indptr[query], entry_indptr[query + 1]):
             row = entry_row[i]
+            if row < 0:  # fewer were found than asked for
+                continue
             for k in range(row_indptr[row], row_indptr[row + 1]):
                 scores[query, row_track[k]] += entry_weight[i]
 

@@ -14,7 +14,7 @@ from challenge.lightgcn.config import LightGCNConfig, paper_config
 from challenge.manifest import TrainingFacts
 from challenge.sources.base import FitContext, QueryBatch
 from challenge.sources.embedding import EmbeddingScores, TrackVectors
-from challenge.types import NonNegative, PositiveInt
+from challenge.types import CandidateCount, NonNegative
 
 if TYPE_CHECKING:
     from challenge.lightgcn.embeddings import Embeddings
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 class LightGCN(LightGCNConfig):
     """Settings of LightGCN as a source."""
 
-    num_candidates: PositiveInt = 500
+    num_candidates: CandidateCount = 500
     weight: NonNegative = 0.7
 
     @classmethod
     def of_paper(cls) -> LightGCN:
         """LightGCN as in its paper: BPR, an embedding of its own for each row, no masking.
 
-        It is trained for as long as the time limit allows, of the paper's 1,000 epochs.
+        It is trained for as many of the paper's 1,000 epochs as ``max_edges`` allows.
         """
-        return cls(**(vars(paper_config()) | {"max_seconds": cls.max_seconds, "patience": 10}), weight=0.0)
+        return cls(**(vars(paper_config()) | {"max_edges": cls.max_edges, "patience": 10}), weight=0.0)
 
     def fit(self, context: FitContext) -> FittedLightGCN:
         """Train on the graph, and embed all its nodes.

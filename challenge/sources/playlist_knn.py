@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from challenge.settings import Settings
 from challenge.sources.base import DenseScores, FitContext, QueryBatch
 from challenge.sources.kernels import neighbour_scores
 from challenge.sources.postings import PlaylistIndex
-from challenge.types import FloatArray, NonNegative, PositiveInt
+from challenge.types import CandidateCount, Exponent, FloatArray, NonNegative, PositiveInt
 
 
 @dataclass(frozen=True)
-class PlaylistKnn:
+class PlaylistKnn(Settings):
     """Settings of the nearest playlists.
 
     Seeds weigh ``1 / ((popularity - 1)^popularity_damping + 1)``, so that a hit everybody has says little.
@@ -28,10 +29,10 @@ class PlaylistKnn:
     """
 
     num_neighbours: PositiveInt = 300
-    popularity_damping: NonNegative = 0.4
-    length_damping: NonNegative = 0.5
-    amplification: NonNegative = 1.5
-    num_candidates: PositiveInt = 500
+    popularity_damping: Exponent = 0.4
+    length_damping: Exponent = 0.5
+    amplification: Exponent = 1.5
+    num_candidates: CandidateCount = 500
     weight: NonNegative = 1.0
 
     def fit(self, context: FitContext) -> FittedPlaylistKnn:

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from challenge.settings import Settings
 from challenge.sources.base import FitContext, QueryBatch
-from challenge.types import FloatArray, Int32Array, NonNegative, PositiveInt
+from challenge.types import CandidateCount, FloatArray, Int32Array, NonNegative
 
 
 @dataclass(frozen=True)
-class Popularity:
+class Popularity(Settings):
     """Settings of the most popular tracks."""
 
-    num_candidates: PositiveInt = 200
+    num_candidates: CandidateCount = 200
     weight: NonNegative = 0.001
 
     def fit(self, context: FitContext) -> FittedPopularity:

@@ -10,16 +10,26 @@ import numpy as np
 import scipy.sparse as sp
 
 from challenge.data.titles import title_key
+from challenge.settings import Settings
 from challenge.sources.base import DenseScores, FitContext, QueryBatch
 from challenge.sources.kernels import weighted_row_scores
 from challenge.sources.postings import PlaylistIndex
 from challenge.sources.title_groups import TitleGroups
 from challenge.sources.title_similarity import TitleSimilarity
-from challenge.types import FloatArray, Int32Array, Int64Array, NonNegative, PositiveInt, Share
+from challenge.types import (
+    CandidateCount,
+    Exponent,
+    FloatArray,
+    Int32Array,
+    Int64Array,
+    NonNegative,
+    PositiveInt,
+    Share,
+)
 
 
 @dataclass(frozen=True)
-class TitleKnn:
+class TitleKnn(Settings):
     """Settings of the nearest titles.
 
     Similarity of two titles is the cosine of their character n-grams in tf-idf weights, inside word bounds;
@@ -35,10 +45,10 @@ class TitleKnn:
 
     max_ngram: PositiveInt = 4
     min_similarity: Share = 0.3
-    amplification: NonNegative = 3.0
+    amplification: Exponent = 3.0
     num_titles: PositiveInt = 200
-    length_damping: NonNegative = 0.0
-    num_candidates: PositiveInt = 400
+    length_damping: Exponent = 0.0
+    num_candidates: CandidateCount = 400
     weight: NonNegative = 0.15
 
     def fit(self, context: FitContext) -> FittedTitleKnn:
@@ -117,6 +127,6 @@ class FittedTitleKnn:
         if near.nnz > config.num_titles:
             cut = np.partition(near.data, -config.num_titles)[-config.num_titles]
             near.data[near.data < cut] = 0
-        near.data **= config.amplification
         near.eliminate_zeros()
+        near.data **= config.amplification
         return near

@@ -261,7 +261,7 @@ def test_files_that_are_something_else(invoke: Invoke, sample: TinySample, tmp_p
         ("rankin = 'blend'", "unknown setting rankin"),
         ("ranking = 'best'", "ranking is 'best'; expected one of 'learned', 'blend'"),
         ("[ranker]\nnum_queries = 'many'", "ranker.num_queries is 'many'; expected a whole number"),
-        ("[sources.lightgcn]\ntemperature = 0.0", "temperature is 0.0; it must be above 0"),
+        ("[sources.lightgcn]\ntemperature = 0.0", "temperature is 0.0; expected a number >= 0.02"),
         ("sources = 3", "sources is 3; expected a table"),
         ("[sources]\nnames = ['knn']", "sources: found knn; expected some of playlist_knn"),
         ("team = 'a,b'", "the team name 'a,b' has a comma"),

@@ -36,7 +36,7 @@ def test_a_fingerprint_tells_apart_what_decides_the_training() -> None:
     ]
     assert len({now, *others}) == 4
     # How long training may go on decides nothing, but for a rate that falls to the end.
-    longer = replace(SMALL, epochs=50, patience=9, max_seconds=7.0)
+    longer = replace(SMALL, epochs=50, patience=9, max_seconds=7.0, max_edges=9)
     assert fingerprint(graph, longer, 0) == now
     falling = [replace(SMALL, schedule="cosine", epochs=epochs) for epochs in (6, 7)]
     assert len({fingerprint(graph, config, 0) for config in falling}) == 2

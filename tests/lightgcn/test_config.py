@@ -27,6 +27,17 @@ def test_impossible_settings_are_refused(changes: dict[str, Any], name: str) -> 
         LightGCNConfig(**changes)
 
 
+def test_epochs_end_by_edges_on_a_cpu_only() -> None:
+    """The whole MPD: 16 steps an epoch, five passes over 67 million edges each."""
+    whole = 16 * 5 * 67_400_000
+    assert LightGCNConfig().epochs_at_most(whole, "cpu") == 14
+    assert LightGCNConfig().epochs_at_most(whole, "cuda") == 40
+    assert LightGCNConfig().epochs_at_most(whole // 10, "cpu") == 40
+    assert LightGCNConfig(epochs=3).epochs_at_most(whole, "cpu") == 3
+    assert LightGCNConfig(max_edges=0).epochs_at_most(whole, "cpu") == 40
+    assert LightGCNConfig(max_edges=1).epochs_at_most(0, "cpu") == 1
+
+
 def test_readout_is_the_mean_of_the_layers() -> None:
     assert LightGCNConfig(layers=2).readout == (0.0, 0.5, 0.5)
     assert paper_config().readout == (0.25,) * 4

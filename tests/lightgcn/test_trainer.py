@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,17 +96,48 @@ def test_resumed_equals_uninterrupted(config: LightGCNConfig, tmp_path: Path) ->
     validation = hold_out(graph, n_rows=20)
     whole = train(graph, config, validation=validation, device="cpu")
     steps = trainer_of(validation.remaining(graph), config).sampler.steps_per_epoch
-    cut = replace(config, max_seconds=1e-9)
+    cut = replace(config, max_edges=1)
     folder = tmp_path / "checkpoints"
     train(graph, cut, validation=validation, device="cpu", checkpoint_dir=folder)
     again = train(graph, cut, validation=validation, device="cpu", checkpoint_dir=folder, resume=True)
     assert again.report.steps == 0
-    assert again.report.stopped.startswith("max_seconds")
+    assert again.report.stopped == "max_edges (1) read"
     resumed = train(graph, config, validation=validation, device="cpu", checkpoint_dir=folder, resume=True)
     np.testing.assert_array_equal(resumed.embeddings.rows, whole.embeddings.rows)
     np.testing.assert_array_equal(resumed.embeddings.columns, whole.embeddings.columns)
     assert [e.loss for e in resumed.report.epochs[1:]] == [e.loss for e in whole.report.epochs[1:]]
     assert resumed.report.steps == whole.report.steps - steps
+
+
+def test_no_clock_decides(monkeypatch: pytest.MonkeyPatch, told: list[str]) -> None:
+    """Neither a clock that stands still nor one that leaps by days changes anything."""
+    graph = two_genres()
+    validation = hold_out(graph, n_rows=20)
+    trained = train(graph, SMALL, validation=validation, device="cpu")
+    days = itertools.count(step=86_400.0)
+    monkeypatch.setattr(time, "monotonic", lambda: next(days))
+    slow = train(graph, SMALL, validation=validation, device="cpu")
+    assert slow.report.seconds > 86_400 > trained.report.seconds
+    np.testing.assert_array_equal(slow.embeddings.columns, trained.embeddings.columns)
+    assert (slow.report.steps, slow.report.stopped) == (trained.report.steps, trained.report.stopped)
+    assert not [text for text in told if "max_seconds" in text]
+
+
+def test_a_limit_in_seconds_is_told_to_be_the_clock_s(told: list[str]) -> None:
+    result = train(two_genres(), replace(SMALL, max_seconds=1e-9), device="cpu")
+    assert result.report.stopped == "max_seconds (1e-09) passed"
+    assert [entry.epoch for entry in result.report.epochs] == [1]
+    assert "max_seconds is set, so the clock decides: the same seed may give another result" in told
+
+
+def test_training_ends_after_the_epoch_in_which_enough_edges_were_read() -> None:
+    graph = two_genres()
+    trainer = trainer_of(graph, SMALL)
+    epoch = trainer.sampler.steps_per_epoch * trainer.model.passes_per_step * graph.n_edges
+    for limit, epochs in ((1, 1), (epoch, 1), (epoch + 1, 2), (6 * epoch, 6), (0, 6)):
+        result = train(graph, replace(SMALL, max_edges=limit), device="cpu")
+        assert [entry.epoch for entry in result.report.epochs] == list(range(1, epochs + 1))
+        assert result.report.stopped == ("all epochs done" if epochs == 6 else f"max_edges ({limit:,}) read")
 
 
 def test_best_parameters_are_kept_and_training_stops() -> None:

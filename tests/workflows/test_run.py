@@ -301,7 +301,7 @@ def test_sources_that_find_nothing_leave_nothing_to_learn(sample: TinySample, tm
 def test_impossible_settings_show_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="sources: found knn; expected some of playlist_knn"):
         with_sources("knn")
-    with pytest.raises(ConfigError, match="seed is -1; expected 0 or more"):
+    with pytest.raises(ConfigError, match="seed is -1; expected a whole number >= 0"):
         replace(TINY, seed=-1)
     with pytest.raises(ConfigError, match="team name 'a,b' has a comma"):
         replace(TINY, team="a,b")
