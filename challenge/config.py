@@ -14,7 +14,9 @@ from typing import Any, Literal, TypeVar, get_type_hints
 import msgspec
 import tomli_w
 
-from challenge.errors import ConfigError, MissingInputError, suggestion
+from challenge.errors import ConfigError, suggestion
+from challenge.inputs import read_regular
+from challenge.quoting import printable, quoted
 from challenge.ranking.ranker import RankerConfig
 from challenge.settings import Settings, convert
 from challenge.sources.registry import SourcesConfig
@@ -22,6 +24,9 @@ from challenge.submission.team import TeamInfo
 from challenge.types import NonNegativeInt
 
 Config = TypeVar("Config")
+_MAX_BYTES = 1 << 18
+"""Most that is read of a file of settings; all of them with their defaults take 3,000 bytes."""
+_MAX_KEY = 80
 
 
 @dataclass(frozen=True)
@@ -55,17 +60,17 @@ def load(path: Path, defaults: RunConfig | None = None) -> RunConfig:
     """Read settings from a TOML file; keys that are not in it keep their defaults.
 
     Raises:
-        MissingInputError: no such file.
+        InputError: no such file, or not a file.
         ConfigError: not TOML, an unknown key (with a suggestion), a value of the wrong type or out of range.
     """
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except (FileNotFoundError, IsADirectoryError):
-        raise MissingInputError(f"{path}: no such file") from None
+        table = tomllib.loads(read_regular(path, limit=_MAX_BYTES).decode())
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text ({error.reason})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from error
+    except RecursionError:
+        raise ConfigError(f"{path}: lists or tables are nested too deeply") from None
+    except ValueError as error:  # that of a number of thousands of digits too
+        raise ConfigError(f"{path}: not TOML: {quoted(str(error), 200)}") from error
     return merge(defaults or RunConfig(), table, where=str(path))
 
 
@@ -118,10 +123,10 @@ def merge(config: Config, table: Mapping[str, Any], *, where: str = "settings") 
 
 def _merge(config: Any, table: Any, where: str, path: tuple[str, ...], keys: dict[str, str]) -> Any:
     if not isinstance(table, Mapping):
-        raise ConfigError(f"{where}: {'.'.join(path)} is {table!r}; expected a table")
+        raise ConfigError(f"{where}: {_dotted(path)} is {quoted(table)}; expected a table")
     hints = get_type_hints(type(config), include_extras=True)
     if "modules" in table and isinstance(config, SourcesConfig):  # tables of what they add are known then
-        modules = convert(table["modules"], hints["modules"], f"{where}: {'.'.join((*path, 'modules'))}")
+        modules = convert(table["modules"], hints["modules"], f"{where}: {_dotted((*path, 'modules'))}")
         config = replace(config, modules=modules)
     members, changed = _members(config), {}
     for key, value in table.items():
@@ -131,12 +136,17 @@ def _merge(config: Any, table: Any, where: str, path: tuple[str, ...], keys: dic
         if is_dataclass(members[key]):
             changed[key] = _merge(members[key], value, where, here, keys)
         else:
-            changed[key] = convert(value, hints[key], f"{where}: {'.'.join(here)}")
+            changed[key] = convert(value, hints[key], f"{where}: {_dotted(here)}")
     try:
         return _replace(config, changed)
     except ConfigError as error:
-        place = f"[{'.'.join(path)}] " if path else ""
+        place = f"[{_dotted(path)}] " if path else ""
         raise ConfigError(f"{where}: {place}{error.message}", hint=error.hint) from error
+
+
+def _dotted(path: tuple[str, ...]) -> str:
+    """A key as it stands in a file, cut where it is very long."""
+    return printable(".".join(path)[:_MAX_KEY])
 
 
 def _members(config: Any) -> dict[str, Any]:
@@ -171,5 +181,5 @@ def _unknown(
     elif hint is not None:
         hint = hint.replace("mean ", "mean " + "".join(f"{table}." for table in tables))
     return ConfigError(
-        f"{where}: unknown setting {'.'.join(path)}", hint=hint or f"known here: {', '.join(sorted(members))}"
+        f"{where}: unknown setting {_dotted(path)}", hint=hint or f"known here: {', '.join(sorted(members))}"
     )

@@ -13,6 +13,7 @@ from challenge.data.catalog import Catalog
 from challenge.data.dataset import Dataset, Queries
 from challenge.data.interactions import Interactions
 from challenge.errors import InputError
+from challenge.quoting import quoted
 from challenge.types import ID_PATTERN, TRACK_PREFIX, Category, Int32Array
 
 MAX_TRACKS: Final = 500
@@ -89,8 +90,9 @@ def track_indices(tracks: Sequence[str], catalog: Catalog, *, where: str = "trac
     for position, text in enumerate(tracks):
         match = TRACK_FORM.fullmatch(text.strip())
         if match is None:
+            expected = f"expected a track such as {TRACK_PREFIX}…22 characters"
             raise InputError(
-                f"{where}[{position}] is {text!r}; expected a track such as {TRACK_PREFIX}…22 characters",
+                f"{where}[{position}] is {quoted(text, 100)}; {expected}",
                 hint="search for it by name: challenge search RUN TEXT",
             )
         ids.append(match.group(1))
@@ -98,8 +100,9 @@ def track_indices(tracks: Sequence[str], catalog: Catalog, *, where: str = "trac
     unknown = np.flatnonzero(found < 0)
     if len(unknown):
         more = f" ({len(unknown):,} such tracks)" if len(unknown) > 1 else ""
+        which = f"{where}[{unknown[0]}] is {quoted(tracks[unknown[0]])}"
         raise InputError(
-            f"{where}[{unknown[0]}] is {tracks[unknown[0]]!r}, which is in no playlist of the dataset{more}",
+            f"{which}, which is in no playlist of the dataset{more}",
             hint="leave it out, or search for another release of it: challenge search RUN TEXT",
         )
     return found
@@ -173,7 +176,7 @@ def nearest_category(playlist: Playlist) -> Category:
 
 def _place(number: int, playlist: Playlist) -> str:
     """Where a playlist stands among several, for errors."""
-    return f"playlist {number + 1}" + (f" ({playlist.title!r})" if playlist.title else "")
+    return f"playlist {number + 1}" + (f" ({quoted(playlist.title)})" if playlist.title else "")
 
 
 def _num_missing(playlist: Playlist, known: Int32Array) -> int:

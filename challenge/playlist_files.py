@@ -11,12 +11,17 @@ from dataclasses import replace
 import msgspec
 
 from challenge.errors import FormatError
+from challenge.inputs import decode_json
 from challenge.playlist import Playlist, Recommendation
+from challenge.quoting import printable, printable_json, quoted, table_cell
 
 _EXPECTED = (
     'expected JSON such as [{"title": "road trip", "tracks": ["spotify:track:…"]}], the official challenge '
     "format, or CSV with the columns title and track, one line a track"
 )
+
+
+_COLUMNS = {"title", "track"}
 
 
 class _Track(msgspec.Struct):
@@ -51,23 +56,24 @@ def read_playlists(data: bytes, where: str) -> list[Playlist]:
 
 
 def _from_json(data: bytes, where: str) -> list[Playlist]:
+    whole = decode_json(data, where, hint=_EXPECTED)
     try:
-        whole = msgspec.json.decode(data)
         if isinstance(whole, dict) and "playlists" in whole:
             records = msgspec.convert(whole, _File).playlists
         else:
             records = msgspec.convert(whole if isinstance(whole, list) else [whole], list[_Record])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except msgspec.ValidationError as error:
         raise FormatError(f"{where}: not playlists: {error}", hint=_EXPECTED) from error
-    return [
-        Playlist(
-            title=each.title if each.title is not None else each.name,
-            tracks=[track if isinstance(track, str) else track.track_uri for track in each.tracks],
-            ordered=each.ordered and _are_first(each.tracks),
-            num_missing=each.num_missing if each.num_missing is not None else each.num_holdouts,
-        )
-        for each in records
-    ]
+    return [_playlist(each) for each in records]
+
+
+def _playlist(record: _Record) -> Playlist:
+    return Playlist(
+        title=record.title if record.title is not None else record.name,
+        tracks=[track if isinstance(track, str) else track.track_uri for track in record.tracks],
+        ordered=record.ordered and _are_first(record.tracks),
+        num_missing=record.num_missing if record.num_missing is not None else record.num_holdouts,
+    )
 
 
 def _are_first(tracks: Sequence[str | _Track]) -> bool:
@@ -77,15 +83,19 @@ def _are_first(tracks: Sequence[str | _Track]) -> bool:
 
 def _from_csv(data: bytes, where: str) -> list[Playlist]:
     try:
-        reader = csv.DictReader(io.StringIO(data.decode(), newline=""))
-        reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
-        rows = list(reader)
+        head, *rows = csv.reader(io.StringIO(data.decode(), newline="")) if data else [[]]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise FormatError(f"{where}: neither JSON nor CSV: {error}", hint=_EXPECTED) from error
-    if rows and not {"title", "track"} & set(rows[0]):
-        raise FormatError(f"{where}: found the columns {', '.join(map(str, rows[0]))}", hint=_EXPECTED)
+        fault = quoted(str(error), 200)
+        raise FormatError(f"{where}: neither JSON nor CSV: {fault}", hint=_EXPECTED) from error
+    columns = [name.strip().lower() for name in head]
+    if rows and (not _COLUMNS & set(columns) or len(set(columns)) < len(columns)):
+        raise FormatError(f"{where}: found the columns {quoted(', '.join(columns), 200)}", hint=_EXPECTED)
     tracks: dict[str, list[str]] = {}
-    for row in rows:
+    for number, cells in enumerate(rows, 1):
+        if len(cells) > len(columns):
+            found = f"{len(cells)} cells in row {number}, more than the {len(columns)} columns"
+            raise FormatError(f"{where}: {found}", hint="put text that holds a comma into quotes")
+        row = dict(zip(columns, cells, strict=False))
         own = tracks.setdefault((row.get("title") or "").strip(), [])
         track = (row.get("track") or "").strip()
         own += [track] if track else []
@@ -101,17 +111,18 @@ def as_json(lists: Lists) -> str:
         {"title": playlist.title, "tracks": list(playlist.tracks), "recommended": list(recommended)}
         for playlist, recommended in lists
     ]
-    return msgspec.json.format(msgspec.json.encode(found), indent=2).decode()
+    return printable_json(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
 
 
 def as_csv(lists: Lists) -> str:
-    """A line for each recommended track, under a head."""
+    """A line for each recommended track, under a head; no title or name is a formula to a spreadsheet."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["playlist", "title", "rank", "track", "artist", "uri", "score"])
     for number, (playlist, recommended) in enumerate(lists, start=1):
         for each in recommended:
-            title, track, artist = map(_one_line, (playlist.title or "", each.track, each.artist))
+            names = (playlist.title or "", each.track, each.artist)
+            title, track, artist = (table_cell(_one_line(name)) for name in names)
             writer.writerow((number, title, each.rank, track, artist, each.uri, each.score))
     return text.getvalue().rstrip("\n")
 
@@ -127,7 +138,7 @@ def as_m3u(lists: Lists) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return printable(" ".join(text.split()))
 
 
 FORMATS: dict[str, Callable[[Lists], str]] = {"json": as_json, "csv": as_csv, "m3u": as_m3u}

@@ -14,6 +14,7 @@ from challenge.data.dataset import Dataset
 from challenge.data.strings import StringTable
 from challenge.errors import InputError
 from challenge.playlist import TRACK_FORM
+from challenge.quoting import quoted
 from challenge.sources.postings import PlaylistIndex
 from challenge.types import Int64Array
 
@@ -106,10 +107,12 @@ class NameSearch:
             f"{each.name} by {each.artist} ({each.uri})" for each in (named or found)[:_CHOICES]
         )
         if not found:
-            raise InputError(f"track {text!r}: nothing is named so", hint="name it by its URI")
+            raise InputError(f"track {quoted(text)}: nothing is named so", hint="name it by its URI")
         if not found[0].exact:
-            raise InputError(f"track {text!r}: nothing is named so", hint=f"did you mean {choices}?")
-        raise InputError(f"track {text!r}: several are named so", hint=f"choose one by its URI: {choices}")
+            raise InputError(f"track {quoted(text)}: nothing is named so", hint=f"did you mean {choices}?")
+        raise InputError(
+            f"track {quoted(text)}: several are named so", hint=f"choose one by its URI: {choices}"
+        )
 
     def _artist_of(self, track: int) -> str:
         return self._catalog.artist_names[int(self._catalog.track_artist[track])]

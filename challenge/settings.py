@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from challenge.errors import ConfigError
+from challenge.quoting import quoted
 
 
 class Settings:
@@ -54,7 +55,7 @@ def convert(value: Any, hint: Any, name: str) -> Any:
     except msgspec.ValidationError as error:
         allowed = [repr(each) for each in get_args(hint)] if get_origin(hint) is Literal else []
         expected = f"one of {', '.join(allowed)}" if allowed else _in_words(str(error))
-        raise ConfigError(f"{name} is {value!r}; expected {expected}") from None
+        raise ConfigError(f"{name} is {quoted(value)}; expected {expected}") from None
 
 
 _WORDS = {

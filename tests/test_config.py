@@ -12,7 +12,8 @@ import pytest
 import tomli_w
 
 from challenge.config import RunConfig, as_dict, dump, load, merge, override
-from challenge.errors import ConfigError, MissingInputError
+from challenge.errors import ConfigError, FormatError, InputError, MissingInputError
+from challenge.quoting import printable
 from challenge.ranking.ranker import RankerConfig
 from challenge.sources.playlist_knn import PlaylistKnn
 from challenge.sources.popularity import Popularity
@@ -347,11 +348,32 @@ def test_whole_numbers_may_stand_for_others_and_not_the_reverse(tmp_path: Path) 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match=r"none\.toml: no such file"):
         load(tmp_path / "none.toml")
-    with pytest.raises(MissingInputError, match="no such file"):
+    with pytest.raises(InputError, match="it is a folder; expected a file"):
         load(tmp_path)
     (tmp_path / "settings.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match=r"settings\.toml: not UTF-8 text"):
         load(tmp_path / "settings.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed = " + "9" * 5000, "not TOML: "),
+        ("team = 0x" + "f" * 5000, "team is a number of about 6,000 digits; expected text in quotes"),
+        ("seed = " + "[" * 100_000, "lists or tables are nested too deeply"),
+        ("a" * 300_000, "more than 262,144 bytes"),
+        ("'\\u001b[31m' = 1", "unknown setting "),
+        ('"\\u001b[31m\\nError: forged" = 1', r"unknown setting \\x1b\[31m\\nError: forged"),
+        ('seed = "\\u001b[31m"', r"seed is '\\x1b\[31m'"),
+        ('team = "\\u009b31m"', "team_info"),
+    ],
+)
+def test_hostile_files_are_refused_in_one_short_line(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "settings.toml").write_text(text)
+    with pytest.raises((ConfigError, FormatError), match=message) as caught:
+        load(tmp_path / "settings.toml")
+    assert len(caught.value.message) < 400
+    assert printable(caught.value.message) == caught.value.message
 
 
 def test_mistakes_of_options_are_named() -> None:

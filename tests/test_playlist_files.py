@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 
 import pytest
 
@@ -99,10 +100,12 @@ def test_nothing_in_it(text: str) -> None:
     assert refused(text).message == "lists: no playlist in it"
 
 
-@pytest.mark.parametrize("head", ["name,uri", "title;track", "a,b,c"])
+@pytest.mark.parametrize("head", ["name,uri", "title;track", "a,b,c", "title,title", "track, Track"])
 def test_other_columns_are_named(head: str) -> None:
     error = refused(f"{head}\n1,2,3,4\n")
-    assert error.message.startswith(f"lists: found the columns {head.replace(',', ', ')}")
+    assert (
+        error.message == f"lists: found the columns '{', '.join(head.lower().replace(' ', '').split(','))}'"
+    )
 
 
 @pytest.mark.parametrize(
@@ -120,15 +123,30 @@ def test_other_columns_are_named(head: str) -> None:
         "[[]]",
         "[" * 100_000,
         b'[{"title": "\xff"}]',
+        '{"title": "a", "title": "b"}',
+        '{"playlists": [{"title": "a"}], "playlists": []}',
     ],
 )
 def test_broken_json(text: str | bytes) -> None:
-    assert refused(text).message.startswith("lists: not playlists: ")
+    message = refused(text).message
+    assert re.match(
+        r"lists: (not playlists: |not JSON: |lists or objects are nested|the key '\w+' st)", message
+    )
 
 
 @pytest.mark.parametrize("text", [b"\xff\xfet\x00i\x00", b"title\n\xff\n", b"title\n" + b"a" * 200_000])
 def test_neither_json_nor_csv(text: bytes) -> None:
     assert refused(text).message.startswith("lists: neither JSON nor CSV: ")
+
+
+def test_a_row_with_more_cells_than_columns_is_refused() -> None:
+    with pytest.raises(FormatError, match="lists: 3 cells in row 2, more than the 2 columns") as caught:
+        read(f"title,track\na,{URIS[0]}\nrain, sun,{URIS[1]}\n")
+    assert "quotes" in str(caught.value.hint)
+
+
+def test_lone_surrogates_become_question_marks() -> None:
+    assert read('[{"title": "a\\ud800", "tracks": ["\\udfff", "😀"]}]') == [Playlist("a?", ["?", "😀"])]
 
 
 def test_names_are_replaced_by_what_they_name() -> None:
@@ -181,6 +199,24 @@ def test_csv_is_read_again_line_by_line() -> None:
     assert [float(row["score"]) for row in rows[:1] + rows[2:]] == [0.5, -1.25, 2.0]
     assert math.isnan(float(rows[1]["score"]))
     assert (rows[3]["track"], rows[3]["artist"]) == (f"{ONE_LINE}!", ONE_LINE)
+
+
+def test_no_cell_of_csv_is_a_formula() -> None:
+    made = [Recommendation(1, URIS[0], "=1+1", "@SUM(A1)", 1.0), Recommendation(2, URIS[1], "-2", "+3", -1.0)]
+    rows = list(csv.DictReader(io.StringIO(as_csv([(Playlist("\t=cmd|' /C calc'!A0"), made)]))))
+    assert [(row["title"], row["track"], row["artist"]) for row in rows] == [
+        ("'=cmd|' /C calc'!A0", "'=1+1", "'@SUM(A1)"),
+        ("'=cmd|' /C calc'!A0", "'-2", "'+3"),
+    ]
+    assert rows[1]["score"] == "-1.0"
+
+
+def test_nothing_that_is_written_acts_on_a_terminal() -> None:
+    name = "a\x1b[31m\x9b31m\u202eb\x7f"
+    for form in (as_json, as_csv, as_m3u):
+        text = form([(Playlist(name), [Recommendation(1, URIS[0], name, name, 1.0)])])
+        assert not set(text) & set("\x1b\x9b\u202e\x7f")
+    assert json.loads(as_json([(Playlist(name), [])]))[0]["title"] == name
 
 
 def test_m3u_has_two_lines_a_track() -> None:

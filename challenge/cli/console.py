@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from challenge.cli.streams import tolerant_stderr
+from challenge.quoting import printable, printable_json
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -42,13 +43,20 @@ def _file_width() -> int:
 
 
 def show(*renderables: RenderableType) -> None:
-    """Print results for a person on stdout; text is not wrapped, so that it can be copied."""
+    """Print results for a person on stdout; text is not wrapped, so that it can be copied.
+
+    Text may hold names of other people's: no character in it acts on the terminal.
+    """
     from rich.text import Text
 
     console = stdout_console()
     for renderable in renderables:
-        is_text = isinstance(renderable, str | Text)
-        console.print(renderable, soft_wrap=is_text, markup=not is_text, emoji=not is_text)
+        if isinstance(renderable, str | Text):
+            text = renderable.copy() if isinstance(renderable, Text) else Text(renderable)
+            text.plain = printable(text.plain)
+            console.print(text, soft_wrap=True)
+        else:
+            console.print(renderable)
 
 
 def show_json(value: object) -> None:
@@ -57,8 +65,9 @@ def show_json(value: object) -> None:
 
     options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
     options |= orjson.OPT_NON_STR_KEYS
+    text = orjson.dumps(value, default=str, option=options).decode()
     # JSON is in UTF-8, whatever the terminal's encoding.
-    sys.stdout.buffer.write(orjson.dumps(value, default=str, option=options))
+    sys.stdout.buffer.write(printable_json(text).encode())
     sys.stdout.flush()
 
 
@@ -76,7 +85,7 @@ def make_table(
     from rich.text import Text
 
     table = Table(
-        title=None if title is None else Text(title, style="bold"),
+        title=None if title is None else Text(printable(title), style="bold"),
         box=box.SIMPLE_HEAD,
         title_justify="left",
         pad_edge=False,
@@ -87,7 +96,7 @@ def make_table(
         table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
     for row in rows:
         # Titles and paths may hold square brackets, which are no markup here.
-        table.add_row(*(cell if isinstance(cell, Text) else Text(_cell(cell)) for cell in row))
+        table.add_row(*(cell if isinstance(cell, Text) else Text(printable(_cell(cell))) for cell in row))
     return table
 
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from traceback import format_exception
 from typing import Final
 
 import typer
@@ -16,6 +17,7 @@ import typer
 from challenge.cli.console import stderr_console
 from challenge.cli.streams import Stopped, drop_if_broken
 from challenge.errors import ChallengeError
+from challenge.quoting import printable
 
 EXIT_CODES: Final = {
     0: "all went well",
@@ -136,10 +138,18 @@ def report_errors(*, traceback: bool) -> Iterator[None]:
     except (Exception, KeyboardInterrupt) as error:
         drop_if_broken(sys.stdout)
         if traceback:
-            stderr_console().print_exception()
+            show_traceback(error)
         report = explain(error)
         show_report(report)
         raise SystemExit(report.exit_code) from error
+
+
+def show_traceback(error: BaseException) -> None:
+    """Print how ``error`` came about on stderr, in Python's own form."""
+    from rich.text import Text
+
+    lines = "".join(format_exception(error)).split("\n")
+    stderr_console().print(Text("\n".join(map(printable, lines))), soft_wrap=True)
 
 
 def show_report(report: ErrorReport) -> None:
@@ -149,6 +159,7 @@ def show_report(report: ErrorReport) -> None:
     console = stderr_console()
     if report.message:
         style = "bold red" if report.title == "Error" else "bold yellow"
-        console.print(Text.assemble((f"{report.title}: ", style), report.message), soft_wrap=True)
+        message = printable(report.message)
+        console.print(Text.assemble((f"{report.title}: ", style), message), soft_wrap=True)
     if report.message and report.hint:
-        console.print(Text.assemble(("Hint: ", "bold cyan"), report.hint), soft_wrap=True)
+        console.print(Text.assemble(("Hint: ", "bold cyan"), printable(report.hint)), soft_wrap=True)

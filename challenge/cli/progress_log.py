@@ -10,6 +10,7 @@ from typing import Final, TextIO
 
 from challenge.cli.console import amount_text, rate_text, seconds_text
 from challenge.progress import Advance
+from challenge.quoting import printable
 
 _INTERVAL_S: Final = 10.0
 
@@ -23,7 +24,7 @@ class LogBackend:
 
     def message(self, text: str) -> None:
         """Write one line with the time of day."""
-        self._stream.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+        self._stream.write(f"{time.strftime('%H:%M:%S')} {printable(text)}\n")
         self._stream.flush()
 
     @contextmanager

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from challenge.cli.progress_log import TaskState
 from challenge.progress import Advance
+from challenge.quoting import printable
 
 
 class BarBackend:
@@ -36,7 +37,7 @@ class BarBackend:
 
     def message(self, text: str) -> None:
         """Print one line above the bars."""
-        self._console.print(Text(text))
+        self._console.print(Text(printable(text)))
 
     @contextmanager
     def task(self, label: str, total: float | None, unit: str) -> Iterator[Advance]:

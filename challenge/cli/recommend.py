@@ -11,6 +11,7 @@ import typer
 from challenge.cli.console import make_table, show, unit_text
 from challenge.cli.options import RunArgument
 from challenge.errors import ConfigError
+from challenge.quoting import printable
 
 if TYPE_CHECKING:
     from challenge.playlist import Playlist, Recommendation
@@ -64,6 +65,7 @@ def recommend(
     track may be named by its URI, link or id, or by words of its name and artist; where several are named so
     they are listed.
     """
+    from challenge.inputs import read_limited, read_regular
     from challenge.playlist import Playlist, require_askable
     from challenge.playlist_files import FORMATS, read_playlists, resolved
     from challenge.recommender import Recommender
@@ -80,8 +82,10 @@ def recommend(
         title = None if title is None else title.encode("utf-8", "replace").decode()
         playlists = [Playlist(title, track or [], ordered=not shuffled)]
     else:
-        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-        playlists = read_playlists(data, "standard input" if str(file) == "-" else str(file))
+        given = str(file) == "-"
+        where = "standard input" if given else str(file)
+        data = read_limited(sys.stdin.buffer, where) if given else read_regular(file)
+        playlists = read_playlists(data, where)
     require_askable(playlists)
     recommender = Recommender.load(RunFolder(run).recommender)
     search = NameSearch(recommender.dataset, recommender.sources.index)
@@ -107,7 +111,7 @@ def show_list(playlist: Playlist, recommended: list[Recommendation]) -> None:
         if each.reason is not None:
             show(Text(f"{each.rank}. {each.track} by {each.artist}"))
             for line in reason_lines(each):
-                show(Padding(Text(line), (0, 0, 0, 3), expand=False))
+                show(Padding(Text(printable(line)), (0, 0, 0, 3), expand=False))
 
 
 def reason_lines(recommendation: Recommendation) -> list[str]:

@@ -7,17 +7,22 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 
 from challenge.data.ragged import indptr_from_lengths
 from challenge.data.vocabulary import ids_of
-from challenge.errors import FormatError, MissingInputError
+from challenge.errors import FormatError
+from challenge.inputs import decode_json, read_regular
 from challenge.mpd.file_kind import FileKind, refuse_other_kind
+from challenge.quoting import printable, quoted
 from challenge.types import ID_LENGTH, ID_PATTERN, TRACK_PREFIX, IdArray, Int32Array, Int64Array
 
+_MAX_PID: Final = 2**31 - 1
+_MAX_NAME: Final = 100
+_PID: Final = re.compile("0|[1-9][0-9]{0,9}")
 _URI: Final = re.compile(TRACK_PREFIX + ID_PATTERN)
 _HASH_LENGTH: Final = 12
 _UNNAMED: Final = "uncategorised"
@@ -65,42 +70,45 @@ def read_ground_truth(path: Path) -> GroundTruth:
         MissingInputError: nothing there.
         FormatError: not such a file, no playlist in it, or a playlist without a proper track.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise MissingInputError(f"{path}: no such file", hint=_HINT) from None
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise MissingInputError(f"{path}: cannot be read ({reason})", hint=_HINT) from error
-    try:
-        raw = msgspec.json.decode(data, type=dict[str, _Record])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        refuse_other_kind(path, "answers", FileKind.ANSWERS, FileKind.JSON, hint=_HINT)
-        raise FormatError(f"{path}: {_fault(data)}", hint=_HINT) from error
-    if not raw:
+    content = _decode(path)
+    if not content:
         raise FormatError(f"{path}: no playlist in it", hint=_HINT)
-    for pid, record in raw.items():
-        _check(path, pid, record)
-    return _as_arrays({int(pid): record for pid, record in raw.items()})
-
-
-def _fault(data: bytes) -> str:
-    """Where JSON that could not be read as answers departs from them."""
     try:
-        raw = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        byte = re.search(r"byte (\d+)", str(error))
-        return "not answers: not JSON" + (f" from byte {byte[1]} on" if byte else ", or cut off")
-    if not isinstance(raw, dict):
-        return f"not answers: expected a JSON object, found {_json_kind(raw)}"
-    for pid, record in raw.items():
+        records = msgspec.convert(content, dict[str, _Record])
+    except msgspec.ValidationError as error:
+        raise FormatError(f"{path}: {_fault(content)}", hint=_HINT) from error
+    for pid, record in records.items():
+        _check(path, pid, record)
+    return _as_arrays({int(pid): record for pid, record in records.items()})
+
+
+def _decode(path: Path) -> dict[str, Any]:
+    """Decode a file of answers; of what its playlists hold nothing is known yet."""
+    kinds = (FileKind.ANSWERS, FileKind.JSON)
+    try:
+        content = decode_json(read_regular(path, hint=_HINT), str(path), hint=_HINT)
+    except FormatError:
+        refuse_other_kind(path, "answers", *kinds, hint=_HINT)
+        raise
+    if not isinstance(content, dict) or "playlists" in content:
+        refuse_other_kind(path, "answers", *kinds, hint=_HINT)
+    if not isinstance(content, dict):
+        found = f"not answers: expected a JSON object, found {_json_kind(content)}"
+        raise FormatError(f"{path}: {found}", hint=_HINT)
+    return content
+
+
+def _fault(content: dict[str, Any]) -> str:
+    """Where JSON that could not be read as answers departs from them."""
+    for pid, record in content.items():
+        where = f"playlist {quoted(pid)}"
         if not isinstance(record, dict) or "holdout" not in record:
-            return f'playlist {pid}: expected an object with "holdout", found {_json_kind(record)}'
+            return f'{where}: expected an object with "holdout", found {_json_kind(record)}'
         holdout, category = record["holdout"], record.get("category", _UNNAMED)
         if not isinstance(holdout, list) or not all(isinstance(uri, str) for uri in holdout):
-            return f'playlist {pid}: "holdout" is not a list of track URIs'
+            return f'{where}: "holdout" is not a list of track URIs'
         if not isinstance(category, str):
-            return f'playlist {pid}: "category" is {_json_kind(category)}; expected a name'
+            return f'{where}: "category" is {_json_kind(category)}; expected a name'
     return "not answers"
 
 
@@ -116,15 +124,23 @@ def _json_kind(value: object) -> str:
 
 
 def _check(path: Path, pid: str, record: _Record) -> None:
-    if not re.fullmatch("[0-9]{1,9}", pid):
-        raise FormatError(f"{path}: pid {pid!r} is not a whole number", hint=_HINT)
+    if not _PID.fullmatch(pid) or int(pid) > _MAX_PID:
+        found = f"pid {quoted(pid)} is not a whole number from 0 to {_MAX_PID}"
+        raise FormatError(f"{path}: {found}", hint=_HINT)
+    if len(record.category) > _MAX_NAME or printable(record.category) != record.category:
+        expected = f"expected a name of at most {_MAX_NAME} characters"
+        raise FormatError(
+            f"{path}, playlist {pid}: category {quoted(record.category)}; {expected}", hint=_HINT
+        )
     if not record.holdout:
         raise FormatError(
             f"{path}, playlist {pid}: nothing held out; expected at least one track", hint=_HINT
         )
     for position, uri in enumerate(record.holdout):
         if not _URI.fullmatch(uri):
-            found = f"holdout[{position}] is {uri!r}; expected {TRACK_PREFIX!r} + {ID_LENGTH} characters"
+            found = (
+                f"holdout[{position}] is {quoted(uri)}; expected {TRACK_PREFIX!r} + {ID_LENGTH} characters"
+            )
             raise FormatError(f"{path}, playlist {pid}: {found}", hint=_HINT)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +24,7 @@ from challenge.evaluation.significance import (
 )
 from challenge.evaluation.variants import METRICS
 from challenge.files import read_json, write_json, write_text
+from challenge.quoting import table_cell
 from challenge.types import Category, Int32Array
 
 OVERALL: Final = "all"
@@ -37,9 +40,14 @@ class PlaylistScores:
 
     def save(self, path: Path) -> None:
         """Write as CSV: pid, category and the metrics of each playlist."""
-        rows = zip(self.pid.tolist(), self.categories, self.values.matrix.tolist(), strict=True)
-        lines = [f"{pid},{category},{r:.6f},{n:.6f},{c:.0f}" for pid, category, (r, n, c) in rows]
-        write_text(path, "\n".join([",".join(["pid", "category", *METRICS]), *lines]) + "\n")
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["pid", "category", *METRICS])
+        for pid, category, (r, n, c) in zip(
+            self.pid.tolist(), self.categories, self.values.matrix.tolist(), strict=True
+        ):
+            writer.writerow([pid, table_cell(category), f"{r:.6f}", f"{n:.6f}", f"{c:.0f}"])
+        write_text(path, text.getvalue())
 
 
 @dataclass(frozen=True)

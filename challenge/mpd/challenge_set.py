@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
-from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
@@ -19,18 +18,18 @@ from challenge.data.ragged import indptr_from_lengths
 from challenge.data.strings import StringTable
 from challenge.data.vocabulary import ids_of
 from challenge.errors import FormatError, InputError, MissingInputError
+from challenge.inputs import open_regular, read_limited, read_regular
 from challenge.mpd.file_kind import FileKind, refuse_other_kind
 from challenge.mpd.records import (
     REPAIR_HINT,
-    UNREADABLE,
-    Int32,
+    Count,
     Pid,
     TrackRecord,
-    decode_leniently,
+    decode_playlists,
     filled_positions,
     playlist_fault,
 )
-from challenge.mpd.slices import open_zip
+from challenge.mpd.zip_reader import open_zip, read_entry
 from challenge.types import (
     ALBUM_PREFIX,
     ARTIST_PREFIX,
@@ -94,13 +93,9 @@ class _PlaylistRecord(msgspec.Struct):
     pid: Pid
     tracks: list[TrackRecord]
     name: str | None = None
-    num_holdouts: Int32 | None = None
-    num_samples: Int32 | None = None
-    num_tracks: Int32 | None = None
-
-
-class _FileRecord(msgspec.Struct):
-    playlists: list[_PlaylistRecord]
+    num_holdouts: Count | None = None
+    num_samples: Count | None = None
+    num_tracks: Count | None = None
 
 
 def read_challenge_set(path: Path | str) -> ChallengeSet:
@@ -128,13 +123,11 @@ def read_challenge_set(path: Path | str) -> ChallengeSet:
 def _read(source: Path) -> bytes:
     if source.is_dir():
         source /= _FILE_NAME
-    if not source.exists():
-        raise MissingInputError(f"{source}: no such file", hint=_WANTED)
-    with source.open("rb") as file:
+    with open_regular(source, hint=_WANTED) as file:
         magic = file.read(2)
     if magic == b"PK":
         return _read_zip(source)
-    return _gunzip(source) if magic == b"\x1f\x8b" else source.read_bytes()
+    return _gunzip(source) if magic == b"\x1f\x8b" else read_regular(source, hint=_WANTED)
 
 
 def _read_zip(source: Path) -> bytes:
@@ -142,24 +135,19 @@ def _read_zip(source: Path) -> bytes:
         names = [name for name in archive.namelist() if PurePosixPath(name).name == _FILE_NAME]
         if len(names) != 1:
             raise MissingInputError(f"{source}: holds {len(names)} files named {_FILE_NAME}", hint=_WANTED)
-        try:
-            return archive.read(names[0])
-        except (OSError, EOFError, ValueError, zlib.error, BadZipFile) as error:
-            raise FormatError(f"{source}: damaged at {names[0]}: {error}", hint=REPAIR_HINT) from error
+    return read_entry(source, names[0])
 
 
 def _gunzip(source: Path) -> bytes:
-    try:
-        return gzip.decompress(source.read_bytes())
-    except (OSError, EOFError, zlib.error) as error:
-        raise FormatError(f"{source}: damaged or truncated gzip: {error}", hint=REPAIR_HINT) from error
+    with open_regular(source, hint=_WANTED) as file, gzip.GzipFile(fileobj=file) as text:
+        try:
+            return read_limited(text, str(source))
+        except (OSError, EOFError, zlib.error) as error:
+            raise FormatError(f"{source}: damaged or truncated gzip: {error}", hint=REPAIR_HINT) from error
 
 
 def _decode(data: bytes, source: Path) -> list[_PlaylistRecord]:
-    try:
-        playlists = msgspec.json.decode(data, type=_FileRecord).playlists
-    except UNREADABLE:
-        playlists = list(decode_leniently(data, str(source), _PlaylistRecord, hint=_WANTED))
+    playlists = list(decode_playlists(data, str(source), _PlaylistRecord, hint=_WANTED))
     for playlist in playlists:
         fault = playlist_fault(msgspec.to_builtins(playlist)) or _count_fault(playlist)
         if fault is not None:
@@ -168,11 +156,15 @@ def _decode(data: bytes, source: Path) -> list[_PlaylistRecord]:
 
 
 def _count_fault(playlist: _PlaylistRecord) -> str | None:
-    given = len(playlist.tracks)
+    given, held_out, total = len(playlist.tracks), playlist.num_holdouts, playlist.num_tracks
     if playlist.num_samples is not None and playlist.num_samples != given:
         return f"num_samples is {playlist.num_samples}, but {given} tracks are given"
-    if playlist.num_holdouts is None and playlist.num_tracks is None:
-        return "num_holdouts is missing; expected a whole number"
+    if total is None:
+        return "num_holdouts is missing; expected a whole number" if held_out is None else None
+    if total < given:
+        return f"num_tracks is {total}, but {given} tracks are given"
+    if held_out is not None and total != given + held_out:
+        return f"num_tracks is {total}, but {given} tracks are given and {held_out} held out"
     return None
 
 

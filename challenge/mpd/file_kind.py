@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
-import zipfile
 import zlib
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -14,7 +12,9 @@ from typing import Any, Final
 import orjson
 
 from challenge.data.archive import INDEX
-from challenge.errors import FormatError
+from challenge.errors import FormatError, InputError
+from challenge.inputs import open_regular
+from challenge.mpd.zip_reader import open_zip
 
 _HEAD_BYTES: Final = 1 << 16
 _HEAD_BYTES_OF_MANIFEST: Final = 1 << 22
@@ -56,20 +56,20 @@ def kind_of(path: Path) -> FileKind | None:
     try:
         if path.is_dir():
             return _kind_of_folder(path)
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             magic = file.read(2)
-        if magic == b"PK":
-            return _kind_of_zip(path)
-        opener: Callable[[Path, str], Any] = gzip.open if magic == b"\x1f\x8b" else open
-        with opener(path, "rb") as file:
-            head: bytes = file.read(_HEAD_BYTES)
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile):
+            file.seek(0)
+            if magic == b"PK":
+                return _kind_of_zip(path)
+            text = gzip.GzipFile(fileobj=file) if magic == b"\x1f\x8b" else file
+            head: bytes = text.read(_HEAD_BYTES)
+    except (OSError, EOFError, zlib.error, InputError):
         return None
     return next((kind for pattern, kind in _TEXT_KINDS if pattern.match(head)), None)
 
 
 def _kind_of_zip(path: Path) -> FileKind | None:
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path) as archive:
         names = [PurePosixPath(name).name for name in archive.namelist()]
     if any(name.startswith("mpd.slice.") for name in names):
         return FileKind.MPD_ZIP

@@ -9,10 +9,12 @@ from typing import Final, TypeVar
 import numpy as np
 
 from challenge.data.strings import StringTable
+from challenge.errors import FormatError
 from challenge.mpd.columns import pick
 from challenge.mpd.records import (
+    REPAIR_HINT,
     PlaylistRecord,
-    decode_slice,
+    decode_playlists,
     filled_positions,
     refuse_slice,
 )
@@ -82,12 +84,20 @@ def read_columns(data: bytes, name: str) -> SliceColumns:
         FormatError: not JSON, or not in the official format; names the playlist and the field.
     """
     rows = _Rows()
-    for playlist in decode_slice(data, name):
+    for playlist in decode_playlists(data, name, PlaylistRecord):
+        _require_all_tracks(playlist, name)
         rows.add(playlist)
     columns = rows.columns()
     if columns is None:
         refuse_slice(data, name)
     return columns
+
+
+def _require_all_tracks(playlist: PlaylistRecord, name: str) -> None:
+    given, told = len(playlist.tracks), playlist.num_tracks
+    if told is not None and told != given:
+        message = f"{name}, playlist {playlist.pid}: num_tracks is {told}, but {given} tracks are there"
+        raise FormatError(message, hint=REPAIR_HINT)
 
 
 class _Rows:

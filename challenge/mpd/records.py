@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Final, NoReturn, TypeVar
 
 import msgspec
@@ -12,6 +11,8 @@ import numpy as np
 
 from challenge.data.ragged import ragged_indices
 from challenge.errors import FormatError
+from challenge.inputs import decode_json
+from challenge.quoting import quoted
 from challenge.types import (
     ALBUM_PREFIX,
     ARTIST_PREFIX,
@@ -28,11 +29,13 @@ UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _PREFIXES: Final = {"track_uri": TRACK_PREFIX, "artist_uri": ARTIST_PREFIX, "album_uri": ALBUM_PREFIX}
 _URIS: Final = {key: re.compile(prefix + ID_PATTERN) for key, prefix in _PREFIXES.items()}
-_MAX_DIGITS: Final = 20
+_SHOWN: Final = 80
 
 Record = TypeVar("Record")
 Int32 = Annotated[int, msgspec.Meta(ge=-1, lt=2**31)]
 Pid = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
+Count = Annotated[int, msgspec.Meta(ge=0, lt=2**30)]
+"""A number of tracks; the sum of two is an int32."""
 
 
 def _length_of_uris(prefix: str) -> msgspec.Meta:
@@ -64,15 +67,18 @@ class PlaylistRecord(msgspec.Struct, gc=False):
     modified_at: Annotated[int, msgspec.Meta(ge=0, lt=2**62)] = 0
     num_followers: Int32 = 0
     num_edits: Int32 = 0
+    num_tracks: Count | None = None
     description: str | None = None
 
 
-class _SliceRecord(msgspec.Struct):
+class _FileRecord(msgspec.Struct):
     playlists: list[msgspec.Raw]
 
 
-def decode_slice(data: bytes, name: str) -> Iterator[PlaylistRecord]:
-    """Decode a slice one playlist at a time; its URIs are checked for their length only.
+def decode_playlists(
+    data: bytes, name: str, kind: type[Record], *, hint: str = REPAIR_HINT
+) -> Iterator[Record]:
+    """Decode a file one playlist at a time; URIs are checked for their length only.
 
     A playlist's records fit into the processor's cache and are gone before the next ones come; with all of a
     slice's at once, making columns of them takes twice as long.
@@ -80,25 +86,36 @@ def decode_slice(data: bytes, name: str) -> Iterator[PlaylistRecord]:
     Raises:
         FormatError: not JSON, or not in the official format; names the playlist and the field.
     """
-    decode = msgspec.json.Decoder(PlaylistRecord).decode
+    decode = msgspec.json.Decoder(kind).decode
     decoded = 0
     try:
-        for playlist in msgspec.json.decode(data, type=_SliceRecord).playlists:
+        playlists = msgspec.json.decode(data, type=_FileRecord).playlists
+        decode_json(_without(data, playlists), name, hint=hint)  # refuses a second list of playlists
+        for playlist in playlists:
             yield decode(playlist)
             decoded += 1
     except UNREADABLE:
-        yield from decode_leniently(data, name, PlaylistRecord, begin=decoded)
+        yield from _decode_leniently(data, name, kind, begin=decoded, hint=hint)
 
 
-def decode_leniently(
-    data: bytes, name: str, kind: type[Record], *, begin: int = 0, hint: str = REPAIR_HINT
+def _without(data: bytes, playlists: Sequence[msgspec.Raw]) -> bytes:
+    """The JSON with an empty list in place of all playlists, which are parts of ``data`` in their order."""
+    if not playlists:
+        return data
+    first, last = (np.frombuffer(each, np.uint8) for each in (playlists[0], playlists[-1]))
+    begin = np.frombuffer(data, np.uint8).ctypes.data
+    return data[: first.ctypes.data - begin] + data[last.ctypes.data + len(last) - begin :]
+
+
+def _decode_leniently(
+    data: bytes, name: str, kind: type[Record], *, begin: int, hint: str
 ) -> Iterator[Record]:
     """Decode playlists that msgspec declined, from one on: either a fault can be named or it was not one.
 
     Raises:
         FormatError: not JSON, or not in the official format; names the playlist and the field.
     """
-    raw = decode_json(data, name)
+    raw = decode_json(data, name, hint=hint)
     playlists = raw.get("playlists") if isinstance(raw, dict) else None
     if not isinstance(playlists, list):
         found = "an object without it" if isinstance(raw, dict) else type(raw).__name__
@@ -118,38 +135,9 @@ def refuse_slice(data: bytes, name: str) -> NoReturn:
     Raises:
         FormatError: names the playlist and the field.
     """
-    for _ in decode_leniently(data, name, PlaylistRecord):
+    for _ in _decode_leniently(data, name, PlaylistRecord, begin=0, hint=REPAIR_HINT):
         pass
     raise FormatError(f"{name}: not in the official format", hint=REPAIR_HINT)
-
-
-def decode_json(data: bytes, name: str) -> Any:
-    """Decode JSON by the standard library, which also takes lone surrogates.
-
-    Raises:
-        FormatError: not JSON; tells at which byte.
-    """
-    try:
-        return json.loads(data, parse_constant=_refuse, parse_int=_whole_number)
-    except json.JSONDecodeError as error:
-        offset = len(error.doc[: error.pos].encode("utf-8", "replace"))
-        what = f"not JSON: {error.msg} at byte {offset:,} of {len(data):,}"
-    except UnicodeDecodeError as error:
-        what = f"not JSON: byte {error.start:,} of {len(data):,} is not UTF-8"
-    except RecursionError:
-        what = "lists or objects are nested too deeply"
-    except ValueError as error:
-        what = f"not JSON: {error}"
-    raise FormatError(f"{name}: {what}", hint=REPAIR_HINT)
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"it holds {constant}, which is no value of JSON")
-
-
-def _whole_number(digits: str) -> int | float:
-    """A number too long for any field becomes a float, which every field refuses by its name."""
-    return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
 
 
 def playlist_fault(playlist: Any) -> str | None:
@@ -157,7 +145,7 @@ def playlist_fault(playlist: Any) -> str | None:
     if not isinstance(playlist, dict):
         return f"expected an object, found {type(playlist).__name__}"
     if type(playlist.get("pid")) is not int:
-        return f"pid is {playlist.get('pid')!r:.80}; expected a whole number"
+        return f"pid is {quoted(playlist.get('pid'), _SHOWN)}; expected a whole number"
     if not isinstance(playlist.get("tracks"), list):
         found = "missing" if "tracks" not in playlist else type(playlist["tracks"]).__name__
         return f"tracks is {found}; expected a list"
@@ -171,7 +159,7 @@ def _track_fault(track: Any) -> str | None:
     for key, pattern in _URIS.items():
         value = track.get(key)
         if not isinstance(value, str) or not pattern.fullmatch(value):
-            found = f"{value!r:.80}" if key in track else "missing"
+            found = quoted(value, _SHOWN) if key in track else "missing"
             return f".{key} is {found}; expected {_PREFIXES[key]!r} followed by 22 letters or digits"
     return None
 
@@ -183,7 +171,8 @@ def _field_fault(playlist: Any, kind: type) -> str | None:
     except msgspec.ValidationError as error:
         expected, _, path = str(error).partition(" - at ")
         field = path.strip("`").removeprefix("$.")
-        return f"not in the official format: {field} is {_value_at(playlist, field)!r:.80}; {expected}"
+        found = quoted(_value_at(playlist, field), _SHOWN)
+        return f"not in the official format: {field} is {found}; {expected}"
     return None
 
 

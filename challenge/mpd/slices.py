@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Final
+from typing import Final
 
 from isal import isal_zlib
 
 from challenge.errors import FormatError, MissingInputError
+from challenge.inputs import open_regular, read_regular
+from challenge.mpd.zip_reader import damaged, inflate_entry, open_zip, read_entry, require_plain
+from challenge.quoting import quoted
 
-_SLICE_NAME: Final = re.compile(r"mpd\.slice\.(\d+)-(\d+)\.json")
-_LOCAL_HEADER_BYTES: Final = 30
-_WHOLE_ZIP_HINT: Final = (
-    "copy or download the file again and compare its size or checksum with the original's"
-)
+MAX_SLICE_BYTES: Final = 1 << 27
+"""Most JSON that is read of a slice; an official one has 33 MB, and 1,000 playlists of 250 tracks 125 MB."""
+_SLICE_NAME: Final = re.compile(r"mpd\.slice\.([0-9]{1,18})-([0-9]{1,18})\.json")
 _SLICES_WANTED: Final = (
     "name the official zip, or a folder that holds files named mpd.slice.0-999.json and so on"
 )
@@ -72,51 +74,46 @@ def find_slices(path: Path) -> list[SliceFile]:
         raise MissingInputError(f"{path}: holds no slices (mpd.slice.N-M.json)", hint=_SLICES_WANTED)
     for one, other in pairwise(slices):
         if one.name == other.name:
-            places = f"{one.member or one.path} and {other.member or other.path}"
+            places = " and ".join(quoted(each.member or str(each.path), 200) for each in (one, other))
             raise FormatError(f"{path}: the slice {one.name} is there twice: {places}", hint="remove one")
+    for file in slices:
+        _require_size(file)
     return slices
+
+
+def _require_size(file: SliceFile) -> None:
+    size = max(file.size, file.packed_size)
+    if size > MAX_SLICE_BYTES:
+        message = f"{file.path}: {file.name} has {size:,} bytes; at most {MAX_SLICE_BYTES:,} are read"
+        raise FormatError(message, hint="an official slice has 33,000,000: divide it into several")
 
 
 def _list(path: Path) -> Iterator[SliceFile]:
     if path.is_dir():
         for file in path.rglob("mpd.slice.*.json"):
             if _SLICE_NAME.fullmatch(file.name):
-                yield SliceFile(file.name, file, file.stat().st_size)
+                yield _single(file)
     elif _SLICE_NAME.fullmatch(path.name):
-        yield SliceFile(path.name, path, path.stat().st_size)
+        yield _single(path)
     else:
         yield from _list_zip(path)
 
 
+def _single(path: Path) -> SliceFile:
+    with open_regular(path, hint=_SLICES_WANTED) as file:
+        return SliceFile(path.name, path, os.fstat(file.fileno()).st_size)
+
+
 def _list_zip(path: Path) -> Iterator[SliceFile]:
-    for entry in open_zip(path).infolist():
-        name = PurePosixPath(entry.filename).name
-        if _SLICE_NAME.fullmatch(name):
-            yield SliceFile(
-                name, path, entry.file_size, entry.CRC, "", entry.filename,
-                entry.header_offset, entry.compress_size, entry.compress_type,
-            )  # fmt: skip
-
-
-def open_zip(path: Path) -> zipfile.ZipFile:
-    """Open a zip for reading.
-
-    Raises:
-        FormatError: not a zip, or a truncated one.
-    """
-    try:
-        return zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
-        with path.open("rb") as file:
-            begins_as_zip = file.read(4) == b"PK\x03\x04"
-        if begins_as_zip:
-            size = path.stat().st_size
-            message = f"{path}: the zip is truncated: after {size:,} bytes its table of contents is missing"
-            raise FormatError(message, hint=_WHOLE_ZIP_HINT) from error
-        raise FormatError(
-            f"{path}: expected a zip, a folder of slices or a slice; found none of them",
-            hint=_SLICES_WANTED,
-        ) from error
+    with open_zip(path, hint=_SLICES_WANTED) as archive:
+        for entry in archive.infolist():
+            name = PurePosixPath(entry.filename).name
+            if _SLICE_NAME.fullmatch(name):
+                require_plain(path, entry)
+                yield SliceFile(
+                    name, path, entry.file_size, entry.CRC, "", entry.filename,
+                    entry.header_offset, entry.compress_size, entry.compress_type,
+                )  # fmt: skip
 
 
 def read_slice(file: SliceFile) -> bytes:
@@ -124,53 +121,22 @@ def read_slice(file: SliceFile) -> bytes:
 
     Raises:
         MissingInputError: the file is gone.
+        InputError: not a file that can be read.
         FormatError: the zip's entry is damaged or truncated.
     """
     if file.member is None:
         try:
-            return file.path.read_bytes()
-        except FileNotFoundError:
+            return read_regular(file.path, limit=MAX_SLICE_BYTES)
+        except MissingInputError:
             raise MissingInputError(f"{file.path}: the file is gone", hint="run again") from None
     if file.method == zipfile.ZIP_DEFLATED:
-        with file.path.open("rb") as zipped:
-            data = _inflate(file, _packed_bytes(file, zipped))
+        place = {"offset": file.offset, "packed_size": file.packed_size, "size": file.size}
+        data = inflate_entry(file.path, file.member, **place)
     else:
-        data = _read_by_zipfile(file)
+        data = read_entry(file.path, file.member, limit=file.size)
     if len(data) != file.size or isal_zlib.crc32(data) != file.crc32:
-        raise _damaged(file, "its content does not match its checksum")
+        raise damaged(file.path, file.member, "its content does not match its checksum")
     return data
-
-
-def _packed_bytes(file: SliceFile, zipped: BinaryIO) -> bytes:
-    zipped.seek(file.offset)
-    header = zipped.read(_LOCAL_HEADER_BYTES)
-    if len(header) < _LOCAL_HEADER_BYTES or header[:4] != b"PK\x03\x04":
-        raise _damaged(file, "its entry does not begin where the table of contents says")
-    # The local header repeats the name and has an extra field of its own length: both are skipped.
-    skip = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
-    zipped.seek(skip, 1)
-    packed = zipped.read(file.packed_size)
-    if len(packed) < file.packed_size:
-        raise _damaged(file, f"{len(packed):,} of {file.packed_size:,} compressed bytes are there")
-    return packed
-
-
-def _inflate(file: SliceFile, packed: bytes) -> bytes:
-    try:
-        return bytes(isal_zlib.decompress(packed, -15, max(file.size, 1)))
-    except isal_zlib.error as error:  # type: ignore[misc]
-        raise _damaged(file, f"it does not inflate ({error})") from error
-
-
-def _read_by_zipfile(file: SliceFile) -> bytes:
-    try:
-        return open_zip(file.path).read(str(file.member))
-    except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError) as error:
-        raise _damaged(file, str(error)) from error
-
-
-def _damaged(file: SliceFile, what: str) -> FormatError:
-    return FormatError(f"{file.path}: the zip is damaged at {file.member}: {what}", hint=_WHOLE_ZIP_HINT)
 
 
 def hash_of_files(slices: list[SliceFile]) -> str:

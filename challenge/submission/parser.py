@@ -13,17 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from challenge.submission.lines import read_lines
-from challenge.submission.rules import Rule, Violations, shorten
+from challenge.quoting import quoted
+from challenge.submission.lines import BLANK, TextCheck, read_lines
+from challenge.submission.rules import Rule, Violations
 from challenge.submission.team import KEYWORD, TeamInfo, parse_team_info
 from challenge.types import ID_LENGTH, ID_PATTERN, LIST_LENGTH, TRACK_PREFIX
 
 MAX_PID: Final = 2**31 - 1
+MAX_LINES: Final = 1_000_000
+"""Most lines that are read, blank ones and comments apart."""
 URI_LENGTH: Final = len(TRACK_PREFIX) + ID_LENGTH
 _SHOWN: Final = 5
 _MAX_FIELDS: Final = 2 * LIST_LENGTH
 """A line with more fields is no attempt at 500 tracks: its fields are not looked at one by one."""
-_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _KEYWORD: Final = KEYWORD.encode()
 _PREFIX: Final = b"," + TRACK_PREFIX.encode()
 _ALPHANUMERIC: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -57,16 +59,25 @@ def parse_file(path: Path, violations: Violations) -> Iterator[TeamInfo | Playli
         InputError: not a file that can be read.
     """
     order = _Order(violations)
+    count = 0
     for number, raw in read_lines(path, violations):
-        line = raw.removesuffix(b"\r").strip(b" \t")
+        line = raw.removesuffix(b"\r").strip(BLANK)
+        if not line:
+            continue
+        if line.startswith(b"#"):
+            TextCheck(number, violations).add(line)
+            continue
+        count += 1
+        if count > MAX_LINES:
+            found = f"more than {MAX_LINES:,} lines that are neither blank nor comments; read no further"
+            violations.add(Rule.FILE_TOO_LARGE, found)
+            break
         plain = parse_plain(number, line)
         if plain is not None:
             order.see_playlist(number)
             yield plain
             continue
-        _check_text(number, line, violations)
-        if not line or line.startswith(b"#"):
-            continue
+        TextCheck(number, violations).add(line)
         if line[: len(_KEYWORD)].lower() == _KEYWORD:
             order.see_team_info(number)
             team = parse_team_info(line.decode("utf-8", "replace"), violations, line=number)
@@ -76,18 +87,6 @@ def parse_file(path: Path, violations: Violations) -> Iterator[TeamInfo | Playli
             order.see_playlist(number)
             yield parse_careful(number, line, violations)
     order.finish()
-
-
-def _check_text(number: int, line: bytes, violations: Violations) -> None:
-    control = _CONTROL.search(line)
-    if control:
-        found = f"character {control.group()[0]:#04x} after {control.start()} bytes"
-        violations.add(Rule.CONTROL_CHARACTER, found, line=number)
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        found = f"byte {line[error.start]:#04x} after {error.start} bytes is not UTF-8"
-        violations.add(Rule.WRONG_ENCODING, found, line=number)
 
 
 class _Order:
@@ -127,7 +126,7 @@ class _Order:
             if not self._violations.counts:
                 self._violations.add(Rule.ONLY_COMMENTS, "no line but comments and blank ones")
         elif self._team_info is None:
-            found = f"found {shorten(self._stray)}" if self._stray else "the file begins with a playlist"
+            found = f"found {quoted(self._stray)}" if self._stray else "the file begins with a playlist"
             self._violations.add(Rule.MISSING_TEAM_INFO, found, line=self._first)
 
 
@@ -135,7 +134,7 @@ def parse_plain(number: int, line: bytes) -> PlaylistLine | None:
     """Read a line without any fault as programs write it; None for any other line."""
     text = line.replace(b", ", b",")
     if b" " in text or b"\t" in text:
-        text = b",".join([field.strip(b" \t") for field in text.split(b",")])
+        text = b",".join([field.strip(BLANK) for field in text.split(b",")])
     raw_pid, comma, rest = text.partition(b",")
     # Left after all letters and digits are gone: 500 times a comma and the two colons of a URI ...
     if not _PID.fullmatch(raw_pid) or (comma + rest).translate(None, _ALPHANUMERIC) != _PUNCTUATION:
@@ -150,10 +149,10 @@ def parse_plain(number: int, line: bytes) -> PlaylistLine | None:
 
 def parse_careful(number: int, line: bytes, violations: Violations) -> PlaylistLine:
     """Read a line field by field; what breaks a rule goes to ``violations``."""
-    raw_pid, *fields = [field.strip(b" \t") for field in line.split(b",")]
+    raw_pid, *fields = [field.strip(BLANK) for field in line.split(b",")]
     pid = int(raw_pid) if _PID.fullmatch(raw_pid) else None
     if pid is None or pid > MAX_PID:
-        found = f"{shorten(raw_pid)} is not a whole number from 0 to {MAX_PID}"
+        found = f"{quoted(raw_pid)} is not a whole number from 0 to {MAX_PID}"
         violations.add(Rule.NON_INTEGER_PID, found, line=number)
         pid = None
     if len(fields) != LIST_LENGTH:
@@ -163,11 +162,11 @@ def parse_careful(number: int, line: bytes, violations: Violations) -> PlaylistL
         return PlaylistLine(number, pid, [])
     malformed = {index: field for index, field in enumerate(fields, 2) if not _URI.fullmatch(field)}
     if malformed:
-        found = _listing([f"field {index}: {shorten(field)}" for index, field in malformed.items()])
+        found = _listing([f"field {index}: {quoted(field)}" for index, field in malformed.items()])
         violations.add(Rule.MALFORMED_URI, found, line=number, pid=pid)
     repeats = {uri: count for uri, count in Counter(fields).items() if count > 1}
     if repeats:
-        found = _listing([f"{shorten(uri)} {count} times" for uri, count in repeats.items()])
+        found = _listing([f"{quoted(uri)} {count} times" for uri, count in repeats.items()])
         violations.add(Rule.REPEATED_TRACK, found, line=number, pid=pid)
     return PlaylistLine(number, pid, list(dict.fromkeys(uri for uri in fields if _URI.fullmatch(uri))))
 

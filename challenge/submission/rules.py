@@ -126,11 +126,3 @@ class Violations:
 
 def _reading_order(violation: Violation) -> tuple[bool, int]:
     return (violation.rule is Rule.MISSING_PID, violation.line or 0)
-
-
-def shorten(text: str | bytes, limit: int = 60) -> str:
-    """Quote what was found, cut to ``limit`` characters, with nothing in it that could upset a terminal."""
-    if isinstance(text, bytes):
-        text = text[: 4 * limit].decode("utf-8", "replace")
-    shown = ascii(text[:limit])
-    return shown + ("…" if len(text) > limit else "")

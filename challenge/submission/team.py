@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from challenge.errors import ConfigError
-from challenge.submission.rules import Rule, Violations, shorten
+from challenge.quoting import quoted
+from challenge.submission.rules import Rule, Violations
 
 KEYWORD: Final = "team_info"
 TRACKS: Final = ("main", "creative")
 """The two competitions of 2018; today's has one and no longer names it."""
 _EMAIL: Final = re.compile(r"""[^\s@,;:<>"\\]+@[^\s@,;:<>"\\.]+(\.[^\s@,;:<>"\\.]+)+""")
-_BREAK: Final = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029,]")
+_BREAK: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029,]")
 _HINT: Final = (
     "--team takes a name without commas or line breaks, --email an address such as team@example.org"
 )
@@ -56,8 +57,12 @@ def parse_team_info(text: str, violations: Violations, *, line: int | None = Non
     Source: the challenge's page (today's format) and the challenge set's readme (the format of 2018).
     """
     keyword, *fields = [field.strip(" \t") for field in text.split(",")]
+    if keyword != KEYWORD and keyword.lower() == KEYWORD:
+        found = f"found {quoted(keyword)}; expected {KEYWORD} in lower case"
+        violations.add(Rule.MALFORMED_TEAM_INFO, found, line=line)
+        return None
     if keyword != KEYWORD or len(fields) not in (2, 3):
-        found = f"found {shorten(text)}, {len(fields) + 1} fields; a team name has no commas"
+        found = f"found {quoted(text)}, {len(fields) + 1} fields; a team name has no commas"
         violations.add(Rule.MALFORMED_TEAM_INFO, found, line=line)
         return None
     name, email, track = fields[0], fields[-1], fields[1] if len(fields) == 3 else None
@@ -73,9 +78,9 @@ def _faults(name: str, email: str, track: str | None) -> Iterator[tuple[Rule, st
     if _BREAK.search(name) or name != name.strip():
         yield (
             Rule.MALFORMED_TEAM_INFO,
-            f"the team name {shorten(name)} has a comma, line break or outer space",
+            f"the team name {quoted(name)} has a comma, line break, control character or outer space",
         )
     if track is not None and track not in TRACKS:
-        yield Rule.MALFORMED_TEAM_INFO, f"the third of four fields is {shorten(track)}, not main or creative"
+        yield Rule.MALFORMED_TEAM_INFO, f"the third of four fields is {quoted(track)}, not main or creative"
     if not _EMAIL.fullmatch(email) or not email.isprintable():
-        yield Rule.MALFORMED_EMAIL, f"{shorten(email)} is not an email address"
+        yield Rule.MALFORMED_EMAIL, f"{quoted(email)} is not an email address"

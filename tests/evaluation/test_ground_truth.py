@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from challenge.errors import FormatError, MissingInputError
+from challenge.errors import FormatError, InputError, MissingInputError
 from challenge.evaluation.ground_truth import read_ground_truth
 from tests.small_submissions import uri
 
@@ -52,7 +52,20 @@ def test_category_may_be_absent(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("{", "not answers"),
+        ("{", "not JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"\\ud800": {"holdout": []}}', r"pid '\?' is not a whole number"),
+        ('{"7": {"holdout": ["\\ud800"]}}', r"holdout\[0\] is '\?'"),
+        ('{"7": {"holdout": "\\ud800"}}', "is not a list of track URIs"),
+        ({"7": {"holdout": 5}}, "is not a list of track URIs"),
+        ('{"7": 1, "7": 2}', "the key '7' stands there twice"),
+        ({"07": {"holdout": [uri(1)]}}, "pid '07' is not a whole number"),
+        (
+            {"2147483648": {"holdout": [uri(1)]}},
+            "pid '2147483648' is not a whole number from 0 to 2147483647",
+        ),
+        ({"7": {"category": "a\nb", "holdout": [uri(1)]}}, r"category 'a\\nb'; expected a name"),
+        ({"7": {"category": "a" * 101, "holdout": [uri(1)]}}, "category 'a{60}'…; expected a name"),
         ("[]", "not answers"),
         ({}, "no playlist in it"),
         ({"x": {"holdout": [uri(1)]}}, "pid 'x' is not a whole number"),
@@ -70,5 +83,5 @@ def test_other_files_are_refused(tmp_path: Path, value: object, message: str) ->
 def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match="no such file"):
         read_ground_truth(tmp_path / "none.json")
-    with pytest.raises(MissingInputError, match="cannot be read"):
+    with pytest.raises(InputError, match="cannot be read, it is a folder"):
         read_ground_truth(tmp_path)

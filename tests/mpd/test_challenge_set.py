@@ -98,6 +98,15 @@ FAULTS: dict[str, tuple[Change, str]] = {
         lambda c: c["playlists"].append(challenge_record(7, "x", many(5), [0, 2, 4, 6, 8], 20)),
         r"playlist 7: title, 5 seeds at random places",
     ),
+    "tracks miscounted": (
+        lambda c: c["playlists"][2].update(num_tracks=12),
+        r"playlist 1002: num_tracks is 12, but 5 tracks are given and 6 held out",
+    ),
+    "fewer tracks than seeds": (
+        lambda c: [c["playlists"][2].update(num_tracks=4), c["playlists"][2].pop("num_holdouts")],
+        r"playlist 1002: num_tracks is 4, but 5 tracks are given",
+    ),
+    "holdouts below 0": (lambda c: c["playlists"][2].update(num_holdouts=-1), r"num_holdouts is -1"),
     "seeds miscounted": (
         lambda c: c["playlists"][2].update(num_samples=4),
         r"playlist 1002: num_samples is 4, but 5 tracks are given",
@@ -156,5 +165,5 @@ def test_a_damaged_zip_is_named(tiny_challenge_set: Path, tmp_path: Path) -> Non
     data = bytearray(path.read_bytes())
     data[200] ^= 0xFF
     path.write_bytes(data)
-    with pytest.raises(FormatError, match=r"c\.zip: damaged at challenge_set\.json"):
+    with pytest.raises(FormatError, match=r"c\.zip: the zip is damaged at 'challenge_set\.json'"):
         read_challenge_set(path)

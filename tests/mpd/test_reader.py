@@ -128,7 +128,7 @@ PLAYLISTS = shuffled(
     st.fixed_dictionaries({"pid": st.integers(0, 2**31 - 1), "tracks": st.lists(TRACKS, max_size=4)}),
     optional({"name": NAMES, "description": NAMES, "collaborative": st.sampled_from(["true", "false"])}),
     optional(dict.fromkeys(("modified_at", "num_followers", "num_edits"), st.integers(0, 2**31 - 1))),
-    optional({"num_tracks": OTHERS, "name_of_owner": OTHERS, "names": OTHERS}),
+    optional({"num_albums": OTHERS, "name_of_owner": OTHERS, "names": OTHERS}),
 )
 
 
@@ -212,7 +212,29 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         r"playlist 7: .*tracks\[1\]\.duration_ms is 2147483648; Expected `int` <= 2147483647",
     ),
     "name null": (track_with(track_name=None), r"tracks\[1\]\.track_name is None"),
-    "long value": (playlist_with(num_edits="e" * 999), r"num_edits is 'e{79}; Expected"),
+    "long value": (playlist_with(num_edits="e" * 999), r"num_edits is 'e{80}'…; Expected"),
+    "a track missing": (playlist_with(num_tracks=3), r"playlist 7: num_tracks is 3, but 2 tracks are there"),
+    "a second list of tracks": (
+        marked(b'""').replace(b'"num_edits"', b'"tracks": [], "num_edits"'),
+        r"playlist 6: num_tracks is 1, but 0 tracks are there",
+    ),
+    "a second list of playlists": (
+        slice_text(TINY_SLICES["0-2"]).rstrip(" \n}").encode() + b', "playlists": []}',
+        r"x: the key 'playlists' stands there twice; expected each once",
+    ),
+    "a second list, escaped": (
+        rb'{"playlis\u0074s": [], "playlists": []}',
+        r"the key 'playlists' stands there twice",
+    ),
+    "the same list twice": (
+        b'{"playlists": [{"pid": 1, "tracks": []}], "playlists": [{"pid": 1, "tracks": []}]}',
+        r"the key 'playlists' stands there twice",
+    ),
+    "control characters": (playlist_with(pid="\n\x1b[31m\x9b\u202e"), r"pid is '\\n\\x1b\[31m\\x9b\\u202e'"),
+    "a lone surrogate for a number": (playlist_with(pid="\ud800"), r"pid is '\?'; expected a whole number"),
+    "a lone surrogate for edits": (playlist_with(num_edits="\ud800"), r"num_edits is '\?'; Expected `int`"),
+    "a lone surrogate for tracks": (playlist_with(tracks="\ud800"), r"tracks is str; expected a list"),
+    "a lone surrogate for a key": (playlist_with(**{"\ud800": 1, "pid": "x"}), r"pid is 'x'; expected"),
     "no album": (changed(lambda p: p["tracks"][1].pop("album_uri")), r"7: tracks\[1\]\.album_uri is missing"),
     "local track": (
         track_with(track_uri="spotify:local:abc"),
@@ -249,11 +271,9 @@ def test_what_is_wrong_is_named(fault: str) -> None:
     assert len(str(caught.value)) < 300
 
 
-def test_of_a_repeated_key_the_last_counts() -> None:
+def test_of_a_key_that_is_repeated_in_a_playlist_the_last_counts() -> None:
     text = slice_text([playlist_record(7, "x", ["rock1"])])
     assert read_columns(text.replace('"pid": 7', '"pid": 6, "pid": 7').encode(), "x").playlists["pid"] == [7]
-    twice = '{"playlists": [{"pid": 1, "tracks": []}], ' + text.lstrip()[1:]
-    assert read_columns(twice.encode(), "x").playlists["pid"].tolist() == [7]
 
 
 def test_lone_surrogates_become_question_marks() -> None:

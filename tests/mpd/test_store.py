@@ -428,7 +428,7 @@ def test_a_damaged_entry_is_named(tiny_mpd: Path, tmp_path: Path) -> None:
     data = bytearray(tiny_mpd.read_bytes())
     data[offset + 120] ^= 0xFF
     tiny_mpd.write_bytes(data)
-    with pytest.raises(FormatError, match=r"damaged at data/mpd\.slice\.3-4\.json"):
+    with pytest.raises(FormatError, match=r"damaged at 'data/mpd\.slice\.3-4\.json"):
         prepare_store(tiny_mpd, cache_dir=tmp_path / "cache")
 
 

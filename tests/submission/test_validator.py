@@ -184,6 +184,39 @@ def test_each_broken_file_breaks_its_rule(tmp_path: Path, name: str, data: bytes
     assert set(counts) == {rule}
 
 
+MISLEADING = {
+    "gzip and more": (
+        "s.csv.gz",
+        gzip.compress(TEXT) + b"more",
+        "whole, but bytes that are no gzip follow it",
+    ),
+    "gzipped twice": ("s.csv.gz", gzip.compress(gzip.compress(TEXT)), "the file is gzipped twice"),
+    "tar": ("s.csv.gz", gzip.compress(b"s.csv".ljust(257, b"\0") + b"ustar" + TEXT), "is a tar archive"),
+    "NUL": ("s.csv", b"\0" * 600, "the file is no text"),
+    "capitals": (
+        "s.csv",
+        TEXT.replace(b"team_info", b"TEAM_INFO"),
+        "'TEAM_INFO'; expected team_info in lower",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", MISLEADING)
+def test_what_is_wrong_is_told_as_it_is(tmp_path: Path, kind: str) -> None:
+    name, data, message = MISLEADING[kind]
+    (first, *_) = validate_against(write_bytes(tmp_path / name, data), seeds()).violations
+    assert message in first.message
+
+
+@pytest.mark.parametrize("at", range(2, 12))
+@pytest.mark.parametrize("value", [0, 3, 4, 8, 16, 32, 0xE0, 255])
+def test_no_gzip_header_is_a_mistake_in_the_program(tmp_path: Path, at: int, value: int) -> None:
+    data = bytearray(gzip.compress(TEXT))
+    data[at] = value
+    counts = validate_against(write_bytes(tmp_path / "s.csv.gz", bytes(data)), seeds()).counts
+    assert set(counts) <= {Rule.DAMAGED_GZIP}
+
+
 def test_nul_in_a_playlist_is_named_with_what_it_breaks(tmp_path: Path) -> None:
     report = check(tmp_path, replaced(2, playlist(FIRST)[:-3] + "\0" + playlist(FIRST)[-2:]))
     assert [rule for rule, *_ in found(report)] == [Rule.CONTROL_CHARACTER, Rule.MALFORMED_URI]
@@ -200,15 +233,53 @@ def test_one_huge_line_does_not_fill_memory(tmp_path: Path) -> None:
 
 
 def test_a_long_line_at_the_end_is_reported_too(tmp_path: Path) -> None:
-    assert found(check(tmp_path, TEXT + b"\n#" + b"x" * 2_500_000)) == [(Rule.LINE_TOO_LONG, 5, None)]
+    assert found(check(tmp_path, TEXT + b"\nx" + b"x" * 2_500_000)) == [(Rule.LINE_TOO_LONG, 5, None)]
+
+
+LONG = 2_500_001  # ends inside a piece that is read at once
+LONG_LINES = {
+    "comment": (b"#" + "é".encode() * LONG, []),
+    "comment after blanks": (b" " * LONG + b"\t# team_info", []),
+    "blank": (b" \t" * LONG, []),
+    "comment, old line end": (b"#" * ((1 << 20) - 1) + b"\r\n", []),
+    "NUL in a comment": (b"#" + b"x" * LONG + b"\0\0", [Rule.CONTROL_CHARACTER]),
+    "half a character": (b"#" + b"x" * LONG + b"\xc3", [Rule.WRONG_ENCODING]),
+    "Latin-1": (b"#" + b"x" * LONG + b"\xe9x\xe9", [Rule.WRONG_ENCODING]),
+    "a return inside": (b" " * ((1 << 20) - 1) + b"\r ", [Rule.LINE_TOO_LONG]),
+    "after blanks": (b" " * LONG + b"x", [Rule.LINE_TOO_LONG]),
+    "a playlist": (b"1," * LONG, [Rule.LINE_TOO_LONG]),
+}
+
+
+@pytest.mark.parametrize("kind", LONG_LINES)
+def test_comments_and_blank_lines_may_be_long_and_no_others(tmp_path: Path, kind: str) -> None:
+    line, rules = LONG_LINES[kind]
+    for place in (0, 2, 4):
+        content = [each.encode() for each in lines()]
+        content.insert(place, line)
+        report = check(tmp_path, b"\n".join(content))
+        assert [(violation.rule, violation.line) for violation in report.violations] == [
+            (rule, place + 1) for rule in rules
+        ]
+
+
+def test_the_place_of_a_wrong_byte_in_a_long_comment(tmp_path: Path) -> None:
+    report = check(tmp_path, b"#" + "é".encode() * 600_000 + b"\xff\n" + TEXT)
+    assert str(report.violations[0]) == "line 1: wrong-encoding: byte 0xff after 1200001 bytes is not UTF-8"
+
+
+def test_any_number_of_comments_and_blank_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("challenge.submission.parser.MAX_LINES", 10)
+    comments = b"# one\n\n \r\n" * 500
+    assert check(tmp_path, comments + TEXT + b"\n" + comments).valid
+    report = check(tmp_path, TEXT + b"\n17" * 10)
+    assert found(report)[0] == (Rule.FILE_TOO_LARGE, None, None)
+    assert report.counts[Rule.UNKNOWN_PID] == 6
 
 
 def test_a_bomb_is_read_only_up_to_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = write_bytes(tmp_path / "s.csv.gz", gzip.compress(TEXT + b"\n" + b"# \n" * 1_000_000))
     monkeypatch.setattr(lines_module, "MAX_TEXT_BYTES", 1 << 20)
-    assert found(validate_against(bomb, seeds())) == [(Rule.FILE_TOO_LARGE, None, None)]
-    monkeypatch.undo()
-    monkeypatch.setattr(lines_module, "MAX_LINES", 1000)
     assert found(validate_against(bomb, seeds())) == [(Rule.FILE_TOO_LARGE, None, None)]
 
 
