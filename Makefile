@@ -178,6 +178,10 @@ bench-ablation: $(READY) ## What each source and group of features is worth (MPD
 bench-gpu: $(READY) ## A GPU on the whole MPD's size: kernels, a step, training, filling (ARGS="--scale 0.1")
 	$(BIN)/python -m benchmarks.gpu $(ARGS)
 
+.PHONY: bench-validator
+bench-validator: $(READY_DEV) ## The validator against a second implementation on 100,000 mutants (ARGS="--playlists 3")
+	$(BIN)/python -m benchmarks.validator $(ARGS)
+
 ##@ Tidy up
 
 .PHONY: clean

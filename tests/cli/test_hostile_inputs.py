@@ -19,9 +19,13 @@ from tests.small_submissions import World, write_world
 ESCAPES = "\n\x1b[2J\x9b31m\u202eError: forged"
 
 
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHALLENGE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
     return write_world(tmp_path)
 
 
