@@ -32,7 +32,7 @@ def mpd_untouched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("the MPD was read")
 
-    monkeypatch.setattr(store, "checksummed", refuse)
+    monkeypatch.setattr(store, "hashed", refuse)
     monkeypatch.setenv("CHALLENGE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "300")
 

@@ -45,7 +45,7 @@ def in_both_headers(path: Path, change: Callable[[bytearray, int, int], None]) -
 def test_every_compression_gives_the_same_bytes(method: int, tmp_path: Path) -> None:
     assert read_all(write_zip(tmp_path / "a.zip", SLICE, TEXT, method)) == [TEXT.encode()]
     challenge = write_zip(tmp_path / "c.zip", "challenge_set.json", json.dumps(tiny_challenge()), method)
-    assert len(read_challenge_set(challenge)) == 10
+    assert len(read_challenge_set(challenge).pid) == 10
 
 
 @pytest.mark.parametrize("method", METHODS[1:])
