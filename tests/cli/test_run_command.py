@@ -194,7 +194,9 @@ def test_compare_takes_the_recommender_and_the_settings_of_a_run(
     assert "Hint: fit it again: challenge train" in missing.stderr
     twice = CliRunner().invoke(build_app(), ["compare", *files, *model, *config_of(sample)])
     assert twice.exit_code == 2
-    assert twice.stderr.startswith("Error: --model has settings of its own; leave out --config and --epochs")
+    assert twice.stderr.startswith(
+        "Error: --model has settings of its own; leave out --config, --source and --epochs"
+    )
 
 
 def test_places_are_summed_by_number_of_seeds() -> None:
