@@ -10,9 +10,11 @@ import gzip
 import zlib
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 
 LETTERS_AND_DIGITS = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 DIGITS = frozenset(b"%d" % number for number in range(10))
+CONTROL_CHARACTERS = bytes([*range(9), *range(10, 32), 127])
 LONGEST_LINE = 65_536
 """A stated limit: a line of 500 tracks has about 19,000 bytes."""
 SAYS_NOTHING = frozenset({"only-comments", "wrong-encoding"})
@@ -106,7 +108,7 @@ def _lines_with_content(text: bytes, broken: set[str]) -> Iterator[bytes]:
         if len(raw) > LONGEST_LINE and line and not is_comment:
             broken.add("line-too-long")
             continue
-        if any((byte < 32 and byte != 9) or byte == 127 for byte in set(line)):
+        if line.translate(None, CONTROL_CHARACTERS) != line:
             broken.add("control-character")
         try:
             line.decode("utf-8")
@@ -165,6 +167,7 @@ def _check_playlist(line: str, broken: set[str]) -> tuple[int | None, list[str]]
     return pid, well_formed
 
 
+@lru_cache(maxsize=10_000)
 def _is_track(uri: str) -> bool:
     begin, track = uri[:14], uri[14:]
     return begin == "spotify:track:" and len(track) == 22 and LETTERS_AND_DIGITS.issuperset(track)

@@ -188,6 +188,8 @@ class _LongLine:
 
     def add(self, piece: bytes, *, last: bool = False) -> None:
         """Look at the next bytes of the line."""
+        if last:
+            piece = piece.removesuffix(b"\r")
         begin = piece.lstrip(BLANK)
         if begin and not self._begun:
             self._begun, self._too_long = True, not begin.startswith(b"#")
@@ -195,7 +197,7 @@ class _LongLine:
                 found = f"longer than {MAX_LINE_BYTES:,} bytes; a line of 500 tracks has about 19,000"
                 self._violations.add(Rule.LINE_TOO_LONG, found, line=self._number)
         if not self._too_long:
-            self._check.add(piece.removesuffix(b"\r") if last else piece, last=last)
+            self._check.add(piece, last=last)
 
 
 class TextCheck:

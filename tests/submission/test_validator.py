@@ -241,6 +241,7 @@ LONG_LINES = {
     "comment": (b"#" + "é".encode() * LONG, []),
     "comment after blanks": (b" " * LONG + b"\t# team_info", []),
     "blank": (b" \t" * LONG, []),
+    "blank, Windows": (b" " * 70_000 + b"\r", []),
     "comment, old line end": (b"#" * ((1 << 20) - 1) + b"\r\n", []),
     "NUL in a comment": (b"#" + b"x" * LONG + b"\0\0", [Rule.CONTROL_CHARACTER]),
     "half a character": (b"#" + b"x" * LONG + b"\xc3", [Rule.WRONG_ENCODING]),
