@@ -17,13 +17,14 @@ CHALLENGE ?=
 ANSWERS ?=
 GOWALLA ?=
 SCALE ?=
+DAMAGE ?=
 ARGS ?=
 
 # Recipes take these from the environment, in quotes, so that paths and names may hold spaces.
 # Threads that spin while they wait slow each other down on a shared machine.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-export MPD CHALLENGE ANSWERS TEAM EMAIL RUN GOWALLA SCALE PYTHON
+export MPD CHALLENGE ANSWERS TEAM EMAIL RUN GOWALLA SCALE DAMAGE PYTHON
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -181,6 +182,11 @@ bench-gpu: $(READY) ## A GPU on the whole MPD's size: kernels, a step, training,
 .PHONY: bench-validator
 bench-validator: $(READY_DEV) ## The validator against a second implementation on 100,000 mutants (ARGS="--playlists 3")
 	$(BIN)/python -m benchmarks.validator $(ARGS)
+
+.PHONY: bench-damage
+bench-damage: $(READY) ## Random damage to all that is kept: refused, made again or harmless (DAMAGE=folder, ARGS="--cases 1000")
+	@test -n "$$DAMAGE" || { echo >&2 "make: DAMAGE= is missing; expected: make bench-damage DAMAGE=folder"; exit 2; }
+	$(BIN)/python -m benchmarks.damage "$$DAMAGE" $(ARGS)
 
 ##@ Tidy up
 

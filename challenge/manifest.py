@@ -6,6 +6,7 @@ goes up when a field changes its meaning or goes away.
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 import sys
 import time
@@ -16,14 +17,18 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import orjson
 
 from challenge.errors import FormatError
-from challenge.files import read_json, write_json
+from challenge.files import read_json
 from challenge.profile import Profile
+from challenge.sealed import unseal, write_sealed
 from challenge.threads import thread_count
 from challenge.versions import package_versions
 
-MANIFEST_VERSION: Final = 1
+MANIFEST_VERSION: Final = 2
+_DECIDES_NOTHING: Final = ("team", "email", "device")
+"""Settings that change nothing in what is trained; a device does by rounding only."""
 
 
 class Command(msgspec.Struct, dict=True):
@@ -76,7 +81,7 @@ class Inputs(msgspec.Struct, frozen=True):
     """What a run read.
 
     Attributes:
-        mpd: the MPD; its hash is over the names, sizes and checksums of the slices.
+        mpd: the MPD; its hash is over the names and JSON of the slices, also where they are packed.
         challenge_set: the playlists to continue; its hash is of the JSON, also where that is packed.
         store: folder of the MPD's store, in which tracks are looked up later.
     """
@@ -183,6 +188,8 @@ class Manifest(msgspec.Struct, kw_only=True):
     """How a run came about.
 
     Attributes:
+        run: id of the run: stands for the settings and inputs that decide what is trained; empty before they
+            were read. The recommender has it too.
         kind: tells it from other manifests.
         manifest_version: version of these fields.
         commands: what was run, the last one last.
@@ -199,6 +206,7 @@ class Manifest(msgspec.Struct, kw_only=True):
         profile: what each stage cost.
     """
 
+    run: str = ""
     kind: str = "run"
     manifest_version: int = MANIFEST_VERSION
     commands: list[Command] = msgspec.field(default_factory=lambda: [Command.begin()])
@@ -219,6 +227,13 @@ class Manifest(msgspec.Struct, kw_only=True):
         """When the last command began, UTC in ISO 8601."""
         return self.commands[-1].date if self.commands else ""
 
+    def name_run(self) -> None:
+        """Give the run its id, once its settings and inputs are known; neither team nor device is in it."""
+        assert self.inputs is not None
+        decisive = {key: value for key, value in self.config.items() if key not in _DECIDES_NOTHING}
+        facts = [decisive, self.inputs.mpd.hash, self.inputs.challenge_set.hash]
+        self.run = hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+
     def go_on(self) -> None:
         """Note that this process works on the run that another one began."""
         self.commands.append(Command.begin())
@@ -228,7 +243,7 @@ class Manifest(msgspec.Struct, kw_only=True):
         """Write as JSON, atomically, everything in its own order."""
         if self.commands:
             self.commands[-1].stop()
-        write_json(path, msgspec.to_builtins(self), sort_keys=False)
+        write_sealed(path, self)
 
     @classmethod
     def load(cls, path: Path) -> Manifest:
@@ -236,18 +251,16 @@ class Manifest(msgspec.Struct, kw_only=True):
 
         Raises:
             MissingInputError: nothing there.
-            FormatError: damaged, not of a run, or of an earlier version of the package.
+            FormatError: damaged, not of a run, or of another version of these fields.
         """
         raw = read_json(path)
         if not isinstance(raw, dict):
             raise FormatError(f"{path}: expected a JSON object, found {type(raw).__name__}")
         _require_version(path, raw)
         try:
-            return msgspec.convert(raw, cls)
+            return msgspec.convert(unseal(raw, path, hint=_AGAIN), cls)
         except msgspec.ValidationError as error:
-            later = raw["manifest_version"] > MANIFEST_VERSION
-            why = "written by a later version of this package" if later else "damaged"
-            raise FormatError(f"{path}: {why} ({error})", hint=_AGAIN) from error
+            raise FormatError(f"{path}: damaged ({error})", hint=_AGAIN) from error
 
 
 _AGAIN: Final = "make the run again, or read it with the version of this package that made it"
@@ -257,10 +270,11 @@ def _require_version(path: Path, raw: Mapping[str, Any]) -> None:
     found = raw.get("manifest_version")
     if raw.get("kind", "run") != "run":
         raise FormatError(f"{path}: expected the manifest of a run, found that of a {raw['kind']}")
-    if not isinstance(found, int) or found < MANIFEST_VERSION:
-        version = "none" if found is None else repr(found)
+    if found != MANIFEST_VERSION:
+        version = "none" if found is None else f"{found!r:.40}"
+        when = "a later" if isinstance(found, int) and found > MANIFEST_VERSION else "an earlier"
         raise FormatError(
-            f"{path}: written by an earlier version of this package: manifest_version is {version}, "
+            f"{path}: written by {when} version of this package: manifest_version is {version}, "
             f"expected {MANIFEST_VERSION}",
             hint=_AGAIN,
         )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import gc
-import json
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypeVar
 
+import msgspec
 import numpy as np
 
 from challenge import progress
@@ -20,7 +19,7 @@ from challenge.data.dataset import Dataset, Queries
 from challenge.data.interactions import Interactions
 from challenge.data.playlists import Playlists
 from challenge.errors import ConfigError, FormatError, MissingInputError
-from challenge.files import file_hash, read_json, replacing_directory, write_json, write_text
+from challenge.files import replacing_directory, write_text
 from challenge.manifest import TrainingFacts
 from challenge.playlist import Playlist, Recommendation, as_queries, track_indices
 from challenge.profile import section
@@ -29,6 +28,7 @@ from challenge.ranking.fill import FilledLists, fill
 from challenge.ranking.rank import Scorer, blended_scorer, learned_scorer, rank_queries, training_rows
 from challenge.ranking.ranker import Ranker, TrainingRows, train_ranker
 from challenge.ranking.recommend import describe, recommend
+from challenge.sealed import hashes_of, read_sealed, require_unchanged, write_sealed
 from challenge.sources.base import FitContext, IndexedQueries, SavedContext
 from challenge.sources.held_columns import HeldColumns
 from challenge.sources.ials import FittedIals
@@ -39,7 +39,8 @@ from challenge.split.training_queries import TrainingQueries, draw_training_quer
 from challenge.types import LIST_LENGTH, FloatArray
 from challenge.versions import package_versions
 
-FORMAT_VERSION: Final = 1
+Part = TypeVar("Part")
+FORMAT_VERSION: Final = 2
 _FACTS: Final = "recommender.json"
 _CONFIG: Final = "config.toml"
 _RANKER: Final = "ranker.txt"
@@ -77,7 +78,10 @@ class Recommender:
         sources: fitted to training playlists and the seeds of the dataset's queries.
         ranker: orders their candidates; None where they are blended by weights.
         summary: what fitting did.
+        run: id of the run that it is of; empty where it is of none.
     """
+
+    run: str = ""
 
     def __init__(
         self,
@@ -244,48 +248,101 @@ class Recommender:
                 save = getattr(context.fitted(name), "save", None)
                 if save is not None:
                     save(temporary / _SOURCES / name, fingerprint)
-            facts = {
-                "format": FORMAT_VERSION,
-                "fingerprint": fingerprint,
-                "queries": self._n_queries,
-                "ranker": file_hash(temporary / _RANKER) if self.ranker is not None else None,
-                "config": file_hash(temporary / _CONFIG),
-                "versions": package_versions(),
-            }
-            write_json(temporary / _FACTS, facts | {"check": _check(facts)})
+            # Arrays are in the seals of their records, which are among these files.
+            files = [path for path in temporary.rglob("*") if path.is_file() and path.suffix != ".npy"]
+            facts = RecommenderFacts(
+                fingerprint=fingerprint,
+                queries=self._n_queries,
+                run=self.run,
+                files=hashes_of(temporary, (path.relative_to(temporary).as_posix() for path in files)),
+                versions=package_versions(),
+            )
+            write_sealed(temporary / _FACTS, facts)
 
     @classmethod
     def load(cls, folder: Path, *, device: str | None = None) -> Recommender:
-        """Read what :meth:`save` wrote; arrays are mapped into memory after their checksums were compared.
+        """Read what :meth:`save` wrote; arrays are mapped into memory after every byte was compared.
 
         Raises:
             MissingInputError: nothing there, or a part is missing.
             FormatError: of another version, or damaged.
             ConfigError: no such device.
         """
-        facts = _facts(folder)
+        facts = saved_facts(folder)
         config = _settings(folder)
         if device is not None:
             config = replace(config, device=device)
-        fingerprint = facts["fingerprint"]
-        index = load_record(PlaylistIndex, folder / "index", of=fingerprint)
-        rows = Interactions(
-            index.row_indptr[: index.n_playlists + 1],
-            index.row_track[: index.row_indptr[index.n_playlists]],
-            np.broadcast_to(np.int32(-1), index.row_indptr[index.n_playlists]),
-        )
-        dataset = Dataset(
-            load_record(Catalog, folder / "catalog", of=fingerprint),
-            replace(load_record(Playlists, folder / "playlists", of=fingerprint), interactions=rows),
-            load_record(Queries, folder / "queries", of=fingerprint),
-        )
-        columns = load_record(HeldColumns, folder / "columns", of=fingerprint)
+        fingerprint = facts.fingerprint
+        index = load_record(PlaylistIndex, folder / "index", of=fingerprint, hint=_AGAIN)
+        columns = load_record(HeldColumns, folder / "columns", of=fingerprint, hint=_AGAIN)
+        dataset = _saved_dataset(folder, fingerprint, index)
+        if columns.n_tracks != index.n_tracks or not 0 <= facts.queries <= len(dataset.queries):
+            raise FormatError(f"{folder}: its parts do not fit each other", hint=_AGAIN)
         saved = SavedContext(folder / _SOURCES, index, columns, fingerprint)
         context = FitContext(
             dataset, config.sources.settings, seed=config.seed, device=config.device, saved=saved
         )
-        ranker = Ranker.load(folder / _RANKER) if facts["ranker"] else None
-        return cls(config, fit_sources(context, config.sources), ranker, facts["queries"], TrainingSummary())
+        sources = fit_sources(context, config.sources)
+        ranker = _saved_ranker(folder, sources) if _RANKER in facts.files else None
+        recommender = cls(config, sources, ranker, facts.queries, TrainingSummary())
+        recommender.run = facts.run
+        return recommender
+
+
+class RecommenderFacts(msgspec.Struct, kw_only=True, frozen=True):
+    """What a saved recommender says of itself.
+
+    Attributes:
+        fingerprint: of the dataset that it was fitted to.
+        queries: how many of its queries are the challenge's.
+        run: id of the run that it is of; empty where it is of none.
+        files: SHA-256 of each of its files, those of arrays apart, which stand in the seals of their records.
+        versions: of Python and packages.
+        format: version of its layout.
+    """
+
+    fingerprint: str
+    queries: int
+    run: str
+    files: dict[str, str]
+    versions: dict[str, str]
+    format: int = FORMAT_VERSION
+
+
+def _saved_dataset(folder: Path, fingerprint: str, index: PlaylistIndex) -> Dataset:
+    """Load the dataset; its playlists hold what the index tells, each track once."""
+    entries = int(index.row_indptr[index.n_playlists])
+    rows = Interactions(
+        index.row_indptr[: index.n_playlists + 1],
+        index.row_track[:entries],
+        np.broadcast_to(np.int32(-1), entries),
+    )
+    n_artists, n_albums = len(index.artist_popularity), len(index.album_popularity)
+    tracks = {"tracks": index.n_tracks, "artists": n_artists, "albums": n_albums}
+    playlists, queries = {"pid": index.n_playlists}, {"pid": index.n_queries}
+
+    def load(kind: type[Part], name: str, lengths: Mapping[str, int]) -> Part:
+        return load_record(kind, folder / name, of=fingerprint, lengths=lengths, hint=_AGAIN)
+
+    dataset = Dataset(
+        load(Catalog, "catalog", tracks),
+        replace(load(Playlists, "playlists", playlists), interactions=rows),
+        load(Queries, "queries", queries),
+    )
+    fault = next(dataset.faults(), None)
+    if fault is not None:
+        raise FormatError(f"{folder}: {fault}", hint=_AGAIN)
+    return dataset
+
+
+def _saved_ranker(folder: Path, sources: FittedSources) -> Ranker:
+    try:
+        ranker = Ranker.load(folder / _RANKER)
+    except FormatError as error:
+        raise FormatError(f"{folder / _RANKER}: {error.message}", hint=_AGAIN) from error
+    if ranker.names != tuple(feature_names(sources.names)):
+        raise FormatError(f"{folder / _RANKER}: is of other sources than config.toml names", hint=_AGAIN)
+    return ranker
 
 
 def saved_config(folder: Path) -> RunConfig:
@@ -295,7 +352,7 @@ def saved_config(folder: Path) -> RunConfig:
         MissingInputError: nothing there.
         FormatError: of another version, or damaged.
     """
-    _facts(folder)
+    saved_facts(folder)
     return _settings(folder)
 
 
@@ -308,30 +365,19 @@ def _settings(folder: Path) -> RunConfig:
         raise ConfigError(f"{folder}: {error.message}", hint=hint) from error
 
 
-def _facts(folder: Path) -> dict[str, Any]:
-    """Read and check what a saved recommender says of itself."""
+def saved_facts(folder: Path) -> RecommenderFacts:
+    """Read what a saved recommender says of itself, and compare all of its files but the arrays.
+
+    Raises:
+        MissingInputError: nothing there, or a part is missing.
+        FormatError: of another version, or damaged.
+    """
     path = folder / _FACTS
     if not path.exists():
         raise MissingInputError(f"{folder}: holds no recommender ({_FACTS} is missing)", hint=_AGAIN)
-    facts = read_json(path, hint=_AGAIN)
-    if not isinstance(facts, dict):
-        raise FormatError(f"{path}: expected a JSON object, found {type(facts).__name__}", hint=_AGAIN)
-    if facts.get("format") != FORMAT_VERSION:
-        raise FormatError(
-            f"{folder}: a recommender of format {facts.get('format')!r}; expected {FORMAT_VERSION}",
-            hint=_AGAIN,
-        )
-    if facts.pop("check", None) != _check(facts):
-        raise FormatError(f"{path}: is not as it was written: its checksum differs", hint=_AGAIN)
-    for name, file in (("config", folder / _CONFIG), ("ranker", folder / _RANKER)):
-        if facts[name] is not None and (not file.exists() or file_hash(file) != facts[name]):
-            raise FormatError(f"{file}: is missing or not as it was written", hint=_AGAIN)
+    facts = read_sealed(path, RecommenderFacts, version=("format", FORMAT_VERSION), hint=_AGAIN)
+    require_unchanged(folder, facts.files, hint=_AGAIN)
     return facts
-
-
-def _check(facts: Mapping[str, Any]) -> int:
-    """CRC-32 of the facts, in whatever order and layout they stand in the file."""
-    return zlib.crc32(json.dumps(facts, sort_keys=True).encode())
 
 
 def scorer_of(sources: FittedSources, config: RunConfig, ranker: Ranker | None) -> Scorer:

@@ -2,11 +2,13 @@
 
 A scorecard and a validation are of one submission, and say so by the hash of its file. What is of another
 submission than the one in the folder is not shown, and a new training or filling removes it when it begins.
+Manifest and recommender are of one run, and say so by its id. One command at a time writes to the folder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -14,10 +16,13 @@ from typing import Any, Final
 from challenge import progress
 from challenge.errors import FormatError, MissingInputError
 from challenge.files import file_hash, read_json, remove, remove_abandoned, require_writable, write_json
+from challenge.locks import locked
 from challenge.manifest import Manifest
+from challenge.sealed import seal, unseal
 
 SUBMISSION_HASH: Final = "submission_sha256"
 """Key under which a scorecard and a validation name their submission."""
+_COMMANDS: Final = {"validation.json": "validate, or run", "scorecard.json": "score"}
 
 
 class RunFolder:
@@ -32,15 +37,19 @@ class RunFolder:
         self.report = path / "report.html"
         self.recommender = path / "recommender"  # what was learned: challenge.recommender.Recommender
         self.checkpoints = path / "checkpoint"  # of LightGCN's trainings
-        self.checkpoint_settings = self.checkpoints / "config.toml"  # of the training that they are of
+        self.lock = path / ".lock"  # of the command that works on it, while one does
 
-    def require_writable(self) -> None:
-        """Refuse a path that is a file or may not be written, before anything is read for it; makes nothing.
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other commands from writing to the folder; nothing is read before it is known that it can be.
 
         Raises:
-            InputError: it cannot be written.
+            InputError: it is a file, or may not be written.
+            ResourceError: another command works on it.
         """
         require_writable(self.path)
+        with locked(self.lock, str(self.path)):
+            yield
 
     def load_manifest(self) -> Manifest:
         """Read the manifest.
@@ -69,13 +78,13 @@ class RunFolder:
 
     def write_of_submission(self, path: Path, content: Mapping[str, Any]) -> None:
         """Write a scorecard or a validation of the submission here, with its hash."""
-        write_json(path, {SUBMISSION_HASH: file_hash(self.submission), **content})
+        write_json(path, seal({SUBMISSION_HASH: file_hash(self.submission), **content}))
 
     def read_of_submission(self, path: Path) -> dict[str, Any] | None:
         """Read a scorecard or a validation; None where there is none, or it is of another submission.
 
         Raises:
-            FormatError: not a JSON object.
+            FormatError: not a JSON object, or changed since it was written.
         """
         if not path.exists():
             return None
@@ -83,25 +92,34 @@ class RunFolder:
         if not isinstance(content, dict):
             raise FormatError(f"{path}: expected a JSON object, found {type(content).__name__}")
         found = content.get(SUBMISSION_HASH)
-        return content if found is not None and found == self.submission_hash() else None
+        if found is None or found != self.submission_hash():
+            return None
+        return unseal(content, path, hint=f"make it again: challenge {_COMMANDS[path.name]}")
 
-    def begin_training(self, settings: str, *, resume: bool = False) -> None:
-        """Remove what an earlier run left, and tell which run that was.
+    def begin_training(self, manifest: Manifest, *, resume: bool = False) -> None:
+        """Remove what an earlier run left, tell which run that was, and leave the new one's manifest.
 
-        Going on with the same settings replaces nothing. Going on with others keeps the checkpoints only,
-        which have a check of their own.
+        Going on with the same run replaces nothing. Going on with other settings or inputs keeps the
+        checkpoints only, which have a check of their own.
 
         Args:
-            settings: the settings as they will be written beside the checkpoints.
+            manifest: of the new run.
             resume: whether to go on from checkpoints.
         """
         remove_abandoned(self.path)
-        before = self.checkpoint_settings
-        if resume and before.exists() and before.read_text("utf-8") == settings:
+        if resume and self._run() == manifest.run:
             return
         stale = [self.submission, self.scorecard, self.validation, self.report, self.manifest]
         stale += [self.recommender] + ([] if resume else [self.checkpoints])
         self._replace(stale)
+        manifest.save(self.manifest)
+
+    def _run(self) -> str | None:
+        """The id of the run here; None where no manifest tells."""
+        try:
+            return Manifest.load(self.manifest).run
+        except (FormatError, MissingInputError):
+            return None
 
     def begin_filling(self) -> None:
         """Remove what is of the earlier submission, which stays until it is written over."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from challenge.data.dataset import Dataset
+from challenge.ranking.ranker import Ranker
 from challenge.sources.base import FitContext, FittedSource, IndexedQueries, QueryBatch, Source
 from challenge.sources.ials import Ials
 from challenge.sources.lightgcn import LightGCN
@@ -49,6 +51,14 @@ def batch_in(index: PlaylistIndex, dataset: Dataset, start: int = 0, stop: int |
     """Cut a batch out of the queries of a dataset, as rows of ``index``."""
     queries = IndexedQueries.of_index(index, dataset.queries)
     return queries.batch(start, len(queries) if stop is None else stop)
+
+
+def lone_leaf(names: Sequence[str]) -> Ranker:
+    """A ranker of these features to which all candidates are the same."""
+    head = f"max_feature_idx={len(names) - 1}\nobjective=binary sigmoid:1\nfeature_names={' '.join(names)}"
+    leaf = "Tree=0\nnum_leaves=1\nnum_cat=0\nleaf_value=0\nis_linear=0\nshrinkage=1"
+    one = "num_class=1\nnum_tree_per_iteration=1"
+    return Ranker(f"tree\nversion=v4\n{one}\n{head}\n\n{leaf}\n\n\nend of trees\n")
 
 
 def table_of(source: FittedSource, batch: QueryBatch, n_tracks: int) -> FloatArray:

@@ -25,6 +25,7 @@ from challenge.manifest import (
     TrainingFacts,
 )
 from challenge.profile import Profile, StageCost
+from challenge.sealed import seal
 
 
 def full_manifest() -> Manifest:
@@ -50,9 +51,19 @@ def saved(tmp_path: Path) -> Path:
 
 
 def changed(path: Path, **changes: Any) -> Path:
+    """With a right seal, as another version would have written it."""
     content = json.loads(path.read_text()) | changes
-    path.write_text(json.dumps({key: value for key, value in content.items() if value is not ...}))
+    del content["sha256"]
+    path.write_text(json.dumps(seal({key: value for key, value in content.items() if value is not ...})))
     return path
+
+
+def test_a_changed_letter_is_refused(saved: Path) -> None:
+    text = saved.read_text()
+    saved.write_text(text.replace('"seed": ', '"seed": 1'))
+    with pytest.raises(FormatError, match="is not as it was written") as caught:
+        Manifest.load(saved)
+    assert caught.value.hint
 
 
 def test_it_survives_the_file(tmp_path: Path) -> None:
@@ -89,16 +100,16 @@ def test_seconds_do_not_depend_on_the_date_being_set(monkeypatch: pytest.MonkeyP
 
 def test_fields_of_a_later_version_are_ignored(saved: Path) -> None:
     dataset = json.loads(saved.read_text())["dataset"] | {"albums": 3}
-    read = Manifest.load(changed(saved, later={"a": 1}, manifest_version=2, dataset=dataset))
+    read = Manifest.load(changed(saved, later={"a": 1}, dataset=dataset))
     assert (read.seed, read.dataset) == (7, full_manifest().dataset)
 
 
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
-        ({"manifest_version": ...}, "written by an earlier version .* manifest_version is none, expected 1"),
-        ({"manifest_version": 0}, "written by an earlier version .* manifest_version is 0, expected 1"),
-        ({"manifest_version": 2, "seed": "x"}, "written by a later version .*seed"),
+        ({"manifest_version": ...}, "written by an earlier version .* manifest_version is none, expected 2"),
+        ({"manifest_version": 0}, "written by an earlier version .* manifest_version is 0, expected 2"),
+        ({"manifest_version": 3}, "written by a later version .* manifest_version is 3, expected 2"),
         ({"seed": "seven"}, r"damaged \(Expected `int`, got `str` - at `\$\.seed`\)"),
         ({"dataset": {}}, "damaged .*playlists"),
         ({"kind": "split"}, "expected the manifest of a run, found that of a split"),

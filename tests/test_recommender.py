@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import orjson
 import pytest
 
 from challenge import recommender as recommender_module
 from challenge.config import dump
+from challenge.data.archive import seal_record
 from challenge.data.dataset import Dataset
 from challenge.errors import ConfigError, FormatError, InputError, MissingInputError, ResourceError
 from challenge.files import write_json
 from challenge.machine import Memory
 from challenge.ranking.fill import FilledLists
-from challenge.recommender import Recommender
+from challenge.recommender import Recommender, RecommenderFacts
+from challenge.sealed import hashes_of, write_sealed
 from challenge.sources import ials as ials_module
 from challenge.sources.base import IndexedQueries
 from challenge.sources.ials import FittedIals
@@ -269,7 +274,7 @@ def test_a_changed_byte_in_any_file_is_refused(copy: Path) -> None:
 def test_every_fact_is_vouched_for(copy: Path) -> None:
     path = copy / "recommender.json"
     facts = orjson.loads(path.read_bytes())
-    assert {"format", "fingerprint", "queries", "ranker", "config", "versions"} <= set(facts)
+    assert {"format", "fingerprint", "queries", "run", "files", "versions", "sha256"} == set(facts)
     for name in facts:
         write_json(path, facts | {name: 51 if name == "queries" else "other"})
         assert isinstance(refused(copy), FormatError), name
@@ -317,7 +322,9 @@ def test_parts_of_another_recommender_are_refused(copy: Path, dataset: Dataset, 
         shutil.copytree(tmp_path / "other" / name, copy / name)
         error = refused(copy)
         assert isinstance(error, FormatError)
-        assert "is of other playlists or tracks" in error.message
+        assert (
+            error.message == f"{copy / name / 'arrays.json'}: is not as it was written: its checksum differs"
+        )
         shutil.rmtree(copy / name)
         (tmp_path / "kept").rename(copy / name)
     Recommender.load(copy)
@@ -331,19 +338,75 @@ def test_a_folder_without_a_recommender(tmp_path: Path) -> None:
         assert "challenge train" in str(error.hint)
 
 
-@pytest.mark.parametrize("version", [0, 2, None, "1"])
+@pytest.mark.parametrize("version", [0, 1, 3, None, "2"])
 def test_another_version_is_refused(copy: Path, version: object) -> None:
     path = copy / "recommender.json"
     write_json(path, orjson.loads(path.read_bytes()) | {"format": version})
     error = refused(copy)
     assert isinstance(error, FormatError)
-    assert error.message == f"{copy}: a recommender of format {version!r}; expected 1"
+    assert error.message == f"{path}: format is {version!r}; expected 2"
 
 
-@pytest.mark.parametrize("text", ["", "[]", "5", "{}", '{"format": 1}', '{"format": 1, "fingerprint": 3}'])
+@pytest.mark.parametrize("text", ["", "[]", "5", "{}", '{"format": 2}', '{"format": 2, "fingerprint": 3}'])
 def test_facts_of_another_shape_are_refused(copy: Path, text: str) -> None:
     (copy / "recommender.json").write_text(text)
     assert isinstance(refused(copy), FormatError)
+
+
+def sealed_anew(folder: Path) -> None:
+    """As by a hand that knows how: every checksum is right."""
+    path = folder / "recommender.json"
+    facts = msgspec.convert(orjson.loads(path.read_bytes()), RecommenderFacts)
+    write_sealed(path, msgspec.structs.replace(facts, files=hashes_of(folder, facts.files)))
+
+
+WRONG: dict[str, Callable[[Any], Any]] = {
+    "index/row_track": lambda a: a + 10_000,
+    "index/row_indptr": lambda a: a[::-1],
+    "index/track_row": lambda a: -a,
+    "index/track_indptr": lambda a: np.where(a > 0, a + 1, a),
+    "index/track_artist": lambda a: a + 10_000,
+    "index/popularity": lambda a: np.full_like(a, np.inf),
+    "index/n_playlists": lambda a: a + 1,
+    "index/row_track ": lambda a: a.astype(np.int64),
+    "queries/seeds.track_index": lambda a: ~a,
+    "queries/seeds.indptr": lambda a: a * 2,
+    "queries/categories.blob": lambda a: a + 1,
+    "playlists/title_index": lambda a: a + 10_000,
+    "catalog/track_album": lambda a: a[1:],
+    "columns/n_tracks": lambda a: a - 1,
+    "columns/in_training": lambda a: a[1:],
+    "sources/lightgcn/columns": lambda a: a[1:],
+    "sources/lightgcn/messages": lambda a: a[:, :2],
+    "sources/lightgcn/rows": lambda a: a * np.float32(np.nan),
+    "sources/ials/queries": lambda a: a[1:],
+    "sources/ials/columns": lambda a: a[:, 1:],
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_nothing_is_believed_of_arrays_that_were_sealed_anew(name: str, copy: Path) -> None:
+    path = copy / f"{name.strip()}.npy"
+    np.save(path, WRONG[name](np.load(path)))
+    seal_record(path.parent, of=str(orjson.loads((path.parent / "arrays.json").read_bytes())["of"]))
+    with pytest.raises(FormatError, match="checksum differs"):
+        Recommender.load(copy)
+    sealed_anew(copy)
+    assert isinstance(refused(copy), FormatError)
+
+
+def test_nothing_is_believed_of_a_ranker_that_was_sealed_anew(copy: Path) -> None:
+    path = copy / "ranker.txt"
+    text = path.read_text()
+    changes = {
+        "cut short": text[: len(text) // 2],
+        "split_feature": re.sub(r"split_feature=\d+", "split_feature=99999", text, count=1),
+        "is of other sources": text.replace("ials_score", "other_score"),
+    }
+    for why, changed in changes.items():
+        path.write_text(changed)
+        sealed_anew(copy)
+        assert why in refused(copy).message
 
 
 def test_a_save_that_fails_leaves_what_was_there(

@@ -1,20 +1,21 @@
-"""``challenge doctor``: whether this machine can do the work."""
+"""``challenge doctor``: whether this machine can do the work, and whether what is kept is whole."""
 
 from __future__ import annotations
 
 import os
 import platform
 import sys
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from challenge import __version__, progress
 from challenge.cli.console import make_table, show, show_json, size_text
-from challenge.cli.options import CacheOption, JsonFlag
+from challenge.cli.options import CacheOption, JsonFlag, path_option
+from challenge.errors import FormatError, ResourceError
+from challenge.workflows.verify import Finding, verify_run, verify_store
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -23,39 +24,32 @@ _PACKAGES: Final = ("numpy", "scipy", "numba", "torch", "lightgbm", "msgspec",
                     "orjson", "isal", "safetensors")  # fmt: skip
 _MIN_MEMORY: Final = 4_000_000_000
 _MIN_DISK: Final = 2_000_000_000
-_MISSING_SOMETHING: Final = 5
+_MISSING: Final = "Something vital is missing."
+_NOT_WHOLE: Final = "Something is not as it was written."
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at.
+def doctor(
+    cache: CacheOption = None,
+    store: Annotated[Path | None, path_option("store", "Verify this store instead.", metavar="DIR")] = None,
+    run: Annotated[
+        Path | None, path_option("run", "Verify this run's folder instead.", metavar="DIR")
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Check versions, device, threads, memory, disk and caches; or what is kept of earlier work.
 
-    Attributes:
-        topic: what was looked at.
-        found: what was found.
-        ok: whether that suffices.
-        advice: what to do if it does not; empty otherwise.
+    With --store or --run every file is compared with the hash that was kept of it. Writes nothing. Ends with
+    exit code 5 where this machine lacks something vital, and with 3 where a store or run is not whole.
     """
-
-    topic: str
-    found: str
-    ok: bool = True
-    advice: str = ""
-
-
-def doctor(cache: CacheOption = None, json: JsonFlag = False) -> None:
-    """Check versions, device, threads, memory, disk and the folders for caches.
-
-    Reads and writes nothing of yours. Ends with exit code 5 where something vital is missing.
-    """
-    findings = examine(cache)
+    kept = [*([] if store is None else verify_store(store)), *([] if run is None else verify_run(run))]
+    findings = kept or examine(cache)
     well = all(finding.ok for finding in findings)
     if json:
         show_json({"ok": well, "findings": findings})
     else:
-        _show(findings, well=well)
+        _show(findings, "All is well." if well else _NOT_WHOLE if kept else _MISSING, well=well)
     if not well:
-        raise typer.Exit(_MISSING_SOMETHING)
+        raise typer.Exit(FormatError.exit_code if kept else ResourceError.exit_code)
 
 
 def examine(cache: Path | None) -> list[Finding]:
@@ -149,7 +143,7 @@ def _kernels() -> Finding:
     return Finding("compiled kernels", f"{folder}, {len(sizes):,} files, {size_text(sum(sizes))}")
 
 
-def _show(findings: list[Finding], *, well: bool) -> None:
+def _show(findings: list[Finding], verdict: str, *, well: bool) -> None:
     """Print the findings and a verdict."""
     from rich.text import Text
 
@@ -159,6 +153,4 @@ def _show(findings: list[Finding], *, well: bool) -> None:
     for finding in findings:
         if not finding.ok:
             show(Text.assemble((f"{finding.topic}: ", "bold"), finding.advice))
-    show(
-        Text("All is well." if well else "Something vital is missing.", style="green" if well else "bold red")
-    )
+    show(Text(verdict, style="green" if well else "bold red"))

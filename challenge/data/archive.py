@@ -16,9 +16,9 @@ import msgspec
 import numpy as np
 from numpy.lib import format as npy
 
-from challenge.data.sealed import hashes_of, read_sealed, require_unchanged, write_sealed
 from challenge.data.strings import StringTable
 from challenge.errors import FormatError
+from challenge.sealed import hashes_of, read_sealed, require_unchanged, write_sealed
 
 Record = TypeVar("Record")
 
@@ -79,8 +79,22 @@ def check_record(folder: Path, *, of: str | None = None, hint: str = _AGAIN) -> 
     return [name.removesuffix(_SUFFIX) for name in index.files]
 
 
-def load_record(kind: type[Record], folder: Path, *, of: str | None = None, hint: str = _AGAIN) -> Record:
+def load_record(
+    kind: type[Record],
+    folder: Path,
+    *,
+    of: str | None = None,
+    lengths: Mapping[str, int] | None = None,
+    hint: str = _AGAIN,
+) -> Record:
     """Read what :func:`save_record` wrote, after checking every byte; arrays are mapped into memory.
+
+    Args:
+        kind: class of the record.
+        folder: where it lies.
+        of: what its rows and columns must be, where that is known.
+        lengths: how many entries some of its fields must have.
+        hint: what to do where that fails.
 
     Raises:
         MissingInputError: nothing there, or a file is missing.
@@ -91,7 +105,7 @@ def load_record(kind: type[Record], folder: Path, *, of: str | None = None, hint
     try:
         arrays = {name: _mapped(folder / f"{name}{_SUFFIX}") for name in names}
         record: Record = _record(kind, arrays, "")
-        fault = next(_faults(record), None)
+        fault = next(_faults(record, lengths or {}), None)
     except KeyError as error:
         fault = f"lacks {error.args[0]} of a {kind.__name__}"
     except (ValueError, TypeError, AttributeError, OverflowError, OSError) as error:
@@ -101,9 +115,12 @@ def load_record(kind: type[Record], folder: Path, *, of: str | None = None, hint
     return record
 
 
-def _faults(record: Any) -> Iterator[str]:
-    found: Iterator[str] = record.faults() if hasattr(record, "faults") else iter(())
-    return found
+def _faults(record: Any, lengths: Mapping[str, int]) -> Iterator[str]:
+    if hasattr(record, "faults"):
+        yield from record.faults()
+    for name, expected in lengths.items():
+        if len(getattr(record, name)) != expected:
+            yield f"{name} has {len(getattr(record, name)):,} entries; expected {expected:,}"
 
 
 def _mapped(path: Path) -> np.ndarray:

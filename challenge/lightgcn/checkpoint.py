@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -20,6 +22,8 @@ from challenge.lightgcn.config import LightGCNConfig
 from challenge.lightgcn.model import LightGCN
 
 _TENSORS, _STATE = "checkpoint.safetensors", "checkpoint.json"
+_VERSION = "2"
+_AGAIN = "delete it, or train without --resume"
 _NOT_IN_FINGERPRINT = ("max_edges", "max_seconds", "checkpoint_minutes", "patience")
 
 
@@ -60,7 +64,12 @@ def gathered_tensors(model: LightGCN, optimiser: Optimizer, best: dict[str, Tens
 
 
 def restore_tensors(tensors: dict[str, Tensor], model: LightGCN, optimiser: Optimizer) -> dict[str, Tensor]:
-    """Put back what :func:`gathered_tensors` gave, and return the best parameters."""
+    """Put back what :func:`gathered_tensors` gave, and return the best parameters.
+
+    Raises:
+        FormatError: they are not those of this model; nothing was put back.
+    """
+    _require_fitting(tensors, model)
     best: dict[str, Tensor] = {}
     for name, parameter in model.parameters.items():
         parameter.copy_(model.group.shard(tensors[name]))
@@ -75,6 +84,21 @@ def restore_tensors(tensors: dict[str, Tensor], model: LightGCN, optimiser: Opti
     return best
 
 
+def _require_fitting(tensors: dict[str, Tensor], model: LightGCN) -> None:
+    """Refuse tensors that are missing, of another shape or type, or of no parameter of the model."""
+    for key in model.parameters.keys() | tensors.keys():
+        parts = key.split(".")
+        parameter = model.parameters.get(parts[0] if len(parts) == 1 else parts[1])
+        tensor = tensors.get(key)
+        if parameter is None or tensor is None:
+            raise FormatError(f"checkpoint: {key} is missing, or of no parameter of this model")
+        shape = list(parameter.shape)
+        if parameter.dim() == 2:
+            shape[1] *= model.group.size
+        if list(tensor.shape) != (shape if parts[-1] != "step" else []) or tensor.dtype != parameter.dtype:
+            raise FormatError(f"checkpoint: {key} is {tensor.dtype} of shape {tuple(tensor.shape)}")
+
+
 def save_checkpoint(folder: Path, tensors: dict[str, Tensor], state: TrainingState) -> None:
     """Write tensors and state so that a kill at any moment leaves the old or the new checkpoint whole.
 
@@ -87,9 +111,11 @@ def save_checkpoint(folder: Path, tensors: dict[str, Tensor], state: TrainingSta
     path = folder / _TENSORS
     size = sum(tensor.nbytes for tensor in tensors.values())
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    text = orjson.dumps(vars(state)).decode()
+    metadata = {"version": _VERSION, "state": text, "sha256": _hash(text, contiguous)}
     with disk_full_explained(path, needed=size), atomic_path(path) as temporary:
         try:
-            save_file(contiguous, temporary, metadata={"state": orjson.dumps(vars(state)).decode()})
+            save_file(contiguous, temporary, metadata=metadata)
         except SafetensorError as error:
             raise _of_system(error, path) from error
     write_json(folder / _STATE, vars(state))
@@ -101,16 +127,27 @@ def _of_system(error: Exception, path: Path) -> Exception:
     return OSError(int(found[1]), os.strerror(int(found[1])), str(path)) if found else error
 
 
+def _hash(state: str, tensors: dict[str, Tensor]) -> str:
+    """SHA-256 of a state and of the names, types, shapes and bytes of tensors."""
+    digest = hashlib.sha256(state.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
 def has_checkpoint(folder: Path) -> bool:
     """Whether ``folder`` holds a checkpoint."""
     return (folder / _TENSORS).exists()
 
 
-def load_checkpoint(folder: Path, *, fingerprint: str) -> tuple[dict[str, Tensor], TrainingState]:
-    """Read tensors (on the CPU) and state.
+def load_checkpoint(
+    folder: Path, *, fingerprint: str | None = None
+) -> tuple[dict[str, Tensor], TrainingState]:
+    """Read tensors (on the CPU) and state, of the training that ``fingerprint`` stands for or of any.
 
     Raises:
-        FormatError: the file is damaged.
+        FormatError: the file is damaged, or of another version.
         InputError: it was written by another configuration or for another graph.
     """
     from safetensors import SafetensorError, safe_open
@@ -118,16 +155,22 @@ def load_checkpoint(folder: Path, *, fingerprint: str) -> tuple[dict[str, Tensor
     path = folder / _TENSORS
     try:
         with safe_open(path, framework="pt") as file:
-            state = TrainingState(**orjson.loads(file.metadata()["state"]))
+            metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise FormatError(
-            f"{path}: not a checkpoint of this program ({error})", hint="delete it, or train without --resume"
-        ) from error
-    if state.fingerprint != fingerprint:
+        state = msgspec.json.decode(metadata["state"], type=TrainingState)
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, msgspec.MsgspecError) as error:
+        raise FormatError(f"{path}: not a checkpoint of this program ({error})", hint=_AGAIN) from error
+    if metadata.get("version") != _VERSION:
+        found = metadata.get("version", "1")
+        raise FormatError(f"{path}: of version {found:.20}; expected {_VERSION}", hint=_AGAIN)
+    if metadata.get("sha256") != _hash(metadata["state"], tensors):
+        raise FormatError(f"{path}: is not as it was written: its checksum differs", hint=_AGAIN)
+    if state.step < 0 or not all("epoch" in entry for entry in state.history):
+        raise FormatError(f"{path}: its state is none that a training can have", hint=_AGAIN)
+    if fingerprint not in (None, state.fingerprint):
         raise InputError(
             f"{path}: written with other settings or other data (fingerprint {state.fingerprint[:12]}, "
-            f"now {fingerprint[:12]})",
+            f"now {fingerprint:.12})",
             hint="train without --resume, or give the settings and data of that run",
         )
     return tensors, state

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from challenge import progress
+from challenge.errors import FormatError
 from challenge.graph import BipartiteGraph
 from challenge.lightgcn import checkpoint
 from challenge.lightgcn.batches import prepared_batches
@@ -61,7 +62,7 @@ def train(
     Raises:
         ConfigError: an unknown device.
         ResourceError: memory or disk would not do.
-        FormatError, InputError: a checkpoint that cannot be resumed.
+        InputError: a checkpoint of other settings or other data.
     """
     chosen, reason = choose_device(device)
     progress.message(f"LightGCN on {chosen} ({reason})")
@@ -241,10 +242,19 @@ class Trainer:
         self._last_checkpoint = time.monotonic()
 
     def resume(self) -> None:
-        """Go on from the checkpoint in the folder."""
+        """Go on from the checkpoint in the folder, or train from the beginning where it is damaged.
+
+        Raises:
+            InputError: it is of other settings or other data.
+        """
         assert self._folder is not None
-        tensors, self._state = checkpoint.load_checkpoint(self._folder, fingerprint=self._state.fingerprint)
-        self._best = checkpoint.restore_tensors(tensors, self.model, self._optimiser)
+        try:
+            tensors, state = checkpoint.load_checkpoint(self._folder, fingerprint=self._state.fingerprint)
+            self._best = checkpoint.restore_tensors(tensors, self.model, self._optimiser)
+        except FormatError as error:
+            progress.message(f"{error.message}: the training begins anew")
+            return
+        self._state = state
         progress.message(f"Resumed after step {self._state.step}")
 
     def release(self) -> None:

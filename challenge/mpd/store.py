@@ -19,7 +19,6 @@ from challenge.data.archive import load_record, seal_record
 from challenge.data.catalog import Catalog
 from challenge.data.faults import shape_faults
 from challenge.data.playlists import Playlists
-from challenge.data.sealed import read_sealed, write_sealed
 from challenge.data.strings import StringTable
 from challenge.errors import FormatError, InputError, MissingInputError
 from challenge.files import atomic_directory, default_cache_dir, disk_full_explained, remove, require_disk
@@ -28,6 +27,7 @@ from challenge.mpd.build import build_columns, hashed
 from challenge.mpd.file_kind import MPD_KINDS, FileKind, kind_of, refuse_other_kind
 from challenge.mpd.slices import SliceFile, find_slices, hash_of_files
 from challenge.permissions import private_folder
+from challenge.sealed import read_sealed, write_sealed
 from challenge.versions import package_versions
 
 STORE_VERSION: Final = 2

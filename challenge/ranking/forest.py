@@ -6,15 +6,16 @@ a few rows walk through one tree after another, whose nodes stay in the first ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numba as nb
 import numpy as np
 
 from challenge.compiled import kernel
-from challenge.errors import FormatError
+from challenge.data.ragged import indptr_from_lengths
+from challenge.ranking.model_text import TreeArrays
 from challenge.types import FloatArray, Int32Array
 
 _ROWS: Final = 512
@@ -50,53 +51,36 @@ class Trees:
         return result
 
 
-def flatten(model: Mapping[str, Any]) -> Trees:
-    """Flatten what LightGBM's ``dump_model`` gives.
-
-    Raises:
-        FormatError: a split that is not numerical: no ranker of ours has one.
-    """
-    builder = _Builder()
-    roots = [builder.add(tree["tree_structure"]) for tree in model["tree_info"]]
-    exact = np.array(builder.threshold, np.float64)
+def join_trees(trees: Sequence[TreeArrays]) -> Trees:
+    """Put trees end to end: of each its splits, then its leaves."""
+    sizes = [2 * len(tree.leaf_value) - 1 for tree in trees]
+    roots = indptr_from_lengths(sizes)
+    parts = [_nodes(tree, root) for tree, root in zip(trees, roots[:-1].tolist(), strict=True)]
+    feature, exact, child, value = (np.concatenate(column) for column in zip(*parts, strict=True))
     rounded = exact.astype(np.float32)
     # A float32 feature is at most the threshold just when it is at most the float32 at or below it.
     threshold = np.where(rounded > exact, np.nextafter(rounded, np.float32(-np.inf)), rounded)
     return Trees(
-        np.array(builder.feature, np.int32),
+        feature.astype(np.int32),
         threshold.astype(np.float32),
-        np.array(builder.child, np.int32).ravel(),
-        np.array(builder.value, np.float64),
-        np.array(roots, np.int32),
+        child.ravel().astype(np.int32),
+        value,
+        roots[:-1].astype(np.int32),
     )
 
 
-class _Builder:
-    """Arrays under construction."""
-
-    def __init__(self) -> None:
-        self.feature: list[int] = []
-        self.threshold: list[float] = []
-        self.child: list[tuple[int, int]] = []
-        self.value: list[float] = []
-
-    def add(self, node: Mapping[str, Any]) -> int:
-        """Add a node and all below it; returns its place."""
-        if "split_feature" not in node:
-            return self._append(0, np.inf, node["leaf_value"])
-        if node["decision_type"] != "<=":
-            raise FormatError(f"ranker: a split by {node['decision_type']!r}; expected '<='")
-        place = self._append(node["split_feature"], node["threshold"], 0.0)
-        self.child[place] = (self.add(node["left_child"]), self.add(node["right_child"]))
-        return place
-
-    def _append(self, feature: int, threshold: float, value: float) -> int:
-        place = len(self.feature)
-        self.feature.append(feature)
-        self.threshold.append(threshold)
-        self.child.append((place, place))
-        self.value.append(value)
-        return place
+def _nodes(tree: TreeArrays, root: int) -> tuple[np.ndarray, ...]:
+    """Feature, threshold, children and value of each node of a tree whose first node is ``root``."""
+    splits, num_leaves = len(tree.split_feature), len(tree.leaf_value)
+    child = np.stack([tree.left_child, tree.right_child], axis=1)
+    child = np.where(child < 0, splits + ~child, child) + root
+    own = np.repeat(np.arange(splits, splits + num_leaves)[:, None] + root, 2, axis=1)
+    return (
+        np.concatenate([tree.split_feature, np.zeros(num_leaves, np.int64)]),
+        np.concatenate([tree.threshold, np.full(num_leaves, np.inf)]),
+        np.concatenate([child, own]),
+        np.concatenate([np.zeros(splits), tree.leaf_value]),
+    )
 
 
 @kernel(inline="always")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,8 @@ from msgspec import Meta
 
 from challenge.errors import MissingInputError
 from challenge.files import write_text
-from challenge.ranking.forest import flatten
+from challenge.ranking.forest import join_trees
+from challenge.ranking.model_text import read_model
 from challenge.settings import Settings
 from challenge.threads import thread_count
 from challenge.types import (
@@ -99,12 +101,29 @@ def sample_rows(
 
 
 class Ranker:
-    """Scores candidates by their features; higher is better."""
+    """Scores candidates by their features; higher is better.
 
-    def __init__(self, model: Any, names: Sequence[str]) -> None:
-        self._model = model
-        self._trees = flatten(model.dump_model())
-        self.names = tuple(names)
+    Attributes:
+        names: of its features, in order.
+    """
+
+    def __init__(self, text: str) -> None:
+        """Take the model as the text that LightGBM writes.
+
+        Raises:
+            FormatError: not the text of a ranker, or its numbers do not make trees.
+        """
+        model = read_model(text)
+        self._text, self._checked = text, model.text
+        self._trees = join_trees(model.trees)
+        self.names = model.names
+
+    @cached_property
+    def _model(self) -> Any:
+        """The model in LightGBM, which only explaining needs."""
+        import lightgbm as lgb
+
+        return lgb.Booster(model_str=self._checked)
 
     def scores(self, features: FloatArray) -> FloatArray:
         """Score each candidate, float32, shape (N,)."""
@@ -122,15 +141,16 @@ class Ranker:
 
     def save(self, path: Path) -> None:
         """Write as LightGBM text, atomically."""
-        write_text(path, self._model.model_to_string())
+        write_text(path, self._text)
 
     @classmethod
     def load(cls, path: Path) -> Ranker:
-        """Read what :meth:`save` wrote."""
-        import lightgbm as lgb
+        """Read what :meth:`save` wrote.
 
-        model = lgb.Booster(model_file=str(path))
-        return cls(model, model.feature_name())
+        Raises:
+            FormatError: it is not that.
+        """
+        return cls(path.read_text("utf-8", errors="replace"))
 
 
 def train_ranker(rows: TrainingRows, names: Sequence[str], config: RankerConfig, *, seed: int) -> Ranker:
@@ -163,4 +183,4 @@ def train_ranker(rows: TrainingRows, names: Sequence[str], config: RankerConfig,
         "verbosity": -1,
     }
     data = lgb.Dataset(rows.features, rows.label, feature_name=list(names))
-    return Ranker(lgb.train(parameters, data, config.num_iterations), names)
+    return Ranker(lgb.train(parameters, data, config.num_iterations).model_to_string())

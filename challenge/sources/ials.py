@@ -60,7 +60,9 @@ class Ials(FactorisationConfig):
     def load(self, folder: Path, context: FitContext) -> FittedIals:
         """Read what :meth:`FittedIals.save` wrote."""
         assert context.saved is not None
-        arrays = load_record(IalsArrays, folder, of=context.saved.fingerprint)
+        index, n_columns = context.index, len(context.columns.in_training)
+        lengths = {"queries": index.n_queries, "columns": n_columns, "directions": len(index.row_lengths)}
+        arrays = load_record(IalsArrays, folder, of=context.saved.fingerprint, lengths=lengths)
         return FittedIals(self, arrays, context.columns, context.torch_device())
 
 

@@ -61,7 +61,8 @@ class LightGCN(LightGCNConfig):
         from challenge.lightgcn.embeddings import Embeddings
 
         assert context.saved is not None
-        embeddings = load_record(Embeddings, folder, of=context.saved.fingerprint)
+        lengths = {"rows": context.index.n_queries, "columns": len(context.columns.in_training)}
+        embeddings = load_record(Embeddings, folder, of=context.saved.fingerprint, lengths=lengths)
         return FittedLightGCN(self, embeddings, context)
 
 

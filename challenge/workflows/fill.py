@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from challenge.config import as_dict, override
+from challenge.errors import FormatError
 from challenge.manifest import Manifest
 from challenge.recommender import Recommender
 from challenge.run_folder import RunFolder
@@ -38,21 +39,34 @@ def fill(
         ConfigError: team or e-mail do not fit the format, or no such device.
     """
     folder = RunFolder(output)
-    folder.require_writable()
-    recommender = Recommender.load(folder.recommender, device=device)
-    connect(recommender.config)
-    recommender.config = override(recommender.config, {"team": team, "email": email})
+    with folder.locked():
+        recommender = Recommender.load(folder.recommender, device=device)
+        connect(recommender.config)
+        recommender.config = override(recommender.config, {"team": team, "email": email})
+        manifest = _manifest(folder, recommender)
+        folder.begin_filling()
+        filled = write_lists(recommender, folder, manifest)
+        manifest.save(folder.manifest)
+    return filled
+
+
+def _manifest(folder: RunFolder, recommender: Recommender) -> Manifest:
+    """The manifest of the run, to go on with; one of another run than the recommender's is refused."""
     if folder.manifest.exists():
         manifest = folder.load_manifest()
         manifest.go_on()
     else:
         manifest = new_manifest(recommender.config)
+        manifest.run = recommender.run
+    if manifest.run != recommender.run:
+        raise FormatError(
+            f"{folder.recommender}: is of run {recommender.run or 'unknown'}, "
+            f"{folder.manifest.name} beside it of run {manifest.run or 'unknown'}",
+            hint="bring back the folder that both are from, or train again",
+        )
     manifest.config = as_dict(recommender.config)
     manifest.profile.drop("fill", "validate", "score")
-    folder.begin_filling()
-    filled = write_lists(recommender, folder, manifest)
-    manifest.save(folder.manifest)
-    return filled
+    return manifest
 
 
 def write_lists(recommender: Recommender, folder: RunFolder, manifest: Manifest) -> FillSummary:

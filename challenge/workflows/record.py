@@ -24,6 +24,7 @@ def record_inputs(manifest: Manifest, inputs: RunInputs, mpd: Path, challenge: P
         challenge_set=challenge_input(challenge, inputs.challenge_set),
         store=str(inputs.store.path.absolute()),
     )
+    manifest.name_run()
     playlists = inputs.dataset.playlists
     manifest.dataset = DatasetFacts(
         playlists=len(playlists),

@@ -16,7 +16,8 @@ from challenge.workflows.fill import FillSummary, write_lists
 from challenge.workflows.inputs import RunInputs, load_inputs
 from challenge.workflows.record import new_manifest, record_inputs
 from challenge.workflows.score import score
-from challenge.workflows.train import fit_recommender, require_possible
+from challenge.workflows.together import connect
+from challenge.workflows.train import fit_recommender, require_device
 from challenge.workflows.validate import validate
 
 
@@ -52,29 +53,31 @@ def run(
         InvalidSubmissionError: the submission made breaks a rule, which would be a bug.
     """
     folder = RunFolder(output)
-    require_possible(folder, config)
-    manifest = new_manifest(config)
-    # Each input is read once: it may be another one by the end.
-    truth = None if answers is None else read_ground_truth(answers)
-    with manifest.profile.stage("prepare"):
-        inputs = load_inputs(mpd, challenge, cache=cache)
-    record_inputs(manifest, inputs, mpd, challenge)
-    recommender = fit_recommender(inputs, folder, config, manifest, resume=resume)
-    processes.meet()
-    filled = write_lists(recommender, folder, manifest)
-    del recommender
-    manifest.save(folder.manifest)
-    with manifest.profile.stage("validate"):
-        check_submission(folder, inputs)
-    scorecard = None
-    if truth is not None:
-        with manifest.profile.stage("score"):
-            scorecard, _ = score(
-                filled.submission, truth, store=inputs.store.path, challenge=inputs.challenge_set
-            )
-        folder.write_of_submission(folder.scorecard, scorecard.to_dict())
-    manifest.save(folder.manifest)
-    return RunResult(output, manifest, filled, scorecard)
+    with folder.locked():
+        require_device(config.device)
+        connect(config)
+        manifest = new_manifest(config)
+        # Each input is read once: it may be another one by the end.
+        truth = None if answers is None else read_ground_truth(answers)
+        with manifest.profile.stage("prepare"):
+            inputs = load_inputs(mpd, challenge, cache=cache)
+        record_inputs(manifest, inputs, mpd, challenge)
+        recommender = fit_recommender(inputs, folder, config, manifest, resume=resume)
+        processes.meet()
+        filled = write_lists(recommender, folder, manifest)
+        del recommender
+        manifest.save(folder.manifest)
+        with manifest.profile.stage("validate"):
+            check_submission(folder, inputs)
+        scorecard = None
+        if truth is not None:
+            with manifest.profile.stage("score"):
+                scorecard, _ = score(
+                    filled.submission, truth, store=inputs.store.path, challenge=inputs.challenge_set
+                )
+            folder.write_of_submission(folder.scorecard, scorecard.to_dict())
+        manifest.save(folder.manifest)
+        return RunResult(output, manifest, filled, scorecard)
 
 
 def check_submission(folder: RunFolder, inputs: RunInputs) -> None:

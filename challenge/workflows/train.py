@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from challenge import processes
-from challenge.config import RunConfig, dump
-from challenge.files import write_text
+from challenge.config import RunConfig
 from challenge.manifest import Manifest
 from challenge.recommender import Recommender
 from challenge.run_folder import RunFolder
@@ -32,26 +31,16 @@ def train(
         ResourceError: memory or disk would not do.
     """
     folder = RunFolder(output)
-    require_possible(folder, config)
-    manifest = new_manifest(config)
-    with manifest.profile.stage("prepare"):
-        inputs = load_inputs(mpd, challenge, cache=cache)
-    record_inputs(manifest, inputs, mpd, challenge)
-    fit_recommender(inputs, folder, config, manifest, resume=resume)
-    manifest.save(folder.manifest)
+    with folder.locked():
+        require_device(config.device)
+        connect(config)
+        manifest = new_manifest(config)
+        with manifest.profile.stage("prepare"):
+            inputs = load_inputs(mpd, challenge, cache=cache)
+        record_inputs(manifest, inputs, mpd, challenge)
+        fit_recommender(inputs, folder, config, manifest, resume=resume)
+        manifest.save(folder.manifest)
     return manifest
-
-
-def require_possible(folder: RunFolder, config: RunConfig) -> None:
-    """Refuse what can be known to fail before anything is read.
-
-    Raises:
-        InputError: the folder cannot be written.
-        ConfigError: no such device here.
-    """
-    folder.require_writable()
-    require_device(config.device)
-    connect(config)
 
 
 def require_device(device: str) -> None:
@@ -70,15 +59,15 @@ def fit_recommender(
     inputs: RunInputs, folder: RunFolder, config: RunConfig, manifest: Manifest, *, resume: bool
 ) -> Recommender:
     """Fit and save as stages of a run; what an earlier run left in the folder is removed first."""
-    settings = dump(config)
-    folder.begin_training(settings, resume=resume)
-    write_text(folder.checkpoint_settings, settings)
+    folder.begin_training(manifest, resume=resume)
     processes.meet()
     with manifest.profile.stage("train"):
         recommender = Recommender.fit(
             inputs.dataset, config, checkpoint_dir=folder.checkpoints, resume=resume
         )
     record_training(manifest, recommender.summary)
+    manifest.save(folder.manifest)  # first: a recommender is filled from only beside the manifest of its run
+    recommender.run = manifest.run
     with manifest.profile.stage("save"):
         recommender.save(folder.recommender)
     return recommender

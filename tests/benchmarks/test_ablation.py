@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,12 +20,13 @@ from challenge.errors import ConfigError
 from challenge.ranking import rank
 from challenge.ranking.features import feature_names, make_features
 from challenge.ranking.rank import learned_scorer, rank_queries, training_rows
-from challenge.ranking.ranker import Ranker, RankerConfig
+from challenge.ranking.ranker import RankerConfig
 from challenge.sources.base import FitContext
 from challenge.sources.merge import Candidates
 from challenge.sources.registry import SOURCES, USUAL, FittedSources, SourcesConfig, fit_sources
 from challenge.types import FloatArray
 from challenge.workflows.compare import compare, only
+from tests.fitted import lone_leaf
 from tests.tiny_runs import TINY, TinySample, with_sources
 from tests.toy_dataset import ToyDataset, tracks_of
 
@@ -141,8 +141,7 @@ def test_lists_are_those_of_the_stage(
 ) -> None:
     removal = parse_removal("title_knn", USED)
     others = only(fitted, removal.kept_sources(USED))
-    leaf = {"tree_info": [{"tree_structure": {"leaf_value": 0.0}}]}
-    ranker = Ranker(SimpleNamespace(dump_model=lambda: leaf), feature_names(others.names))
+    ranker = lone_leaf(feature_names(others.names))
     monkeypatch.setattr(ranker, "scores", weighed_sum)
     expected = rank_queries(others, learned_scorer(others, ranker), others.queries())
     found = rank_without(described, removal, ranker)

@@ -65,6 +65,23 @@ def cells(text: str, first: str) -> list[str]:
     return line.replace(first, "", 1).split()
 
 
+def test_doctor_verifies_a_store(tiny_mpd: Path, tmp_path: Path) -> None:
+    store = prepare(tiny_mpd).store
+    well = CliRunner().invoke(build_app(), ["doctor", "--store", str(store)])
+    assert well.exit_code == 0
+    assert "whole: 6 playlists" in well.stdout
+    (store / "catalog.tracks.ids.npy").write_bytes(b"")
+    store.chmod(0o777)
+    ill = CliRunner().invoke(build_app(), ["doctor", "--store", str(store), "--json"])
+    assert ill.exit_code == 3
+    found = json.loads(ill.stdout)["findings"]
+    assert found[0]["found"].endswith(
+        "catalog.tracks.ids.npy: is not as it was written: its checksum differs"
+    )
+    assert found[0]["advice"].endswith("challenge prepare --mpd MPD")
+    assert (found[1]["found"], found[1]["advice"]) == ("everybody may write to it", f"chmod go-w {store}")
+
+
 def test_prepare_makes_the_store_once_whatever_the_mpd_is_called(tiny_mpd: Path, tmp_path: Path) -> None:
     made = prepare(tiny_mpd)
     assert made.made

@@ -92,21 +92,26 @@ def cut(path: Path) -> None:
         (
             lambda folder: (folder / "ranker.txt").unlink(),
             3,
-            "/ranker.txt: is missing or not",
+            "/ranker.txt: no such file",
             "fit it again",
         ),
-        (lambda folder: cut(folder / "config.toml"), 3, "/config.toml: is missing or not as", "fit it again"),
+        (
+            lambda folder: cut(folder / "config.toml"),
+            3,
+            "/config.toml: is not as it was written",
+            "fit it again",
+        ),
         (
             lambda folder: shutil.rmtree(folder / "sources"),
             3,
             "/sources/lightgcn/arrays.json: no such file",
-            "make it again, or copy it whole",
+            "fit it again",
         ),
         (
             lambda folder: (folder / "index" / "row_track.npy").unlink(),
             3,
             "/index/row_track.npy: no such file",
-            "make it again, or copy it whole",
+            "fit it again",
         ),
         (
             lambda folder: cut(folder / "sources" / "lightgcn" / "columns.npy"),
@@ -141,3 +146,45 @@ def test_help_promises_what_was_trained_with(monkeypatch: pytest.MonkeyPatch) ->
     for option in ("--team", "--email", "--device"):
         (line,) = (line for line in lines if f" {option} " in line)
         assert "[default: (as trained)]" in line
+
+
+def test_doctor_verifies_a_run(output: Path) -> None:
+    assert invoke("fill", "-o", output, "--threads", 1, "--quiet").exit_code == 0
+    well = invoke("doctor", "--run", output)
+    assert well.exit_code == 0, well.output
+    assert "All is well." in well.stdout
+    for topic in (
+        "manifest",
+        "recommender/index",
+        "recommender/sources/lightgcn",
+        "checkpoint/fit-0/lightgcn",
+    ):
+        assert topic in well.stdout
+    (output / "validation.json").write_text("{}")
+    with (output / "submission.csv.gz").open("ab") as file:
+        file.write(b"\n")
+    for name in ("recommender/index/row_track.npy", "checkpoint/fit-0/lightgcn/checkpoint.safetensors"):
+        with (output / name).open("r+b") as file:
+            file.seek(-1, 2)
+            last = file.read(1)
+            file.seek(-1, 2)
+            file.write(bytes([last[0] ^ 1]))
+    ill = invoke("doctor", "--run", output)
+    assert ill.exit_code == 3
+    lines = ill.stdout.splitlines()
+    assert sum("✗" in line for line in lines) == 4
+    assert f"submission: fill again: challenge fill --output {output}" in lines
+    assert f"recommender/index: train it again: challenge train --output {output}" in lines
+    assert max(map(len, (line for line in lines if "✗" in line or "✓" in line))) <= 80
+    facts = json.loads(invoke("doctor", "--run", output, "--json").stdout)
+    assert facts["ok"] is False
+    assert {each["topic"] for each in facts["findings"] if not each["ok"]} == {
+        "recommender/index", "checkpoint/fit-0/lightgcn", "submission", "validation",
+    }  # fmt: skip
+
+
+def test_doctor_verifies_a_folder_that_is_no_run(tmp_path: Path) -> None:
+    ill = invoke("doctor", "--run", tmp_path)
+    assert ill.exit_code == 3
+    assert "is missing" in " ".join(ill.stdout.split())
+    assert "name the folder that 'challenge run --output' wrote" in ill.stdout

@@ -348,7 +348,7 @@ def test_ctrl_c_keeps_what_was_finished_and_resume_goes_on(
     assert printed == ""
     left = sorted(str(path.relative_to(output)) for path in output.rglob("*") if path.is_file())
     checkpoints = [f"checkpoint/fit-0/lightgcn/checkpoint.{kind}" for kind in ("json", "safetensors")]
-    assert left == ["checkpoint/config.toml", *checkpoints]
+    assert left == [*checkpoints, "manifest.json"]
 
     config.write_text(config.read_text().replace("1000000", "2"))
     resumed = invoke("run", *map(str, options), "--resume")

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from challenge.errors import FormatError, InputError
+from challenge.lightgcn import checkpoint
 from challenge.lightgcn.checkpoint import fingerprint, load_checkpoint
 from challenge.lightgcn.config import LightGCNConfig
 from challenge.lightgcn.trainer import train
@@ -23,6 +29,47 @@ def test_checkpoints_of_other_settings_or_damaged_ones_are_refused(tmp_path: Pat
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(FormatError, match="not a checkpoint"):
         load_checkpoint(tmp_path, fingerprint="")
+
+
+def whole(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+
+
+def test_what_cannot_be_resumed_is_trained_anew_to_the_same(tmp_path: Path, told: list[str]) -> None:
+    graph, config = two_genres(), replace(SMALL, epochs=2)
+    expected = train(graph, config, device="cpu", checkpoint_dir=tmp_path).embeddings
+    path = tmp_path / "checkpoint.safetensors"
+    data = path.read_bytes()
+    tensors, metadata = whole(path)
+    flipped = bytearray(data)
+    flipped[-9] ^= 2
+    changed = dict(tensors)
+    changed["columns"] = tensors["columns"][:-1]
+    state = metadata["state"].replace('"step":', '"step":-')
+    damages: dict[str, Callable[[], object]] = {
+        "its checksum differs": lambda: path.write_bytes(flipped),
+        "not a checkpoint": lambda: path.write_bytes(data[: len(data) // 2]),
+        "of version 1; expected 2": lambda: save_file(tensors, path, {"state": metadata["state"]}),
+        "columns is torch.float32 of shape": lambda: save_file(changed, path, sealed(metadata, changed)),
+        "bias is missing": lambda: save_file(less, path, sealed(metadata, less)),
+        "none that a training can have": lambda: save_file(tensors, path, sealed({"state": state}, tensors)),
+    }
+    less = {name: tensor for name, tensor in tensors.items() if name != "bias"}
+    for why, damage in damages.items():
+        damage()
+        told.clear()
+        result = train(graph, config, device="cpu", checkpoint_dir=tmp_path, resume=True)
+        assert any(why in text and text.endswith(": the training begins anew") for text in told), why
+        np.testing.assert_array_equal(result.embeddings.columns, expected.columns)
+    again = train(graph, config, device="cpu", checkpoint_dir=tmp_path, resume=True)
+    assert again.report.steps == 0, "the last one is whole"
+
+
+def sealed(metadata: dict[str, str], tensors: dict[str, torch.Tensor]) -> dict[str, str]:
+    """As by a hand that knows how."""
+    state = metadata["state"]
+    return {"version": "2", "state": state, "sha256": checkpoint._hash(state, tensors)}
 
 
 def test_a_fingerprint_tells_apart_what_decides_the_training() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numba
 import numpy as np
@@ -42,7 +41,7 @@ from challenge.sources.merge import Candidates
 from challenge.sources.registry import FittedSources
 from challenge.sources.title_knn import TitleKnn
 from challenge.types import Category, FloatArray
-from tests.fitted import fit
+from tests.fitted import fit, lone_leaf
 from tests.toy_dataset import (
     Question,
     ToyDataset,
@@ -409,8 +408,7 @@ def test_a_source_asked_alone_counts_whatever_its_weight(toy: ToyDataset) -> Non
 
 def first_column(names: list[str], monkeypatch: pytest.MonkeyPatch) -> Ranker:
     """A ranker that scores by the first feature."""
-    leaf = {"tree_info": [{"tree_structure": {"leaf_value": 0.0}}]}
-    ranker = Ranker(SimpleNamespace(dump_model=lambda: leaf), names)
+    ranker = lone_leaf(names)
     monkeypatch.setattr(ranker, "scores", lambda features: features[:, 0])
     return ranker
 

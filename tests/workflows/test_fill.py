@@ -72,6 +72,7 @@ def test_filling_again_may_name_another_team_and_needs_no_manifest(output: Path,
     np.testing.assert_array_equal(renamed.track_ids, expected.track_ids)
     manifest = Manifest.load(output / "manifest.json")
     assert merge(RunConfig(), manifest.config) == replace(TINY, team="Other", email="o@example.org")
+    assert manifest.run == finished.manifest.run
     assert fill(output).submission.read_bytes() == finished.fill.submission.read_bytes()
     with pytest.raises(ConfigError, match=r"command line: .*the team name 'a,b' has a comma"):
         fill(output, team="a,b")
@@ -150,15 +151,46 @@ def test_parts_of_another_recommender_are_refused(sample: TinySample, output: Pa
         place = output / "recommender" / part
         place.rename(tmp_path / "kept")
         shutil.copytree(tmp_path / "other" / "recommender" / part, place)
-        with pytest.raises(FormatError, match="is of other playlists or tracks"):
+        with pytest.raises(FormatError, match=r"arrays\.json: is not as it was written"):
             fill(output)
         shutil.rmtree(place)
         (tmp_path / "kept").rename(place)
     fill(output)
 
 
+def test_a_recommender_of_another_run_is_refused(sample: TinySample, output: Path, tmp_path: Path) -> None:
+    """Its lists would stand under settings that they were not made with."""
+    train(sample.mpd, sample.challenge, tmp_path / "other", replace(TINY, seed=1), cache=sample.cache)
+    (output / "manifest.json").unlink()
+    shutil.copy(tmp_path / "other" / "manifest.json", output)
+    with pytest.raises(
+        FormatError, match=r"recommender: is of run \w{16}, manifest\.json beside it of run \w{16}"
+    ):
+        fill(output)
+    assert not (output / "submission.csv.gz").exists()
+
+
+def test_the_inputs_and_the_team_of_the_record_are_those_of_the_submission(output: Path) -> None:
+    before = Manifest.load(output / "manifest.json")
+    fill(output, team="Second team")
+    after = Manifest.load(output / "manifest.json")
+    assert (after.inputs, after.run) == (before.inputs, before.run)
+    assert after.config["team"] == "Second team"
+
+
+def test_a_training_that_was_cut_off_leaves_nothing_to_fill_from(
+    sample: TinySample, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Recommender, "fit", None)
+    with pytest.raises(TypeError):
+        train(sample.mpd, sample.challenge, output, replace(TINY, seed=1), cache=sample.cache)
+    with pytest.raises(MissingInputError, match="holds no recommender"):
+        fill(output)
+    assert Manifest.load(output / "manifest.json").seed == 1
+
+
 def test_a_recommender_of_another_version_is_refused(output: Path) -> None:
     facts = output / "recommender" / "recommender.json"
     write_json(facts, read_json(facts) | {"format": 99})
-    with pytest.raises(FormatError, match="a recommender of format 99; expected 1"):
+    with pytest.raises(FormatError, match=r"recommender\.json: format is 99; expected 2"):
         fill(output)

@@ -196,7 +196,7 @@ def test_a_run_into_a_used_folder_leaves_nothing_of_the_one_before(
     assert (folder.recommender / "ranker.txt").exists()
     blend = with_sources("playlist_knn", "popularity", ranking="blend")
     run(sample.mpd, sample.challenge, tmp_path, blend, cache=sample.cache)
-    expected = {"manifest.json", "submission.csv.gz", "validation.json", "recommender", "checkpoint"}
+    expected = {"manifest.json", "submission.csv.gz", "validation.json", "recommender"}
     assert files(folder) == expected
     assert not (folder.recommender / "ranker.txt").exists()
     assert [text for text in told if "replaces" in text] == [
@@ -210,7 +210,7 @@ def test_filling_anew_leaves_no_verdict_on_the_submission_before(sample: TinySam
     run(sample.mpd, sample.challenge, tmp_path, blend, cache=sample.cache, answers=sample.answers)
     render_report(tmp_path)
     fill(tmp_path, team="Other")
-    assert files(folder) == {"manifest.json", "submission.csv.gz", "recommender", "checkpoint"}
+    assert files(folder) == {"manifest.json", "submission.csv.gz", "recommender"}
     assert list(folder.load_manifest().profile.stages) == ["prepare", "train", "save", "fill"]
 
 
@@ -218,7 +218,7 @@ def test_training_anew_leaves_no_submission(sample: TinySample, tmp_path: Path) 
     blend = with_sources("title_knn", "popularity", ranking="blend")
     run(sample.mpd, sample.challenge, tmp_path, blend, cache=sample.cache, answers=sample.answers)
     train(sample.mpd, sample.challenge, tmp_path, blend, cache=sample.cache)
-    assert files(RunFolder(tmp_path)) == {"manifest.json", "recommender", "checkpoint"}
+    assert files(RunFolder(tmp_path)) == {"manifest.json", "recommender"}
 
 
 @pytest.mark.parametrize("command", [run, train])

@@ -25,8 +25,24 @@ _SEAL: Final = "sha256"
 
 def write_sealed(path: Path, facts: msgspec.Struct) -> None:
     """Write facts as a JSON object with its own SHA-256 in it."""
-    plain = msgspec.to_builtins(facts)
-    write_json(path, {**plain, _SEAL: _hash(plain)})
+    write_json(path, seal(msgspec.to_builtins(facts)), sort_keys=False)
+
+
+def seal(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return facts with their SHA-256 among them, in whatever order and layout they will be written."""
+    return {**facts, _SEAL: _hash(facts)}
+
+
+def unseal(facts: dict[str, Any], path: Path, *, hint: str) -> dict[str, Any]:
+    """Return what was sealed, read from ``path``.
+
+    Raises:
+        FormatError: it was changed since.
+    """
+    plain = {name: value for name, value in facts.items() if name != _SEAL}
+    if facts.get(_SEAL) != _hash(plain):
+        raise changed(path, hint=hint)
+    return plain
 
 
 def read_sealed(path: Path, kind: type[Facts], *, version: tuple[str, int], hint: str) -> Facts:
@@ -48,17 +64,15 @@ def read_sealed(path: Path, kind: type[Facts], *, version: tuple[str, int], hint
     name, expected = version
     if facts.get(name) != expected:
         raise FormatError(f"{path}: {name} is {facts.get(name)!r:.40}; expected {expected}", hint=hint)
-    if facts.pop(_SEAL, None) != _hash(facts):
-        raise changed(path, hint=hint)
     try:
-        return msgspec.convert(facts, kind)
+        return msgspec.convert(unseal(facts, path, hint=hint), kind)
     except msgspec.ValidationError as error:
         raise FormatError(f"{path}: is not as it was written ({error})", hint=hint) from error
 
 
 def _hash(facts: Mapping[str, Any]) -> str:
-    """Hash the facts in whatever order and layout they stand in the file."""
-    return hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    options = orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+    return hashlib.sha256(orjson.dumps(facts, option=options)).hexdigest()
 
 
 def hashes_of(folder: Path, names: Iterable[str]) -> dict[str, str]:
