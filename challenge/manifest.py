@@ -91,27 +91,35 @@ class Inputs(msgspec.Struct, frozen=True):
     store: str
 
 
-class DatasetFacts(msgspec.Struct, frozen=True):
+class SeedReport(msgspec.Struct, frozen=True):
+    """How far an MPD knows the seeds of a challenge set.
+
+    Attributes:
+        seeds: all seeds, repeats included.
+        unknown_seeds: those whose track no training playlist holds.
+        unknown_tracks: the distinct tracks among them.
+        playlists_without_known_seed: playlists that have seeds, none of them known.
+    """
+
+    seeds: int
+    unknown_seeds: int
+    unknown_tracks: int
+    playlists_without_known_seed: int
+
+
+class DatasetFacts(SeedReport, frozen=True):
     """How large the dataset was, and how far the MPD knew the seeds.
 
     Attributes:
         playlists, rows: training playlists and their tracks, repeats included.
         tracks: different tracks, those that only seeds name included.
         official_challenge_set: whether it is the challenge set of 2018.
-        seeds: all seeds, repeats included.
-        unknown_seeds: those whose track is in no training playlist.
-        unknown_tracks: the different tracks among them.
-        playlists_without_known_seed: playlists that have seeds, none of them known.
     """
 
     playlists: int
     rows: int
     tracks: int
     official_challenge_set: bool
-    seeds: int
-    unknown_seeds: int
-    unknown_tracks: int
-    playlists_without_known_seed: int
 
 
 class Epoch(msgspec.Struct, frozen=True):

@@ -36,7 +36,7 @@ def full_manifest() -> Manifest:
         inputs=Inputs(
             Input("mpd.zip", "zip", "sha256:ab"), Input("challenge.json", "json", "md5:cd"), "/cache/x"
         ),
-        dataset=DatasetFacts(10, 300, 90, False, 50, 5, 4, 1),
+        dataset=DatasetFacts(50, 5, 4, 1, 10, 300, 90, False),
         lightgcn=(TrainingFacts("cpu", epochs=(Epoch(0, ndcg=0.1), Epoch(1, 0.7, 0.2, 3.5)), best_epoch=1),),
         ranker=RankerFacts(60, 4000, {"popularity": 0.75, "score": 0.25}),
         submission=SubmissionFacts("submission.csv.gz", "ef", {"first_5": {"title": 3}}),
@@ -111,7 +111,7 @@ def test_fields_of_a_later_version_are_ignored(saved: Path) -> None:
         ({"manifest_version": 0}, "written by an earlier version .* manifest_version is 0, expected 2"),
         ({"manifest_version": 3}, "written by a later version .* manifest_version is 3, expected 2"),
         ({"seed": "seven"}, r"damaged \(Expected `int`, got `str` - at `\$\.seed`\)"),
-        ({"dataset": {}}, "damaged .*playlists"),
+        ({"dataset": {}}, "damaged .*seeds"),
         ({"kind": "split"}, "expected the manifest of a run, found that of a split"),
     ],
 )

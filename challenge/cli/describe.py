@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
+import msgspec
 import typer
 
 from challenge.cli.console import make_table, show, show_json
 from challenge.cli.options import CacheOption, JsonFlag, path_option
 
 if TYPE_CHECKING:
-    from challenge.mpd.build_dataset import SeedReport
+    from challenge.manifest import SeedReport
     from challenge.mpd.describe import Fact
     from challenge.workflows.describe import ChallengeDescription, Description, MpdDescription
 
@@ -75,7 +75,7 @@ def describe(
 
 def _as_json(found: Description) -> dict[str, Any]:
     """The description with facts by name."""
-    document: dict[str, Any] = asdict(found)
+    document: dict[str, Any] = msgspec.to_builtins(found, enc_hook=str)
     for part, described in (("mpd", found.mpd), ("challenge_set", found.challenge_set)):
         if described is not None:
             document[part]["facts"] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +12,7 @@ from challenge.data.dataset import Dataset, Queries
 from challenge.data.interactions import Interactions
 from challenge.data.playlists import Playlists
 from challenge.data.vocabulary import Vocabulary
+from challenge.manifest import SeedReport
 from challenge.mpd.challenge_set import ChallengeSet
 from challenge.mpd.columns import pick
 from challenge.types import IdArray, Int32Array
@@ -29,23 +30,6 @@ class PlaylistSource(Protocol):
     def catalog(self) -> Catalog:
         """Their tracks."""
         ...
-
-
-@dataclass(frozen=True)
-class SeedReport:
-    """How far an MPD knows the seeds of a challenge set.
-
-    Attributes:
-        seeds: all seeds, repeats included.
-        unknown_seeds: those whose track no training playlist holds.
-        unknown_tracks: the distinct tracks among them.
-        playlists_without_known_seed: playlists that have seeds, none of them known.
-    """
-
-    seeds: int
-    unknown_seeds: int
-    unknown_tracks: int
-    playlists_without_known_seed: int
 
 
 def seed_report(catalog: Catalog, challenge_set: ChallengeSet) -> SeedReport:

@@ -10,7 +10,8 @@ from typing import Final
 import numpy as np
 
 from challenge.errors import ConfigError
-from challenge.mpd.build_dataset import SeedReport, seed_report
+from challenge.manifest import SeedReport
+from challenge.mpd.build_dataset import seed_report
 from challenge.mpd.challenge_set import ChallengeSet, read_challenge_set
 from challenge.mpd.describe import Fact, describe_store
 from challenge.mpd.file_kind import MPD_KINDS, FileKind, kind_of

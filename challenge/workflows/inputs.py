@@ -7,8 +7,8 @@ from pathlib import Path
 
 from challenge import progress
 from challenge.data.dataset import Dataset, Queries
-from challenge.manifest import Input
-from challenge.mpd.build_dataset import SeedReport, build_dataset, seed_report
+from challenge.manifest import Input, SeedReport
+from challenge.mpd.build_dataset import build_dataset, seed_report
 from challenge.mpd.challenge_set import ChallengeSet, read_challenge_set
 from challenge.mpd.store import Store, is_store, prepare_store
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
+
+import msgspec
 
 from challenge.config import RunConfig, as_dict
 from challenge.files import file_hash
@@ -31,7 +32,7 @@ def record_inputs(manifest: Manifest, inputs: RunInputs, mpd: Path, challenge: P
         rows=len(playlists.interactions.track_index),
         tracks=inputs.dataset.n_tracks,
         official_challenge_set=inputs.challenge_set.is_official,
-        **asdict(inputs.seeds),
+        **msgspec.structs.asdict(inputs.seeds),
     )
 
 

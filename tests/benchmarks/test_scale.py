@@ -20,7 +20,7 @@ def finished_run(folder: Path, rows: int, factor: float) -> Path:
         "score": StageCost(999, int(9e10)),
     }
     sections = {"train": {"ials": StageCost(90 * factor, int(1.5e9 * factor))}}
-    facts = DatasetFacts(10, rows, 5, False, 0, 0, 0, 0)
+    facts = DatasetFacts(0, 0, 0, 0, 10, rows, 5, False)
     Manifest(dataset=facts, profile=Profile(stages, sections)).save(RunFolder(folder / "run").manifest)
     return folder
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from challenge.mpd.build_dataset import SeedReport, build_dataset, seed_report
+from challenge.manifest import SeedReport
+from challenge.mpd.build_dataset import build_dataset, seed_report
 from challenge.mpd.challenge_set import read_challenge_set
 from challenge.mpd.store import prepare_store
 

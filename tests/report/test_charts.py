@@ -43,7 +43,7 @@ def drawn(
     """The page's pictures by the key of their panel; each is well-formed XML."""
     epochs = tuple(msgspec.convert({"epoch": i, **each}, Epoch) for i, each in enumerate(training))
     manifest = Manifest(
-        dataset=DatasetFacts(1, 1, 1, official, 1, 0, 0, 0),
+        dataset=DatasetFacts(1, 0, 0, 0, 1, 1, 1, official),
         lightgcn=(TrainingFacts(epochs=epochs),),
         submission=SubmissionFacts("s", "h", {"title_only": sources or {}}),
     )

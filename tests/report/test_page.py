@@ -120,7 +120,7 @@ def test_2018_is_shown_only_beside_the_official_challenge_set(run_dir: Path) -> 
     assert "Not the official challenge set" in sample
     assert not re.search(r"winner|113 teams|class=\"best\"|best of 2018", sample)
     official = manifest()
-    official.dataset = DatasetFacts(1, 1, 1, True, 1, 0, 0, 0)
+    official.dataset = DatasetFacts(1, 0, 0, 0, 1, 1, 1, True)
     official.save(folder.manifest)
     page = render_report(run_dir).read_text()
     assert page.count("2018's winner: ") == 3
