@@ -101,7 +101,7 @@ def test_positives_of_a_row_are_thinned_out() -> None:
 
 
 def test_negatives_follow_the_power_of_the_degree(graph: BipartiteGraph) -> None:
-    sampler = Sampler(graph, LightGCNConfig(negatives=200_000, negative_power=1.0))
+    sampler = Sampler(graph, LightGCNConfig(negatives=65_536, negative_power=1.0))
     negatives = draw(sampler).negatives
     degrees = graph.matrix().toarray()[:, :26].sum(0)
     found = np.bincount(negatives, minlength=26) / len(negatives)
