@@ -147,8 +147,10 @@ def _prefix(path: Path) -> str:
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, private: bool = False) -> Iterator[Path]:
     """Give the path of an empty file that takes the place of ``path`` only when the block ends well.
+
+    A ``private`` one is for this user alone to read.
 
     Raises:
         ResourceError: the disk is full.
@@ -160,20 +162,20 @@ def atomic_path(path: Path) -> Iterator[Path]:
         try:
             yield temporary
             _sync_file(temporary)
-            temporary.chmod(0o666 & ~_umask())
+            temporary.chmod(0o600 if private else 0o666 & ~_umask())
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+def atomic_file(path: Path, *, private: bool = False) -> Iterator[IO[bytes]]:
     """Open a binary file that takes the place of ``path`` only when the block ends well.
 
     Raises:
         ResourceError: the disk is full.
     """
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
+    with atomic_path(path, private=private) as temporary, temporary.open("wb") as file:
         yield file
 
 
@@ -230,9 +232,9 @@ def _sync_file(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes, *, private: bool = False) -> None:
     """Write ``data`` atomically."""
-    with atomic_file(path) as file:
+    with atomic_file(path, private=private) as file:
         file.write(data)
 
 
@@ -241,13 +243,13 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def write_json(path: Path, value: object, *, sort_keys: bool = True) -> None:
+def write_json(path: Path, value: object, *, sort_keys: bool = True, private: bool = False) -> None:
     """Write ``value`` as indented JSON, atomically; with sorted keys, equal values give equal bytes."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
     if sort_keys:
         options |= orjson.OPT_SORT_KEYS
     options |= orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
-    write_bytes(path, orjson.dumps(value, option=options))
+    write_bytes(path, orjson.dumps(value, option=options), private=private)
 
 
 def read_json(path: Path, *, hint: str | None = None) -> Any:

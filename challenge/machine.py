@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import psutil
 _V2_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _V2_USED = Path("/sys/fs/cgroup/memory.current")
 _V2_STATISTICS = Path("/sys/fs/cgroup/memory.stat")
+_PROCESSORS = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,16 @@ def disk_free(folder: Path) -> int:
     """Bytes free on the disk that ``folder`` lies on, or would lie on."""
     existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     return shutil.disk_usage(existing).free
+
+
+def processor_model() -> str:
+    """Name of the processor, by which libraries choose their instructions and so how sums are rounded."""
+    try:
+        lines = _PROCESSORS.read_text().splitlines()
+    except OSError:
+        lines = []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()
 
 
 def _number(path: Path) -> int | None:

@@ -1,7 +1,8 @@
 """The manifest of a run: everything needed to make its submission again, and what it cost.
 
-The file is JSON. A later version of the package may add fields, which are ignored here; ``manifest_version``
-goes up when a field changes its meaning or goes away.
+It may be shared: files are told by their names, and the e-mail is left out; :class:`Private` is the rest, in
+a file of its own. Both are JSON. A later version of the package may add fields, which are ignored here;
+``manifest_version`` goes up when a field changes its meaning or goes away.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ import orjson
 
 from challenge.errors import FormatError
 from challenge.files import read_json
+from challenge.machine import processor_model
 from challenge.profile import Profile
-from challenge.sealed import unseal, write_sealed
+from challenge.sealed import read_sealed, unseal, write_sealed
 from challenge.threads import thread_count
 from challenge.versions import package_versions
 
 MANIFEST_VERSION: Final = 2
+PRIVATE_VERSION: Final = 1
 _DECIDES_NOTHING: Final = ("team", "email", "device")
 """Settings that change nothing in what is trained; a device does by rounding only."""
 
@@ -35,7 +38,7 @@ class Command(msgspec.Struct, dict=True):
     """One command that worked on a run.
 
     Attributes:
-        line: the command line.
+        line: the command line, without addresses and the folders that files lie in.
         date: when it began, UTC in ISO 8601.
         seconds: from then until it last wrote the manifest.
     """
@@ -47,7 +50,7 @@ class Command(msgspec.Struct, dict=True):
     @classmethod
     def begin(cls) -> Command:
         """The command that this process was started with, beginning now."""
-        line = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        line = shlex.join(map(_public, sys.argv))
         command = cls(line, datetime.now(UTC).isoformat(timespec="seconds"))
         command.stop()  # so that its clock starts
         return command
@@ -63,16 +66,24 @@ class Command(msgspec.Struct, dict=True):
         return time.monotonic()
 
 
+def _public(argument: str) -> str:
+    """An argument without what is nobody else's business: an address, and the folders that a file lies in."""
+    option, separator, value = argument.rpartition("=") if argument.startswith("--") else ("", "", argument)
+    if "@" in value:
+        value = "ADDRESS"
+    return option + separator + (Path(value).name or value)
+
+
 class Input(msgspec.Struct, frozen=True):
     """An input of a run.
 
     Attributes:
-        path: as it was given.
+        name: of the file or folder.
         kind: ``zip``, ``folder`` or ``store`` of an MPD; the suffix of another file.
         hash: of the content, with the name of the algorithm before it, as in ``md5:…``.
     """
 
-    path: str
+    name: str
     kind: str
     hash: str
 
@@ -83,12 +94,43 @@ class Inputs(msgspec.Struct, frozen=True):
     Attributes:
         mpd: the MPD; its hash is over the names and JSON of the slices, also where they are packed.
         challenge_set: the playlists to continue; its hash is of the JSON, also where that is packed.
-        store: folder of the MPD's store, in which tracks are looked up later.
     """
 
     mpd: Input
     challenge_set: Input
+
+
+class Private(msgspec.Struct, frozen=True):
+    """What a run needs to be repeated on this machine, and nobody else need know.
+
+    Attributes:
+        run: id of the run.
+        email: address in the submission.
+        mpd, challenge_set: where the inputs lie.
+        store: folder of the MPD's store, in which tracks are looked up later.
+        private_version: version of these fields.
+    """
+
+    run: str
+    email: str
+    mpd: str
+    challenge_set: str
     store: str
+    private_version: int = PRIVATE_VERSION
+
+    def save(self, path: Path) -> None:
+        """Write as JSON that this user alone may read."""
+        write_sealed(path, self, private=True)
+
+    @classmethod
+    def load(cls, path: Path) -> Private:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            MissingInputError: nothing there.
+            FormatError: damaged, or of another version.
+        """
+        return read_sealed(path, cls, version=("private_version", PRIVATE_VERSION), hint=_AGAIN)
 
 
 class SeedReport(msgspec.Struct, frozen=True):
@@ -185,11 +227,13 @@ class SubmissionFacts(msgspec.Struct, frozen=True):
         file: its name in the folder of the run.
         sha256: of the file as it was written.
         sources: places filled by each source, by category.
+        lists_sha256: of the playlists and their tracks alone, whoever submits them.
     """
 
     file: str
     sha256: str
     sources: dict[str, dict[str, int]]
+    lists_sha256: str = ""
 
 
 class Manifest(msgspec.Struct, kw_only=True):
@@ -201,11 +245,13 @@ class Manifest(msgspec.Struct, kw_only=True):
         kind: tells it from other manifests.
         manifest_version: version of these fields.
         commands: what was run, the last one last.
-        config: the effective settings, by the tables of their file.
+        config: the effective settings but for the e-mail, by the tables of their file.
         seed: of all randomness.
         device: where LightGCN was trained; ``none`` where it was not.
         threads: how many were used.
+        processor: its model.
         versions: of Python and packages.
+        not_repeatable: why another run of the same may end otherwise; empty where there is no reason.
         inputs: what was read; None before that.
         dataset: facts of it; None before it was read.
         lightgcn: its trainings, the last one on all data.
@@ -222,7 +268,9 @@ class Manifest(msgspec.Struct, kw_only=True):
     seed: int = 0
     device: str = "none"
     threads: int = msgspec.field(default_factory=thread_count)
+    processor: str = msgspec.field(default_factory=processor_model)
     versions: dict[str, str] = msgspec.field(default_factory=package_versions)
+    not_repeatable: str = ""
     inputs: Inputs | None = None
     dataset: DatasetFacts | None = None
     lightgcn: tuple[TrainingFacts, ...] = ()
@@ -246,6 +294,7 @@ class Manifest(msgspec.Struct, kw_only=True):
         """Note that this process works on the run that another one began."""
         self.commands.append(Command.begin())
         self.threads, self.versions = thread_count(), package_versions()
+        self.processor = processor_model()
 
     def save(self, path: Path) -> None:
         """Write as JSON, atomically, everything in its own order."""

@@ -32,6 +32,9 @@ class RunFolder:
         self.path = path
         self.submission = path / "submission.csv.gz"
         self.manifest = path / "manifest.json"  # how the run came about: challenge.manifest.Manifest
+        self.private = (
+            path / "private.json"
+        )  # where its inputs lie, and the e-mail: challenge.manifest.Private
         self.validation = path / "validation.json"  # what the check against the rules found
         self.scorecard = path / "scorecard.json"
         self.report = path / "report.html"
@@ -109,7 +112,7 @@ class RunFolder:
         remove_abandoned(self.path)
         if resume and self._run() == manifest.run:
             return
-        stale = [self.submission, self.scorecard, self.validation, self.report, self.manifest]
+        stale = [self.submission, self.scorecard, self.validation, self.report, self.manifest, self.private]
         stale += [self.recommender] + ([] if resume else [self.checkpoints])
         self._replace(stale)
         manifest.save(self.manifest)

@@ -23,9 +23,9 @@ Facts = TypeVar("Facts")
 _SEAL: Final = "sha256"
 
 
-def write_sealed(path: Path, facts: msgspec.Struct) -> None:
-    """Write facts as a JSON object with its own SHA-256 in it."""
-    write_json(path, seal(msgspec.to_builtins(facts)), sort_keys=False)
+def write_sealed(path: Path, facts: msgspec.Struct, *, private: bool = False) -> None:
+    """Write facts as a JSON object with its own SHA-256 in it; ``private`` ones for this user alone."""
+    write_json(path, seal(msgspec.to_builtins(facts)), sort_keys=False, private=private)
 
 
 def seal(facts: dict[str, Any]) -> dict[str, Any]:

@@ -48,6 +48,11 @@ def thread_count() -> int:
     return _chosen.get() or max(1, available_cpus() // processes.count_here())
 
 
+def threads_chosen() -> bool:
+    """Whether :func:`use_threads` was told a number."""
+    return _chosen.get() is not None
+
+
 def use_threads(count: int | None) -> None:
     """Choose the number of threads for this run (None: all available), for us and for numeric libraries.
 

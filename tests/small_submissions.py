@@ -12,7 +12,7 @@ import numpy as np
 from typer.testing import CliRunner, Result
 
 from challenge.cli.app import build_app
-from challenge.manifest import Input, Inputs, Manifest
+from challenge.manifest import Private
 from challenge.submission.submission import Submission
 from challenge.submission.team import TeamInfo
 from challenge.types import Category
@@ -71,10 +71,9 @@ class World:
     submission: Path
 
 
-def manifest_of_store(store: Path | str) -> Manifest:
-    """The manifest of a run on the MPD whose store lies there."""
-    unknown = Input("unknown", "file", "md5:0")
-    return Manifest(inputs=Inputs(unknown, unknown, str(store)))
+def private_of_store(store: Path | str) -> Private:
+    """What the folder of a run keeps for itself, of a run on the MPD whose store lies there."""
+    return Private("0a", "team@example.org", "mpd.zip", "challenge_set.json", str(store))
 
 
 def write_world(folder: Path) -> World:

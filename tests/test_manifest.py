@@ -20,6 +20,7 @@ from challenge.manifest import (
     Input,
     Inputs,
     Manifest,
+    Private,
     RankerFacts,
     SubmissionFacts,
     TrainingFacts,
@@ -33,9 +34,7 @@ def full_manifest() -> Manifest:
         config={"lightgcn": {"embedding_size": 64}, "names": ["a", "b"]},
         seed=7,
         device="cpu",
-        inputs=Inputs(
-            Input("mpd.zip", "zip", "sha256:ab"), Input("challenge.json", "json", "md5:cd"), "/cache/x"
-        ),
+        inputs=Inputs(Input("mpd.zip", "zip", "sha256:ab"), Input("challenge.json", "json", "md5:cd")),
         dataset=DatasetFacts(50, 5, 4, 1, 10, 300, 90, False),
         lightgcn=(TrainingFacts("cpu", epochs=(Epoch(0, ndcg=0.1), Epoch(1, 0.7, 0.2, 3.5)), best_epoch=1),),
         ranker=RankerFacts(60, 4000, {"popularity": 0.75, "score": 0.25}),
@@ -87,6 +86,34 @@ def test_it_tells_when_and_by_which_command(tmp_path: Path, monkeypatch: pytest.
     ]
     assert before <= datetime.fromisoformat(read.date) <= datetime.now(UTC)
     assert read.date.endswith("+00:00")
+
+
+def test_a_command_tells_nobody_where_files_lie_nor_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = ["/home/ann/bin/challenge", "run", "--mpd", "/home/ann/my mpd.zip", "--challenge=/home/ann/c.json"]
+    line += [
+        "--email",
+        "ann@example.org",
+        "--output",
+        "runs/first/",
+        "--source",
+        "foo=my.module:Foo",
+        "--seed=3",
+    ]
+    monkeypatch.setattr(sys, "argv", line)
+    assert Command.begin().line == (
+        "challenge run --mpd 'my mpd.zip' --challenge=c.json --email ADDRESS --output first "
+        "--source foo=my.module:Foo --seed=3"
+    )
+
+
+def test_what_is_private_is_in_a_file_for_this_user_alone(tmp_path: Path) -> None:
+    path = tmp_path / "private.json"
+    Private("0a", "ann@example.org", "/data/mpd.zip", "/data/c.json", "/cache/x").save(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert Private.load(path).mpd == "/data/mpd.zip"
+    path.write_text(path.read_text().replace("ann@", "bob@"))
+    with pytest.raises(FormatError, match=r"private\.json: is not as it was written"):
+        Private.load(path)
 
 
 def test_seconds_do_not_depend_on_the_date_being_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -158,7 +158,7 @@ def test_a_lock_leaves_no_folder_that_was_not_there(tmp_path: Path) -> None:
 def test_the_id_of_a_run_stands_for_what_is_trained() -> None:
     def id_of(mpd: str = "sha256:1", challenge: str = "md5:1", **config: object) -> str:
         manifest = Manifest(config={"seed": 0, "team": "a", **config})
-        manifest.inputs = Inputs(Input("m", "zip", mpd), Input("c", "json", challenge), "store")
+        manifest.inputs = Inputs(Input("m", "zip", mpd), Input("c", "json", challenge))
         manifest.name_run()
         return manifest.run
 

@@ -53,7 +53,7 @@ StoreOption: TypeAlias = Annotated[
         "store",
         "Store of the MPD, to look tracks and their artists up in.",
         metavar="DIR",
-        default="the one named in manifest.json beside FILE",
+        default="that of the run whose private.json lies beside FILE",
     ),
 ]
 MpdForStoreOption: TypeAlias = Annotated[

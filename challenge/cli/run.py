@@ -4,23 +4,35 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from challenge import processes as group
 from challenge.cli import options
 from challenge.cli.console import cost_table, make_table, show, show_json, size_text
 from challenge.cli.settings import SETTINGS, load_config, with_settings
+from challenge.errors import ConfigError
+from challenge.manifest import Manifest
+from challenge.threads import threads_chosen, use_threads
 
 if TYPE_CHECKING:
+    from challenge.workflows.repeat import Repetition
     from challenge.workflows.run import RunResult
+
+_MPD: Final = "The MPD: the official zip, an unpacked folder, any part of the slices, or a store of it."
+_CHALLENGE: Final = "The challenge set: challenge_set.json, or its zip or gz."
+_FROM: Final = "Repeat the run whose manifest this is, and say whether the submission is the same."
+_NO_REASON: Final = (
+    "Another submission, though inputs, settings, versions, threads, device and processor are the same"
+)
 
 
 @with_settings(*SETTINGS)
 def run(
     *,
-    mpd: options.MpdOption,
-    challenge: options.ChallengeOption,
     output: options.OutputOption,
+    mpd: Annotated[Path | None, options.path_option("mpd", _MPD)] = None,
+    challenge: Annotated[Path | None, options.path_option("challenge", _CHALLENGE)] = None,
+    from_manifest: Annotated[Path | None, options.path_option("from-manifest", _FROM, metavar="FILE")] = None,
     config: options.ConfigOption = None,
     answers: Annotated[
         Path | None, options.path_option("answers", "Held-out tracks, to score the result.")
@@ -35,21 +47,68 @@ def run(
 
     Reads the MPD and the challenge set. Writes DIR/submission.csv.gz, DIR/manifest.json (settings, input
     hashes, seconds and memory of each stage), DIR/validation.json, DIR/recommender/ and, with --answers,
-    DIR/scorecard.json. A second run on the same MPD starts from its store.
+    DIR/scorecard.json. A second run on the same MPD starts from its store. With --from-manifest the
+    inputs, settings and threads are those of an earlier run, which is repeated.
     """
     from challenge.workflows.run import run as run_all
     from challenge.workflows.together import assist
 
-    settings = load_config(config, **changes)
+    repetition = None
+    if from_manifest is None:
+        mpd, challenge = _required("mpd", mpd), _required("challenge", challenge)
+        settings = load_config(config, **changes)
+    else:
+        repetition = _repetition(from_manifest, mpd, challenge, cache, config=config, **changes)
+        mpd, challenge, settings = repetition.mpd, repetition.challenge, repetition.config
     group.start(processes)
     if group.rank() > 0:
         assist(mpd, challenge, output, settings, cache=cache, resume=resume)
         return
     result = run_all(mpd, challenge, output, settings, cache=cache, answers=answers, resume=resume)
+    told = None if repetition is None else _verdict(repetition.manifest, result.manifest)
     if json:
-        show_json(summary(result))
-    else:
-        _show(result)
+        show_json(summary(result) | ({} if told is None else {"repetition": told}))
+        return
+    _show(result)
+    for line in told or ():
+        show(line)
+
+
+def _required(name: str, value: Path | None) -> Path:
+    if value is None:
+        raise ConfigError(f"--{name} is missing", hint="name it, or a run to repeat with --from-manifest")
+    return value
+
+
+def _repetition(
+    path: Path, mpd: Path | None, challenge: Path | None, cache: Path | None, **given: Any
+) -> Repetition:
+    """Read a manifest, and use as many threads as it says unless another number was asked for."""
+    own = [name for name, value in given.items() if value is not None and name != "email"]
+    if own:
+        raise ConfigError(
+            f"--from-manifest has settings of its own; leave out {', '.join(f'--{name}' for name in own)}"
+        )
+    manifest = path / "manifest.json" if path.is_dir() else path
+    if not threads_chosen():
+        use_threads(Manifest.load(manifest).threads)  # before anything is imported that has threads
+    from challenge.workflows.repeat import plan_repetition
+
+    return plan_repetition(path, mpd=mpd, challenge=challenge, email=given["email"], cache=cache)
+
+
+def _verdict(then: Manifest, now: Manifest) -> list[str]:
+    """Say whether the submission is that of the run before, and if not what is not as it was."""
+    from challenge.workflows.repeat import differences, same_lists
+
+    assert then.submission is not None
+    assert now.submission is not None
+    if then.submission.sha256 == now.submission.sha256:
+        return [f"The same submission, byte for byte: sha256 {now.submission.sha256}"]
+    if same_lists(then, now):
+        return ["The same lists; only the line of the team, or how the file is packed, differs"]
+    found = [f"  {each.what}: {each.then} → {each.now}" for each in differences(then, now)]
+    return ["Another submission. What is not as it was:", *found] if found else [_NO_REASON]
 
 
 def summary(result: RunResult) -> dict[str, object]:

@@ -10,6 +10,7 @@ import numpy as np
 from challenge import progress
 from challenge.data.catalog import Catalog
 from challenge.errors import ConfigError, FormatError, MissingInputError
+from challenge.manifest import Private
 from challenge.mpd.build_dataset import extend_catalog
 from challenge.mpd.challenge_set import ChallengeSet
 from challenge.mpd.store import is_store, open_store, prepare_store
@@ -54,9 +55,9 @@ def require_one(*, store: Path | None, mpd: Path | None) -> None:
 def find_catalog(
     submission: Path, *, store: Path | None = None, mpd: Path | None = None
 ) -> CatalogSource | None:
-    """Open the store that is named, or that of the MPD, or the one in the manifest beside the submission.
+    """Open the store that is named, or that of the MPD, or that of the run in whose folder this is.
 
-    Returns None where nothing is named and no manifest there names a store that still exists.
+    Returns None where nothing is named and no run there names a store that still exists.
 
     Raises:
         MissingInputError: what is named is not there.
@@ -76,13 +77,12 @@ def find_catalog(
 
 def _recorded_store(folder: RunFolder) -> Path | None:
     try:
-        inputs = folder.load_manifest().inputs
+        return _trusted(Path(Private.load(folder.private).store))
     except MissingInputError:
         return None
     except FormatError as error:
         progress.message(f"Note: the store is not known: {error.message}")
         return None
-    return _trusted(Path(inputs.store)) if inputs is not None else None
 
 
 def _trusted(store: Path) -> Path | None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from challenge.config import as_dict, override
+import msgspec
+
+from challenge.config import override
 from challenge.errors import FormatError
-from challenge.manifest import Manifest
+from challenge.manifest import Manifest, Private
 from challenge.recommender import Recommender
 from challenge.run_folder import RunFolder
 from challenge.submission.submission import Submission
 from challenge.submission.team import TeamInfo
 from challenge.submission.writer import write_submission
-from challenge.workflows.record import new_manifest, record_fill
+from challenge.workflows.record import new_manifest, public_settings, record_fill
 from challenge.workflows.together import connect, fill_together
 
 
@@ -64,8 +66,11 @@ def _manifest(folder: RunFolder, recommender: Recommender) -> Manifest:
             f"{folder.manifest.name} beside it of run {manifest.run or 'unknown'}",
             hint="bring back the folder that both are from, or train again",
         )
-    manifest.config = as_dict(recommender.config)
+    manifest.config = public_settings(recommender.config)
     manifest.profile.drop("fill", "validate", "score")
+    if folder.private.exists():
+        known = Private.load(folder.private)
+        msgspec.structs.replace(known, email=recommender.config.email).save(folder.private)
     return manifest
 
 
@@ -85,5 +90,5 @@ def write_lists(recommender: Recommender, folder: RunFolder, manifest: Manifest)
         write_submission(submission, folder.submission)
     folder.keep_only_of_submission()
     filled = lists.counts(queries.queries.categories)
-    record_fill(manifest, folder.submission, filled)
+    record_fill(manifest, folder.submission, submission, filled)
     return FillSummary(folder.submission, len(submission), filled)

@@ -65,12 +65,12 @@ def load_dataset(
 
 def mpd_input(path: Path, store: Store) -> Input:
     """Describe an MPD that was given as ``path``."""
-    return Input(str(path), _kind(path), f"sha256:{store.manifest.content_hash}")
+    return Input(path.name, _kind(path), f"sha256:{store.manifest.content_hash}")
 
 
 def challenge_input(path: Path, challenge_set: ChallengeSet) -> Input:
     """Describe a challenge set that was given as ``path``."""
-    return Input(str(path), _kind(path), f"md5:{challenge_set.md5}")
+    return Input(path.name, _kind(path), f"md5:{challenge_set.md5}")
 
 
 def _kind(path: Path) -> str:

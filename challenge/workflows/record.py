@@ -2,28 +2,51 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from challenge.config import RunConfig, as_dict
 from challenge.files import file_hash
-from challenge.manifest import DatasetFacts, Inputs, Manifest, RankerFacts, SubmissionFacts
+from challenge.manifest import DatasetFacts, Inputs, Manifest, Private, RankerFacts, SubmissionFacts
 from challenge.recommender import TrainingSummary
+from challenge.submission.submission import Submission
 from challenge.workflows.inputs import RunInputs, challenge_input, mpd_input
 
 
 def new_manifest(config: RunConfig) -> Manifest:
     """Start the manifest of a run with these settings."""
-    return Manifest(config=as_dict(config), seed=config.seed)
+    return Manifest(
+        config=public_settings(config), seed=config.seed, not_repeatable=_why_not_repeatable(config)
+    )
+
+
+def public_settings(config: RunConfig) -> dict[str, Any]:
+    """Return settings as nested plain values, without the e-mail."""
+    return {key: value for key, value in as_dict(config).items() if key != "email"}
+
+
+def _why_not_repeatable(config: RunConfig) -> str:
+    timed = [
+        name for name in config.sources.names if getattr(config.sources.settings[name], "max_seconds", 0) > 0
+    ]
+    return "; ".join(f"sources.{name}.max_seconds lets the clock end a training" for name in timed)
+
+
+def private_facts(
+    manifest: Manifest, config: RunConfig, inputs: RunInputs, mpd: Path, challenge: Path
+) -> Private:
+    """What the manifest leaves out."""
+    mpd_at, challenge_at, store_at = (str(path.absolute()) for path in (mpd, challenge, inputs.store.path))
+    return Private(manifest.run, config.email, mpd_at, challenge_at, store_at)
 
 
 def record_inputs(manifest: Manifest, inputs: RunInputs, mpd: Path, challenge: Path) -> None:
-    """Note the inputs, by the paths that were given and by content, and what they hold."""
+    """Note the inputs, by name and by content, and what they hold."""
     manifest.inputs = Inputs(
-        mpd=mpd_input(mpd, inputs.store),
-        challenge_set=challenge_input(challenge, inputs.challenge_set),
-        store=str(inputs.store.path.absolute()),
+        mpd=mpd_input(mpd, inputs.store), challenge_set=challenge_input(challenge, inputs.challenge_set)
     )
     manifest.name_run()
     playlists = inputs.dataset.playlists
@@ -45,6 +68,9 @@ def record_training(manifest: Manifest, trained: TrainingSummary) -> None:
         manifest.ranker = RankerFacts(trained.ranker_queries, trained.ranker_rows, trained.importance)
 
 
-def record_fill(manifest: Manifest, submission: Path, sources: dict[str, dict[str, int]]) -> None:
-    """Note what filled the lists, and the file by its hash."""
-    manifest.submission = SubmissionFacts(submission.name, file_hash(submission), sources)
+def record_fill(
+    manifest: Manifest, path: Path, submission: Submission, sources: dict[str, dict[str, int]]
+) -> None:
+    """Note what filled the lists, and both the file and its lists by their hashes."""
+    lists = hashlib.sha256(submission.pid.tobytes() + submission.track_ids.tobytes()).hexdigest()
+    manifest.submission = SubmissionFacts(path.name, file_hash(path), sources, lists)

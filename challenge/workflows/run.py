@@ -14,7 +14,7 @@ from challenge.manifest import Manifest
 from challenge.run_folder import RunFolder
 from challenge.workflows.fill import FillSummary, write_lists
 from challenge.workflows.inputs import RunInputs, load_inputs
-from challenge.workflows.record import new_manifest, record_inputs
+from challenge.workflows.record import new_manifest, private_facts, record_inputs
 from challenge.workflows.score import score
 from challenge.workflows.together import connect
 from challenge.workflows.train import fit_recommender, require_device
@@ -64,6 +64,7 @@ def run(
         record_inputs(manifest, inputs, mpd, challenge)
         recommender = fit_recommender(inputs, folder, config, manifest, resume=resume)
         processes.meet()
+        private_facts(manifest, config, inputs, mpd, challenge).save(folder.private)
         filled = write_lists(recommender, folder, manifest)
         del recommender
         manifest.save(folder.manifest)
@@ -87,7 +88,9 @@ def check_submission(folder: RunFolder, inputs: RunInputs) -> None:
         InvalidSubmissionError: it breaks a rule.
     """
     report = validate(folder.submission, inputs.challenge_set, store=inputs.store.path)
-    folder.write_of_submission(folder.validation, report.to_dict())
+    team = None if report.team is None else {"name": report.team.name}
+    shared = {"path": folder.submission.name, "team": team}
+    folder.write_of_submission(folder.validation, report.to_dict() | shared)
     if not report.valid:
         rules = ", ".join(f"{rule.value} ({count:,})" for rule, count in report.counts.items())
         raise InvalidSubmissionError(

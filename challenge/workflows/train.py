@@ -10,7 +10,7 @@ from challenge.manifest import Manifest
 from challenge.recommender import Recommender
 from challenge.run_folder import RunFolder
 from challenge.workflows.inputs import RunInputs, load_inputs
-from challenge.workflows.record import new_manifest, record_inputs, record_training
+from challenge.workflows.record import new_manifest, private_facts, record_inputs, record_training
 from challenge.workflows.together import connect
 
 
@@ -39,6 +39,7 @@ def train(
             inputs = load_inputs(mpd, challenge, cache=cache)
         record_inputs(manifest, inputs, mpd, challenge)
         fit_recommender(inputs, folder, config, manifest, resume=resume)
+        private_facts(manifest, config, inputs, mpd, challenge).save(folder.private)
         manifest.save(folder.manifest)
     return manifest
 

@@ -49,6 +49,8 @@ def verify_run(path: Path) -> list[Finding]:
 
     folder = RunFolder(path)
     findings = [_finding("manifest", _manifest, folder), *_recommender(folder), *_checkpoints(folder)]
+    if folder.private.exists():
+        findings.append(_finding("private", _private, folder))
     if folder.submission.exists():
         findings += [_finding("submission", _submission, folder), *_of_submission(folder)]
     owner = owner_of(folder.lock)
@@ -73,6 +75,15 @@ def _store(path: Path) -> str:
 def _manifest(folder: RunFolder) -> str:
     manifest = folder.load_manifest()
     return f"run {manifest.run or 'without inputs'} of {manifest.date}"
+
+
+def _private(folder: RunFolder) -> str:
+    from challenge.manifest import Private
+
+    run = Private.load(folder.private).run
+    if folder.manifest.exists() and folder.load_manifest().run != run:
+        raise FormatError(f"is of run {run}, not of the manifest's", hint=_train(folder))
+    return "whole: where inputs lie, and the e-mail"
 
 
 def _recommender(folder: RunFolder) -> Iterator[Finding]:

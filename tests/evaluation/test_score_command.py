@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from challenge.evaluation.scorecard import Scorecard
+from challenge.manifest import Manifest
 from challenge.mpd.store import prepare_store
 from challenge.run_folder import RunFolder
 from challenge.workflows import score as stage
-from tests.small_submissions import World, manifest_of_store, playlist, run, write
+from tests.small_submissions import World, playlist, private_of_store, run, write
 
 NDCG = 1 / (1 + 1 / math.log2(3))
 
@@ -49,7 +50,8 @@ def test_command_shows_a_table_with_intervals_and_signature(world: World) -> Non
 def test_command_in_json_with_the_store_of_the_run(world: World) -> None:
     store = prepare_store(world.mpd).path
     folder = RunFolder(world.submission.parent)
-    manifest_of_store(store).save(folder.manifest)
+    Manifest().save(folder.manifest)
+    private_of_store(store).save(folder.private)
     result = run("score", world.submission, "--answers", world.answers, "--json")
     value = json.loads(result.stdout)
     assert value["r_precision"] == pytest.approx(0.625)
@@ -88,7 +90,8 @@ def test_incomplete_submission_is_refused(world: World) -> None:
 
 def test_another_file_in_the_folder_of_a_run_leaves_its_scorecard_alone(world: World) -> None:
     folder = RunFolder(world.submission.parent)
-    manifest_of_store(prepare_store(world.mpd).path).save(folder.manifest)
+    Manifest().save(folder.manifest)
+    private_of_store(prepare_store(world.mpd).path).save(folder.private)
     folder.scorecard.write_text("of the run")
     other = world.submission.rename(world.submission.with_name("other.csv.gz"))
     assert run("score", other, "--answers", world.answers).exit_code == 0

@@ -43,7 +43,7 @@ def manifest() -> Manifest:
         commands=[Command("challenge run --mpd mpd.zip", "2026-02-03T04:05:06+00:00", 11.8)],
         config={"model": {"embedding_size": 64}},
         seed=7,
-        inputs=Inputs(Input("mpd.zip", "zip", "sha256:0123abcd"), Input("c.json", "json", "md5:1"), "/store"),
+        inputs=Inputs(Input("mpd.zip", "zip", "sha256:0123abcd"), Input("c.json", "json", "md5:1")),
         profile=Profile(
             {"prepare": StageCost(1.5, 2_000_000_000), "train": StageCost(10.25, 3_500_000_000)},
             {"train": {"factors": StageCost(9, 1_000_000_000)}},

@@ -7,12 +7,11 @@ import sys
 
 import pytest
 
-from challenge.manifest import Manifest
 from challenge.mpd.store import prepare_store
 from challenge.run_folder import RunFolder
 from challenge.submission.rules import Rule
 from challenge.workflows.validate import validate
-from tests.small_submissions import World, manifest_of_store, run
+from tests.small_submissions import World, private_of_store, run
 
 
 def rewritten(world: World, old: str, new: str, times: int = 1) -> None:
@@ -42,23 +41,18 @@ def test_a_track_that_nobody_knows_is_reported_with_the_size_of_the_part(world: 
     assert "4 of the MPD's 1,000,000 playlists" in report.notes[0]
 
 
-def test_store_named_in_the_manifest_beside_the_file_is_used(world: World) -> None:
+def test_store_named_beside_the_file_is_used(world: World) -> None:
     folder = RunFolder(world.submission.parent)
-    Manifest().save(folder.manifest)
-    assert not validate(world.submission, world.challenge).tracks_checked, "it names none"
-    manifest_of_store("/nowhere/at/all").save(folder.manifest)
+    assert not validate(world.submission, world.challenge).tracks_checked, "nothing names one"
+    private_of_store("/nowhere/at/all").save(folder.private)
     assert not validate(world.submission, world.challenge).tracks_checked, "it is no longer there"
-    manifest_of_store(prepare_store(world.mpd).path).save(folder.manifest)
+    private_of_store(prepare_store(world.mpd).path).save(folder.private)
     assert validate(world.submission, world.challenge).tracks_checked
 
 
-def test_a_manifest_that_cannot_be_read_is_no_failure_but_said(world: World) -> None:
-    for content, error in (
-        ("no JSON", "not JSON"),
-        ("{}", "earlier version"),
-        ("[]", "expected a JSON object"),
-    ):
-        (world.submission.parent / "manifest.json").write_text(content)
+def test_a_note_of_the_store_that_cannot_be_read_is_no_failure_but_said(world: World) -> None:
+    for content, error in (("no JSON", "not JSON"), ("{}", "private_version is None"), ("[]", "JSON object")):
+        (world.submission.parent / "private.json").write_text(content)
         result = run("validate", world.submission, "--challenge", world.challenge)
         assert result.exit_code == 0
         assert "Note: the store is not known" in result.stderr

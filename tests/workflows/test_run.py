@@ -102,10 +102,9 @@ def test_manifest_tells_how_it_came_about(sample: TinySample, finished: Finished
     assert manifest.profile == finished.result.manifest.profile
     assert manifest.commands == finished.result.manifest.commands
     assert manifest.inputs is not None
-    assert (manifest.inputs.mpd.path, manifest.inputs.mpd.kind) == (str(sample.mpd), "zip")
+    assert (manifest.inputs.mpd.name, manifest.inputs.mpd.kind) == ("mpd.zip", "zip")
     md5 = hashlib.md5(sample.challenge.read_bytes()).hexdigest()
-    assert manifest.inputs.challenge_set == Input(str(sample.challenge), "json", f"md5:{md5}")
-    assert Path(manifest.inputs.store).parent == sample.cache
+    assert manifest.inputs.challenge_set == Input("challenge_set.json", "json", f"md5:{md5}")
     assert manifest.config["team"] == "Tiny team"
     assert manifest.config["sources"]["lightgcn"]["embedding_size"] == 8  # type: ignore[index]
     assert manifest.dataset is not None
@@ -154,7 +153,7 @@ def test_scorecard_is_that_of_the_score_stage(sample: TinySample, finished: Fini
 
 def test_nothing_else_is_left(finished: Finished) -> None:
     names = {path.name for path in finished.result.output.iterdir()}
-    files = {"manifest.json", "submission.csv.gz", "validation.json", "scorecard.json"}
+    files = {"manifest.json", "private.json", "submission.csv.gz", "validation.json", "scorecard.json"}
     assert names == {*files, "recommender", "checkpoint"}
 
 
@@ -196,7 +195,7 @@ def test_a_run_into_a_used_folder_leaves_nothing_of_the_one_before(
     assert (folder.recommender / "ranker.txt").exists()
     blend = with_sources("playlist_knn", "popularity", ranking="blend")
     run(sample.mpd, sample.challenge, tmp_path, blend, cache=sample.cache)
-    expected = {"manifest.json", "submission.csv.gz", "validation.json", "recommender"}
+    expected = {"manifest.json", "private.json", "submission.csv.gz", "validation.json", "recommender"}
     assert files(folder) == expected
     assert not (folder.recommender / "ranker.txt").exists()
     assert [text for text in told if "replaces" in text] == [
@@ -210,7 +209,7 @@ def test_filling_anew_leaves_no_verdict_on_the_submission_before(sample: TinySam
     run(sample.mpd, sample.challenge, tmp_path, blend, cache=sample.cache, answers=sample.answers)
     render_report(tmp_path)
     fill(tmp_path, team="Other")
-    assert files(folder) == {"manifest.json", "submission.csv.gz", "recommender"}
+    assert files(folder) == {"manifest.json", "private.json", "submission.csv.gz", "recommender"}
     assert list(folder.load_manifest().profile.stages) == ["prepare", "train", "save", "fill"]
 
 
@@ -218,7 +217,7 @@ def test_training_anew_leaves_no_submission(sample: TinySample, tmp_path: Path) 
     blend = with_sources("title_knn", "popularity", ranking="blend")
     run(sample.mpd, sample.challenge, tmp_path, blend, cache=sample.cache, answers=sample.answers)
     train(sample.mpd, sample.challenge, tmp_path, blend, cache=sample.cache)
-    assert files(RunFolder(tmp_path)) == {"manifest.json", "recommender"}
+    assert files(RunFolder(tmp_path)) == {"manifest.json", "private.json", "recommender"}
 
 
 @pytest.mark.parametrize("command", [run, train])
