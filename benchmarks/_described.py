@@ -11,7 +11,7 @@ from benchmarks._removals import Removal
 from challenge.data.interactions import Interactions
 from challenge.ranking.features import feature_names, make_features, ranks_by_source
 from challenge.ranking.pair_features import pair_features
-from challenge.ranking.rank import RankedLists, iterate_batches, label_candidates, take_best
+from challenge.ranking.rank import RankedLists, iterate_batches, label_candidates, lifted, take_best
 from challenge.ranking.ranker import Ranker, RankerConfig, TrainingRows
 from challenge.sources.base import QueryBatch
 from challenge.sources.merge import Candidates
@@ -138,12 +138,13 @@ def kept_rows(queries: DescribedQueries, removal: Removal) -> TrainingRows:
 
 
 def rank_without(queries: DescribedQueries, removal: Removal, ranker: Ranker) -> RankedLists:
-    """Rank what is left; ties go to the lower track index."""
+    """Rank what is left as :func:`challenge.ranking.rank.learned_scorer` does; ties go to the lower track."""
     track = np.full((len(queries), LIST_LENGTH), -1, np.int32)
     source = np.full((len(queries), LIST_LENGTH), -1, np.int8)
     for batch in queries.without(removal):
         here = slice(batch.first, batch.first + len(batch.batch))
         scores = ranker.scores(queries.features(batch, removal))
+        scores = lifted(scores, queries.sources, batch.batch, batch.candidates, ranker)
         take_best(batch.candidates, scores, track[here], source[here])
     return RankedLists(track, source, removal.kept_sources(queries.names))
 

@@ -67,8 +67,9 @@ class Recommendation:
         rank: from 1.
         uri: its Spotify URI.
         track, artist: names.
-        score: what the order is by; higher is better, comparable within one list only. NaN for a track that
-            fills a list up.
+        score: higher is better, comparable within one list only. The order is by it, but that a learned
+            ranking first chooses as many places together as tracks are missing. NaN for a track that fills
+            a list up.
         reason: why, where that was asked for.
     """
 

@@ -283,7 +283,7 @@ class Recommender:
             dataset, config.sources.settings, seed=config.seed, device=config.device, saved=saved
         )
         sources = fit_sources(context, config.sources)
-        ranker = _saved_ranker(folder, sources) if _RANKER in facts.files else None
+        ranker = _saved_ranker(folder, sources, config) if _RANKER in facts.files else None
         recommender = cls(config, sources, ranker, facts.queries, TrainingSummary())
         recommender.run = facts.run
         return recommender
@@ -335,9 +335,9 @@ def _saved_dataset(folder: Path, fingerprint: str, index: PlaylistIndex) -> Data
     return dataset
 
 
-def _saved_ranker(folder: Path, sources: FittedSources) -> Ranker:
+def _saved_ranker(folder: Path, sources: FittedSources, config: RunConfig) -> Ranker:
     try:
-        ranker = Ranker.load(folder / _RANKER)
+        ranker = Ranker.load(folder / _RANKER, config.ranker.negative_share)
     except FormatError as error:
         raise FormatError(f"{folder / _RANKER}: {error.message}", hint=_AGAIN) from error
     if ranker.names != tuple(feature_names(sources.names)):

@@ -14,6 +14,7 @@ from challenge.data.interactions import Interactions
 from challenge.errors import InvariantError
 from challenge.profile import section
 from challenge.ranking.features import feature_names, make_features, ranks_by_source
+from challenge.ranking.first_places import with_first_places
 from challenge.ranking.ranker import Ranker, RankerConfig, TrainingRows, sample_rows
 from challenge.sources.base import IndexedQueries, QueryBatch
 from challenge.sources.merge import Candidates
@@ -72,7 +73,7 @@ def label_candidates(candidates: Candidates, holdout: Interactions, start: int) 
 
 
 def learned_scorer(sources: FittedSources, ranker: Ranker) -> Scorer:
-    """Score by a trained ranker.
+    """Score by a trained ranker, and lift what belongs in the first |G| places above the rest.
 
     Raises:
         InvariantError: it was trained on other features than these sources give.
@@ -86,9 +87,23 @@ def learned_scorer(sources: FittedSources, ranker: Ranker) -> Scorer:
         )
 
     def score(batch: QueryBatch, candidates: Candidates) -> FloatArray:
-        return ranker.scores(make_features(sources, batch, candidates))
+        scores = ranker.scores(make_features(sources, batch, candidates))
+        return lifted(scores, sources, batch, candidates, ranker)
 
     return score
+
+
+def lifted(
+    scores: FloatArray, sources: FittedSources, batch: QueryBatch, candidates: Candidates, ranker: Ranker
+) -> FloatArray:
+    """Lift what belongs in the first |G| places above the rest: see :func:`with_first_places`."""
+    return with_first_places(
+        scores,
+        candidates,
+        sources.index.track_artist,
+        batch.queries.num_holdouts,
+        negative_share=ranker.negative_share,
+    )
 
 
 def blended_scorer(weights: Mapping[str, float]) -> Scorer:

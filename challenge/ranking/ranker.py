@@ -101,13 +101,15 @@ def sample_rows(
 
 
 class Ranker:
-    """Scores candidates by their features; higher is better.
+    """Scores candidates by their features: log-odds of a hit, higher is better.
 
     Attributes:
         names: of its features, in order.
+        negative_share: share of the candidates without a hit that it learned from, so that its odds are
+            too high by one over this.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, negative_share: float = 1.0) -> None:
         """Take the model as the text that LightGBM writes.
 
         Raises:
@@ -116,7 +118,7 @@ class Ranker:
         model = read_model(text)
         self._text, self._checked = text, model.text
         self._trees = join_trees(model.trees)
-        self.names = model.names
+        self.names, self.negative_share = model.names, negative_share
 
     @cached_property
     def _model(self) -> Any:
@@ -144,13 +146,13 @@ class Ranker:
         write_text(path, self._text)
 
     @classmethod
-    def load(cls, path: Path) -> Ranker:
+    def load(cls, path: Path, negative_share: float = 1.0) -> Ranker:
         """Read what :meth:`save` wrote.
 
         Raises:
             FormatError: it is not that.
         """
-        return cls(path.read_text("utf-8", errors="replace"))
+        return cls(path.read_text("utf-8", errors="replace"), negative_share)
 
 
 def train_ranker(rows: TrainingRows, names: Sequence[str], config: RankerConfig, *, seed: int) -> Ranker:
@@ -183,4 +185,5 @@ def train_ranker(rows: TrainingRows, names: Sequence[str], config: RankerConfig,
         "verbosity": -1,
     }
     data = lgb.Dataset(rows.features, rows.label, feature_name=list(names))
-    return Ranker(lgb.train(parameters, data, config.num_iterations).model_to_string())
+    text = lgb.train(parameters, data, config.num_iterations).model_to_string()
+    return Ranker(text, config.negative_share)

@@ -13,7 +13,7 @@ from challenge.errors import MissingInputError
 from challenge.playlist import Reason, Recommendation
 from challenge.ranking.explain import grouped_contributions, speaking_seeds, speaking_words
 from challenge.ranking.features import make_features, ranks_by_source
-from challenge.ranking.rank import blended_contributions, blended_scorer, iterate_batches
+from challenge.ranking.rank import blended_contributions, blended_scorer, iterate_batches, lifted
 from challenge.ranking.ranker import Ranker
 from challenge.sources.base import IndexedQueries, QueryBatch
 from challenge.sources.merge import Candidates, without_seeds
@@ -37,9 +37,10 @@ def recommend(
         features = None if ranker is None else make_features(sources, batch, candidates)
         if ranker is not None and features is not None:
             scores = ranker.scores(features)
+            order = lifted(scores, sources, batch, candidates, ranker)
         else:
-            scores = blended_scorer(weights)(batch, candidates)
-        for query, rows in enumerate(_best(candidates, scores, n)):
+            scores = order = blended_scorer(weights)(batch, candidates)
+        for query, rows in enumerate(_best(candidates, order, n)):
             found = [
                 describe(catalog, rank, int(candidates.track[row]), float(scores[row]))
                 for rank, row in enumerate(rows.tolist(), start=1)

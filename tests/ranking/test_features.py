@@ -415,7 +415,9 @@ def first_column(names: list[str], monkeypatch: pytest.MonkeyPatch) -> Ranker:
 
 def test_learned_order_asks_the_ranker(fitted: FittedSources, monkeypatch: pytest.MonkeyPatch) -> None:
     ranker = first_column(feature_names(fitted.names), monkeypatch)
-    lists = ranked(fitted, learned_scorer(fitted, ranker))
+    queries = fitted.queries()
+    nothing_held_out = replace(queries.queries, num_holdouts=np.zeros(len(queries), np.int32))
+    lists = rank_queries(fitted, learned_scorer(fitted, ranker), replace(queries, queries=nothing_held_out))
     weights = {name: float(name == "playlist_knn") for name in COUNTING}
     by_first_source = ranked(fitted, blended_scorer(weights))
     for query in (1, 2, 3):

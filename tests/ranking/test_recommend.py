@@ -77,7 +77,10 @@ def test_n_tracks_with_ranks_and_names_and_none_of_those_given(
         assert len(set(uris(found))) == n
         assert not set(uris(found)) & set(playlist.tracks)
         scores = [each.score for each in found if not math.isnan(each.score)]
-        assert scores == sorted(scores, reverse=True)
+        rises = np.flatnonzero(np.diff(scores) > 0)
+        assert len(rises) <= (recommender.ranker is not None), (
+            "the first places, chosen together, and the rest"
+        )
         assert all(math.isnan(each.score) for each in found[len(scores) :]), "what fills up comes last"
         for each in found:
             track = number[each.uri]
