@@ -179,6 +179,11 @@ bench-ablation: $(READY) ## What each source and group of features is worth (MPD
 bench-gpu: $(READY) ## A GPU on the whole MPD's size: kernels, a step, training, filling (ARGS="--scale 0.1")
 	$(BIN)/python -m benchmarks.gpu $(ARGS)
 
+.PHONY: bench-fuzz
+bench-fuzz: $(READY_DEV) ## A million mutants of all files that people name, to their readers (ARGS="--cases 10000")
+	$(PIP) install $(PIP_ARGS) --quiet --group fuzz
+	$(BIN)/python -m benchmarks.fuzz $(ARGS)
+
 .PHONY: bench-validator
 bench-validator: $(READY_DEV) ## The validator against a second implementation on 100,000 mutants (ARGS="--playlists 3")
 	$(BIN)/python -m benchmarks.validator $(ARGS)

@@ -21,7 +21,7 @@ The official challenge set has 142 MB. What a decoder makes of such text takes u
 _PIECE_BYTES: Final = 1 << 20
 _MAX_DIGITS: Final = 20
 _ESCAPE: Final = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\."
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\."
 )
 _LONE: Final = 6
 _NO_FILES: Final = {
@@ -117,7 +117,7 @@ def decode_json(data: bytes, where: str, *, hint: str | None = None) -> Any:
 
     try:
         content = json.loads(
-            _ESCAPE.sub(_without_lone_surrogate, data),
+            _ESCAPE.sub(_without_lone_surrogate, data.decode(json.detect_encoding(data))),
             parse_constant=_refuse,
             parse_int=_whole_number,
             object_pairs_hook=as_dict,
@@ -138,8 +138,8 @@ def decode_json(data: bytes, where: str, *, hint: str | None = None) -> Any:
     raise FormatError(f"{where}: {what}", hint=hint)
 
 
-def _without_lone_surrogate(escape: re.Match[bytes]) -> bytes:
-    return b"?" if len(escape[0]) == _LONE else escape[0]
+def _without_lone_surrogate(escape: re.Match[str]) -> str:
+    return "?" if len(escape[0]) == _LONE else escape[0]
 
 
 def _refuse(constant: str) -> NoReturn:

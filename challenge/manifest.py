@@ -24,6 +24,7 @@ from challenge.errors import FormatError
 from challenge.files import read_json
 from challenge.machine import processor_model
 from challenge.profile import Profile
+from challenge.quoting import quoted
 from challenge.sealed import read_sealed, unseal, write_sealed
 from challenge.threads import thread_count
 from challenge.versions import package_versions
@@ -326,9 +327,9 @@ _AGAIN: Final = "make the run again, or read it with the version of this package
 def _require_version(path: Path, raw: Mapping[str, Any]) -> None:
     found = raw.get("manifest_version")
     if raw.get("kind", "run") != "run":
-        raise FormatError(f"{path}: expected the manifest of a run, found that of a {raw['kind']}")
+        raise FormatError(f"{path}: expected the manifest of a run, found that of a {quoted(raw['kind'])}")
     if found != MANIFEST_VERSION:
-        version = "none" if found is None else f"{found!r:.40}"
+        version = "none" if found is None else quoted(found)
         when = "a later" if isinstance(found, int) and found > MANIFEST_VERSION else "an earlier"
         raise FormatError(
             f"{path}: written by {when} version of this package: manifest_version is {version}, "

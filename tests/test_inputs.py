@@ -68,6 +68,7 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
         (b'{"a": 1, "b": 2, "a": 3}', "the key 'a' stands there twice"),
         (b'{"\\udcff\\n": 1, "?\\n": 2}', r"the key '\?\\n' stands there twice"),
         (b"\xff", "is not UTF-8"),
+        (b'"\xed\xa0\x80"', "is not UTF-8"),
         (b"[NaN]", "it holds NaN"),
         (b"", "not JSON"),
     ],

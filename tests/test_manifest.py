@@ -139,7 +139,7 @@ def test_fields_of_a_later_version_are_ignored(saved: Path) -> None:
         ({"manifest_version": 3}, "written by a later version .* manifest_version is 3, expected 2"),
         ({"seed": "seven"}, r"damaged \(Expected `int`, got `str` - at `\$\.seed`\)"),
         ({"dataset": {}}, "damaged .*seeds"),
-        ({"kind": "split"}, "expected the manifest of a run, found that of a split"),
+        ({"kind": "split"}, "expected the manifest of a run, found that of a 'split'"),
     ],
 )
 def test_what_cannot_be_read_says_why(saved: Path, changes: dict[str, Any], error: str) -> None:

@@ -89,6 +89,8 @@ def decode_playlists(
     decode = msgspec.json.Decoder(kind).decode
     decoded = 0
     try:
+        if not data.isascii():
+            data.decode()  # msgspec overlooks what is not UTF-8 in what it skips
         playlists = msgspec.json.decode(data, type=_FileRecord).playlists
         decode_json(_without(data, playlists), name, hint=hint)  # refuses a second list of playlists
         for playlist in playlists:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
 from challenge.errors import ConfigError, suggestion
 from challenge.profile import section
+from challenge.quoting import printable
 from challenge.sources.artist_album import ArtistAlbum
 from challenge.sources.artists_in_title import ArtistsInTitle
 from challenge.sources.base import FitContext, FittedSource, IndexedQueries, QueryBatch, Source
@@ -48,6 +49,7 @@ To add one, write its module and name it here: settings, features, blend and abl
 USUAL: Final = tuple(name for name in SOURCES if name != "lightgcn_paper")
 """Sources in use unless others are named: the paper's LightGCN is there to be compared with."""
 
+_MAX_SHOWN: Final = 200
 _TAKEN: Final = frozenset({*SOURCES, "names", "modules", "settings"})
 """Names that no source from outside may have: those of other sources, and of settings beside theirs."""
 
@@ -84,12 +86,16 @@ class SourcesConfig:
         unknown = [name for name in self.names if name not in self.settings]
         if unknown or not self.names:
             raise ConfigError(
-                f"sources: found {', '.join(unknown) or 'none'}; expected some of {', '.join(self.settings)}",
+                f"sources: found {_listed(unknown) or 'none'}; expected some of {', '.join(self.settings)}",
                 hint=suggestion(unknown[0], self.settings) if unknown else None,
             )
         twice = sorted({name for name in self.names if self.names.count(name) > 1})
         if twice:
-            raise ConfigError(f"sources: found {', '.join(twice)} more than once; expected each once")
+            raise ConfigError(f"sources: found {_listed(twice)} more than once; expected each once")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return printable(", ".join(names))[:_MAX_SHOWN]
 
 
 @dataclass(frozen=True, eq=False)
