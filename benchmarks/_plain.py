@@ -277,7 +277,7 @@ def zip_of_slices(data: bytes) -> list[tuple[str, int, int]]:
             r"(?:.*/)?(mpd\.slice\.([0-9]{1,18})-([0-9]{1,18})\.json)", entry.filename, re.DOTALL
         )
         if match:
-            require(not entry.flag_bits & 1)
+            require(not entry.flag_bits & 1 and entry.compress_type in (0, 8, 12))
             found.append((int(match[2]), int(match[3]), match[1], entry.file_size, entry.CRC))
     require(found and len({each[2] for each in found}) == len(found))
     return [each[2:] for each in sorted(found)]

@@ -16,7 +16,7 @@ from challenge.quoting import quoted
 MAX_INPUT_BYTES: Final = 1 << 28
 """Most text that is read of a challenge set, answers or playlists, also after inflating.
 
-The official challenge set has 142 MB. What a decoder makes of such text takes up to thirty times as much.
+The official challenge set has 142 MB. What a decoder makes of hostile text takes up to 35 times as much.
 """
 _PIECE_BYTES: Final = 1 << 20
 _MAX_DIGITS: Final = 20

@@ -7,6 +7,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Final
 
 import msgspec
 
@@ -21,7 +22,9 @@ _EXPECTED = (
 )
 
 
-_COLUMNS = {"title", "track"}
+_COLUMNS: Final = {"title", "track"}
+_MAX_PLAYLISTS: Final = 100_000
+"""Most playlists that are read of a file: empty ones take a hundred times the memory of their text."""
 
 
 class _Track(msgspec.Struct):
@@ -36,10 +39,6 @@ class _Record(msgspec.Struct):
     ordered: bool = True
     num_missing: int | None = None
     num_holdouts: int | None = None
-
-
-class _File(msgspec.Struct):
-    playlists: list[_Record]
 
 
 def read_playlists(data: bytes, where: str) -> list[Playlist]:
@@ -57,11 +56,13 @@ def read_playlists(data: bytes, where: str) -> list[Playlist]:
 
 def _from_json(data: bytes, where: str) -> list[Playlist]:
     whole = decode_json(data, where, hint=_EXPECTED)
+    if isinstance(whole, dict):
+        whole = whole.get("playlists", [whole])
+    if isinstance(whole, list) and len(whole) > _MAX_PLAYLISTS:
+        found = f"{len(whole):,} playlists; at most {_MAX_PLAYLISTS:,} are read of a file"
+        raise FormatError(f"{where}: {found}", hint="divide it into several")
     try:
-        if isinstance(whole, dict) and "playlists" in whole:
-            records = msgspec.convert(whole, _File).playlists
-        else:
-            records = msgspec.convert(whole if isinstance(whole, list) else [whole], list[_Record])
+        records = msgspec.convert(whole, list[_Record])
     except msgspec.ValidationError as error:
         raise FormatError(f"{where}: not playlists: {error}", hint=_EXPECTED) from error
     return [_playlist(each) for each in records]

@@ -145,6 +145,11 @@ def test_a_row_with_more_cells_than_columns_is_refused() -> None:
     assert "quotes" in str(caught.value.hint)
 
 
+def test_more_playlists_than_anyone_has_are_refused() -> None:
+    with pytest.raises(FormatError, match="lists: 100,001 playlists; at most 100,000 are read of a file"):
+        read("[" + "{}," * 100_000 + "{}]")
+
+
 def test_lone_surrogates_become_question_marks() -> None:
     assert read('[{"title": "a\\ud800", "tracks": ["\\udfff", "😀"]}]') == [Playlist("a?", ["?", "😀"])]
 

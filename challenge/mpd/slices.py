@@ -16,7 +16,7 @@ from isal import isal_zlib
 
 from challenge.errors import FormatError, MissingInputError
 from challenge.inputs import open_regular, read_regular
-from challenge.mpd.zip_reader import damaged, inflate_entry, open_zip, read_entry, require_plain
+from challenge.mpd.zip_reader import damaged, inflate_entry, open_zip, read_entry, require_readable
 from challenge.quoting import quoted
 
 MAX_SLICE_BYTES: Final = 1 << 27
@@ -109,7 +109,7 @@ def _list_zip(path: Path) -> Iterator[SliceFile]:
         for entry in archive.infolist():
             name = PurePosixPath(entry.filename).name
             if _SLICE_NAME.fullmatch(name):
-                require_plain(path, entry)
+                require_readable(path, entry)
                 yield SliceFile(
                     name, path, entry.file_size, entry.CRC, "", entry.filename,
                     entry.header_offset, entry.compress_size, entry.compress_type,

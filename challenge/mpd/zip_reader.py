@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import lzma
 import os
 import struct
 import zipfile
@@ -22,11 +21,16 @@ _LOCAL_HEADER_BYTES: Final = 30
 _ENCRYPTED: Final = 0x1
 _DAMAGE: Final = (
     zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError, OverflowError,
-    KeyError, zlib.error, lzma.LZMAError, struct.error,
+    KeyError, zlib.error, struct.error,
 )  # fmt: skip
 """What zipfile raises for bytes that are no zip, or a damaged, encrypted or oddly compressed one."""
+_METHODS: Final = {
+    zipfile.ZIP_STORED: "stored (0)",
+    zipfile.ZIP_DEFLATED: "deflated (8)",
+    zipfile.ZIP_BZIP2: "bzip2 (12)",
+}
 _SMALL_PIECE: Final = 1 << 12
-"""Compressed bytes that zipfile inflates at once where its method knows no limit, as LZMA does."""
+"""Compressed bytes that zipfile gives at once to bzip2, which knows no limit of what it inflates to."""
 _NAME_SHOWN: Final = 200
 _WHOLE_ZIP_HINT: Final = (
     "copy or download the file again and compare its size or checksum with the original's"
@@ -62,18 +66,23 @@ def _no_zip(path: Path, file: BinaryIO, hint: str | None) -> FormatError:
     )
 
 
-def require_plain(path: Path, entry: zipfile.ZipInfo) -> None:
-    """Refuse an entry that only a password opens.
+def require_readable(path: Path, entry: zipfile.ZipInfo) -> None:
+    """Refuse an entry that only a password opens, or that is packed in a way that takes what memory it says.
 
     Raises:
-        FormatError: it is encrypted.
+        FormatError: it is encrypted, or neither stored nor deflated nor packed by bzip2.
     """
+    name = quoted(entry.filename, _NAME_SHOWN)
     if entry.flag_bits & _ENCRYPTED:
-        name = quoted(entry.filename, _NAME_SHOWN)
         raise FormatError(
             f"{path}: {name} is encrypted; expected a zip without a password",
             hint="unpack it with its password, and name the unpacked folder or file",
         )
+    if entry.compress_type not in _METHODS:
+        found = (
+            f"{name} is compressed by method {entry.compress_type}; expected {', '.join(_METHODS.values())}"
+        )
+        raise FormatError(f"{path}: {found}", hint="unpack it, and name the unpacked folder or file")
 
 
 def read_entry(path: Path, name: str, *, limit: int = MAX_INPUT_BYTES, hint: str | None = None) -> bytes:
@@ -85,7 +94,7 @@ def read_entry(path: Path, name: str, *, limit: int = MAX_INPUT_BYTES, hint: str
     with open_zip(path, hint=hint) as archive:
         try:
             entry = archive.getinfo(name)
-            require_plain(path, entry)
+            require_readable(path, entry)
             piece = limit + 1 if entry.compress_type == zipfile.ZIP_STORED else _SMALL_PIECE
             with archive.open(entry) as file:
                 return read_limited(file, f"{path}, {quoted(name, _NAME_SHOWN)}", limit=limit, piece=piece)

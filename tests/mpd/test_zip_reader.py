@@ -19,7 +19,7 @@ from tests.official_files import TINY_SLICES, slice_text, tiny_challenge
 
 SLICE = "data/mpd.slice.0-2.json"
 TEXT = slice_text(TINY_SLICES["0-2"])
-METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 
 
 def write_zip(path: Path, name: str, text: str, method: int = zipfile.ZIP_DEFLATED) -> Path:
@@ -101,23 +101,25 @@ def test_a_password_is_named(method: int, tmp_path: Path) -> None:
         read_challenge_set(challenge)
 
 
-@pytest.mark.parametrize("method", [1, 6, 9, 93, 97, 99])
+@pytest.mark.parametrize("method", [1, 6, 9, 14, 93, 97, 99])
 def test_other_methods_are_named(method: int, tmp_path: Path) -> None:
     def pack_oddly(data: bytearray, at: int, flags: int) -> None:
         data[at + flags + 2] = method
 
     slices = in_both_headers(write_zip(tmp_path / "a.zip", SLICE, TEXT), pack_oddly)
-    with pytest.raises(FormatError, match=r"damaged at '.*': 'That compression method is not supported'"):
-        read_all(slices)
+    with pytest.raises(
+        FormatError, match=rf"0-2\.json' is compressed by method {method}; expected stored \(0\), "
+    ):
+        find_slices(slices)
     challenge = in_both_headers(write_zip(tmp_path / "c.zip", "challenge_set.json", "{}"), pack_oddly)
-    with pytest.raises(FormatError, match="compression method"):
+    with pytest.raises(FormatError, match=f"compressed by method {method}"):
         read_challenge_set(challenge)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_any_damaged_byte_is_refused_or_none(method: int, tmp_path: Path) -> None:
     whole = write_zip(tmp_path / "a.zip", SLICE, TEXT, method).read_bytes()
-    for at in range(0, len(whole), 1 if method == zipfile.ZIP_LZMA else 7):
+    for at in range(0, len(whole), 5):
         for bits in (1, 0xFF):
             data = bytearray(whole)
             data[at] ^= bits
