@@ -31,7 +31,6 @@ READY := .venv/.ready
 READY_DEV := .venv/.ready-dev
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 SAMPLE := data/sample
-SAMPLE_SETTINGS := $(addprefix --config ,$(wildcard configs/sample.toml))
 SAMPLE_READY := $(SAMPLE)/.made-$(SAMPLE_PLAYLISTS)-$(SAMPLE_SEED)
 
 ##@ Use
@@ -83,7 +82,7 @@ submission: TEAM := $(or $(TEAM),Sample team)
 submission: EMAIL := $(or $(EMAIL),sample@example.org)
 submission: $(READY) $(SAMPLE_READY) ## Make a validated submission: from a sample, or from MPD= CHALLENGE= TEAM= EMAIL= [RUN=]
 	$(BIN)/challenge run --mpd $(SAMPLE)/mpd.zip --challenge $(SAMPLE)/challenge_set.json \
-	  --output "submissions/$$RUN" --team "$$TEAM" --email "$$EMAIL" $(SAMPLE_SETTINGS) $(ARGS)
+	  --output "submissions/$$RUN" --team "$$TEAM" --email "$$EMAIL" --config sample $(ARGS)
 	$(BIN)/challenge validate "submissions/$$RUN/submission.csv.gz" --challenge $(SAMPLE)/challenge_set.json
 	$(BIN)/challenge score "submissions/$$RUN/submission.csv.gz" --answers $(SAMPLE)/answers.json
 else

@@ -128,7 +128,7 @@ def _merge(config: Any, table: Any, where: str, path: tuple[str, ...], keys: dic
     if "modules" in table and isinstance(config, SourcesConfig):  # tables of what they add are known then
         modules = convert(table["modules"], hints["modules"], f"{where}: {_dotted((*path, 'modules'))}")
         config = replace(config, modules=modules)
-    members, changed = _members(config), {}
+    members, changed = members_of(config), {}
     for key, value in table.items():
         here = (*path, key)
         if key not in members:
@@ -149,8 +149,8 @@ def _dotted(path: tuple[str, ...]) -> str:
     return printable(".".join(path)[:_MAX_KEY])
 
 
-def _members(config: Any) -> dict[str, Any]:
-    """Values of a dataclass by key; settings that it holds by name stand beside its fields."""
+def members_of(config: Any) -> dict[str, Any]:
+    """Return the values of a dataclass by key; settings that it holds by name stand beside its fields."""
     own = {each.name: getattr(config, each.name) for each in fields(config)}
     return own | dict(own.pop("settings", {}))
 
@@ -164,7 +164,7 @@ def _replace(config: Any, changed: dict[str, Any]) -> Any:
 
 def _all_keys(config: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
     """Each key with its dotted name, from last to first, so that the first of equal keys is suggested."""
-    for key, value in reversed(_members(config).items()):
+    for key, value in reversed(members_of(config).items()):
         if is_dataclass(value):
             yield from _all_keys(value, (*path, key))
         yield key, ".".join((*path, key))

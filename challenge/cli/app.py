@@ -47,6 +47,7 @@ COMMANDS: Final = {
     "search": "Asking",
     "similar": "Asking",
     "show": "Asking",
+    "settings": "This machine",
     "doctor": "This machine",
 }
 """The commands in the order of the help, each with the heading it stands under."""

@@ -69,7 +69,12 @@ OutputOption: TypeAlias = Annotated[
     Path, typer.Option("--output", "-o", metavar="DIR", help="Folder to write to.", show_default=False)
 ]
 ConfigOption: TypeAlias = Annotated[
-    Path | None, path_option("config", "Settings in TOML; options given here override it.", metavar="FILE")
+    Path | None,
+    path_option(
+        "config",
+        "Settings in TOML, or the name of a preset (challenge settings); options given here override it.",
+        metavar="FILE",
+    ),
 ]
 ResumeFlag: TypeAlias = Annotated[
     bool, typer.Option("--resume", help="Go on from the checkpoints of a training that was cut off.")

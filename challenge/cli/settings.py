@@ -1,4 +1,4 @@
-"""Options that change settings of a run, shared by the commands that take them."""
+"""``challenge settings``, and the options that change settings, shared by the commands that take them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
+from challenge.cli.console import make_table, show, show_json
+from challenge.cli.options import JsonFlag
+from challenge.errors import ConfigError, suggestion
+from challenge.presets import PRESETS, settings_file
+
 if TYPE_CHECKING:
     from challenge.config import RunConfig
+    from challenge.setting_list import Setting
 
 PANEL: Final = "Settings (over --config)"
 
@@ -98,8 +104,79 @@ def show_defaults(parameters: Iterable[Any]) -> None:
         )
 
 
+def settings(
+    table: Annotated[
+        str | None,
+        typer.Argument(metavar="TABLE", help="One table of them, such as ranker.", show_default="all"),
+    ] = None,
+    *,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            "--preset",
+            metavar="NAME",
+            help=f"Print this preset as TOML: {', '.join(PRESETS)}.",
+            show_default=False,
+        ),
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
+    """List every setting with its default and meaning, or print a preset, to begin a file of one's own with.
+
+    Reads nothing and writes nothing. A preset's name may stand wherever --config takes a file.
+    """
+    from challenge.setting_list import list_settings
+
+    if preset is not None:
+        _show_preset(preset, json=json)
+        return
+    found = list_settings()
+    tables = {each.table for each in found}
+    if table is not None and table.removeprefix("sources.") not in {
+        each.removeprefix("sources.") for each in tables
+    }:
+        raise ConfigError(f"no table {table} of settings", hint=suggestion(table, tables - {""}))
+    if table is not None:
+        found = [each for each in found if each.table in (table, f"sources.{table}")]
+    if json:
+        show_json([{"name": each.name, **each._asdict()} for each in found])
+        return
+    for name in dict.fromkeys(each.table for each in found):
+        _show_settings(name, found)
+
+
+def _show_preset(name: str, *, json: bool) -> None:
+    if name not in PRESETS:
+        raise ConfigError(
+            f"no preset {name}", hint=suggestion(name, PRESETS) or f"there are {', '.join(PRESETS)}"
+        )
+    text = PRESETS[name].read_text("utf-8")
+    if json:
+        import tomllib
+
+        show_json(tomllib.loads(text))
+    else:
+        show(*text.splitlines())
+
+
+def _show_settings(table: str, all_settings: list[Setting]) -> None:
+    from challenge.setting_list import same_kind, value_text
+
+    mine = [each for each in all_settings if each.table == table]
+    like, title = same_kind(all_settings, table), f"[{table}]" if table else "before any table"
+    if like is not None:
+        title += f" as [{like}], but for these"
+        usual = {each.key: each.value for each in all_settings if each.table == like}
+        mine = [each for each in mine if each.value != usual[each.key]]
+    rows = [(each.key, value_text(each.value), each.explained) for each in mine]
+    shown = make_table(title, ("setting", "default", "meaning"), rows, left=3)
+    shown.columns[0].no_wrap = True
+    shown.columns[1].max_width = 18
+    show(shown)
+
+
 def load_config(file: Path | None, **options: Any) -> RunConfig:
-    """Read the settings file, if any, and let options override it; see :func:`with_options`.
+    """Read the settings file or preset, if any, and let options override it; see :func:`with_options`.
 
     Raises:
         MissingInputError: no such file.
@@ -109,6 +186,7 @@ def load_config(file: Path | None, **options: Any) -> RunConfig:
 
     if file is None:
         return with_options(RunConfig(), **options)
+    file = settings_file(file)
     # The file may hold settings of a source that only an option names.
     return with_options(load(file, with_options(RunConfig(), source=options.get("source"))), **options)
 
