@@ -11,6 +11,7 @@ lists are compared with those of the run: the tracks that the first 20 share, an
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import statistics
 import time
@@ -66,6 +67,7 @@ def costs(folder: Path) -> str:
         with measure() as cold:
             recommender = Recommender.load(folder)
         del recommender
+        gc.collect()
         with measure() as warm:
             recommender = Recommender.load(folder)
         queries, tracks = recommender.queries().queries, recommender.dataset.catalog.tracks

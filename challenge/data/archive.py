@@ -6,6 +6,7 @@ whose class has a method ``faults()`` is asked for them before it is given out.
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
@@ -103,9 +104,12 @@ def load_record(
     """
     names = check_record(folder, of=of, hint=hint)
     try:
-        arrays = {name: _mapped(folder / f"{name}{_SUFFIX}") for name in names}
-        record: Record = _record(kind, arrays, "")
+        maps = {name: _mapped(folder / f"{name}{_SUFFIX}") for name in names}
+        record: Record = _record(kind, {name: array for name, (array, _) in maps.items()}, "")
         fault = next(_faults(record, lengths or {}), None)
+        for _, content in maps.values():
+            if content is not None:  # pages that only the checks needed are no memory of ours any more
+                content.madvise(mmap.MADV_DONTNEED)
     except KeyError as error:
         fault = f"lacks {error.args[0]} of a {kind.__name__}"
     except (ValueError, TypeError, AttributeError, OverflowError, OSError) as error:
@@ -123,7 +127,7 @@ def _faults(record: Any, lengths: Mapping[str, int]) -> Iterator[str]:
             yield f"{name} has {len(getattr(record, name)):,} entries; expected {expected:,}"
 
 
-def _mapped(path: Path) -> np.ndarray:
+def _mapped(path: Path) -> tuple[np.ndarray, mmap.mmap | None]:
     """Map an array, read-only; of its header nothing is believed that its size does not bear out."""
     with path.open("rb") as file:
         try:
@@ -132,12 +136,13 @@ def _mapped(path: Path) -> np.ndarray:
         except Exception as error:  # a header may trouble numpy's parser in many ways
             raise ValueError(f"{path.name} does not begin as an .npy file of version 1.0") from error
         begin = file.tell()
-    count = int(np.prod(shape, dtype=object))
-    if fortran_order or dtype.hasobject or begin + count * dtype.itemsize != path.stat().st_size:
-        raise ValueError(f"{path.name} does not hold what its header says")
-    if count == 0 or dtype.itemsize == 0:  # what holds nothing cannot be mapped
-        return np.empty(shape, dtype)
-    return np.asarray(np.memmap(path, dtype, "r", begin, shape))
+        count = int(np.prod(shape, dtype=object))
+        if fortran_order or dtype.hasobject or begin + count * dtype.itemsize != path.stat().st_size:
+            raise ValueError(f"{path.name} does not hold what its header says")
+        if count == 0 or dtype.itemsize == 0:  # what holds nothing cannot be mapped
+            return np.empty(shape, dtype), None
+        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return np.frombuffer(content, dtype, count, begin).reshape(shape), content
 
 
 def _arrays(record: Any, prefix: str) -> Iterator[tuple[str, np.ndarray]]:
