@@ -26,6 +26,8 @@ from challenge.types import NonNegativeInt
 Config = TypeVar("Config")
 _MAX_BYTES = 1 << 18
 """Most that is read of a file of settings; all of them with their defaults take 3,000 bytes."""
+_MAX_LINE = 10_000
+"""Most characters of a line: reading a dotted key takes the square of its length in memory."""
 _MAX_KEY = 80
 
 
@@ -64,7 +66,11 @@ def load(path: Path, defaults: RunConfig | None = None) -> RunConfig:
         ConfigError: not TOML, an unknown key (with a suggestion), a value of the wrong type or out of range.
     """
     try:
-        table = tomllib.loads(read_regular(path, limit=_MAX_BYTES).decode())
+        text = read_regular(path, limit=_MAX_BYTES).decode()
+        longest = max(len(line) for line in text.split("\n"))
+        if longest > _MAX_LINE:
+            raise ConfigError(f"{path}: a line has {longest:,} characters; expected at most {_MAX_LINE:,}")
+        table = tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text ({error.reason})") from error
     except RecursionError:

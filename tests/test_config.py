@@ -360,7 +360,8 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     [
         ("seed = " + "9" * 5000, "not TOML: "),
         ("team = 0x" + "f" * 5000, "team is a number of about 6,000 digits; expected text in quotes"),
-        ("seed = " + "[" * 100_000, "lists or tables are nested too deeply"),
+        ("seed = " + "[" * 9_000, "lists or tables are nested too deeply"),
+        ("seed = 1\n" + "a." * 100_000 + "a = 1", "a line has 200,005 characters; expected at most 10,000"),
         ("a" * 300_000, "more than 262,144 bytes"),
         ("'\\u001b[31m' = 1", "unknown setting "),
         ('"\\u001b[31m\\nError: forged" = 1', r"unknown setting \\x1b\[31m\\nError: forged"),
