@@ -37,6 +37,7 @@ class RunFolder:
         )  # where its inputs lie, and the e-mail: challenge.manifest.Private
         self.validation = path / "validation.json"  # what the check against the rules found
         self.scorecard = path / "scorecard.json"
+        self.scores = path / "scores.csv"  # of each playlist; the scorecard has its hash
         self.report = path / "report.html"
         self.recommender = path / "recommender"  # what was learned: challenge.recommender.Recommender
         self.checkpoints = path / "checkpoint"  # of LightGCN's trainings
@@ -112,8 +113,8 @@ class RunFolder:
         remove_abandoned(self.path)
         if resume and self._run() == manifest.run:
             return
-        stale = [self.submission, self.scorecard, self.validation, self.report, self.manifest, self.private]
-        stale += [self.recommender] + ([] if resume else [self.checkpoints])
+        stale = [self.submission, self.scorecard, self.scores, self.validation, self.report]
+        stale += [self.manifest, self.private, self.recommender] + ([] if resume else [self.checkpoints])
         self._replace(stale)
         manifest.save(self.manifest)
 
@@ -127,13 +128,13 @@ class RunFolder:
     def begin_filling(self) -> None:
         """Remove what is of the earlier submission, which stays until it is written over."""
         remove_abandoned(self.path)
-        self._replace([self.scorecard, self.validation, self.report], kept=self.submission)
+        self._replace([self.scorecard, self.scores, self.validation, self.report], kept=self.submission)
 
     def keep_only_of_submission(self) -> None:
         """Remove a scorecard and a validation that are not of the submission here, and with them the page."""
         stale = [path for path in (self.scorecard, self.validation) if self._is_stale(path)]
         if stale:
-            for path in (*stale, self.report):
+            for path in (*stale, self.scores, self.report):
                 remove(path)
 
     def _is_stale(self, path: Path) -> bool:

@@ -42,6 +42,7 @@ COMMANDS: Final = {
     "validate": "Evaluation",
     "score": "Evaluation",
     "compare": "Evaluation",
+    "runs": "Evaluation",
     "report": "Evaluation",
     "recommend": "Asking",
     "search": "Asking",

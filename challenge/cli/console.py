@@ -63,8 +63,19 @@ def show_json(value: object) -> None:
     """Print a result for scripts on stdout: one JSON document, of dataclasses and arrays too."""
     import orjson
 
-    options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
-    options |= orjson.OPT_NON_STR_KEYS
+    _print_json(value, orjson.OPT_INDENT_2)
+
+
+def show_json_lines(values: Iterable[object]) -> None:
+    """Print results for scripts on stdout, each as JSON on a line of its own."""
+    for value in values:
+        _print_json(value, 0)
+
+
+def _print_json(value: object, options: int) -> None:
+    import orjson
+
+    options |= orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
     text = orjson.dumps(value, default=str, option=options).decode()
     # JSON is in UTF-8, whatever the terminal's encoding.
     sys.stdout.buffer.write(printable_json(text).encode())

@@ -20,10 +20,11 @@ def mean_text(metric: str, mean: float) -> str:
     return f"{mean:.{_digits(metric)}f}"
 
 
-def estimate_text(metric: str, estimate: Estimate, mark: str = "") -> str:
-    """A mean, a mark behind it, and half the width of its interval."""
+def estimate_text(metric: str, estimate: Estimate, mark: str = "", *, signed: bool = False) -> str:
+    """A mean, a mark behind it, and half the width of its interval; ``signed`` is for differences."""
     half_width = (estimate.high - estimate.low) / 2
-    return f"{mean_text(metric, estimate.mean)}{mark} ±{half_width:.{_digits(metric)}f}"
+    mean = f"{estimate.mean:+.{_digits(metric)}f}" if signed else mean_text(metric, estimate.mean)
+    return f"{mean}{mark} ±{half_width:.{_digits(metric)}f}"
 
 
 def _digits(metric: str) -> int:

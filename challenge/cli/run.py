@@ -47,8 +47,9 @@ def run(
 
     Reads the MPD and the challenge set. Writes DIR/submission.csv.gz, DIR/manifest.json (settings, input
     hashes, seconds and memory of each stage), DIR/validation.json, DIR/recommender/ and, with --answers,
-    DIR/scorecard.json. A second run on the same MPD starts from its store. With --from-manifest the
-    inputs, settings and threads are those of an earlier run, which is repeated.
+    DIR/scorecard.json and DIR/scores.csv, those of each playlist. A second run on the same MPD starts
+    from its store. With --from-manifest the inputs, settings and threads are those of an earlier run,
+    which is repeated.
     """
     from challenge.workflows.run import run as run_all
     from challenge.workflows.together import assist

@@ -52,10 +52,11 @@ def score(
 ) -> None:
     """Score a submission: R-precision, NDCG and clicks, by category and over all playlists.
 
-    Reads FILE, the answers and the store of the MPD, which knows the tracks' artists. Writes scorecard.json
-    beside FILE where FILE is the submission of a run's folder. Each score comes with its 95 % bootstrap
-    interval and the signature that names the variants of the metrics, the answers and the seed. A submission
-    that is broken or lacks playlists of the answers is refused.
+    Reads FILE, the answers and the store of the MPD, which knows the tracks' artists. Writes
+    scorecard.json and scores.csv, those of each playlist, beside FILE where FILE is the submission of a
+    run's folder. Each score comes with its 95 % bootstrap interval and the signature that names the
+    variants of the metrics, the answers and the seed. A submission that is broken or lacks playlists of
+    the answers is refused.
     """
     from challenge.mpd.outputs import require_writable_file
     from challenge.workflows.score import save_beside
@@ -66,7 +67,7 @@ def score(
         require_writable_file(per_playlist, (file, answers, mpd, challenge))
     where = {"store": store, "mpd": mpd, "challenge": challenge}
     card, scores = score_file(file, answers, **where, variants=variants, seed=seed, resamples=resamples)
-    save_beside(file, card)
+    save_beside(file, card, scores)
     if per_playlist is not None:
         scores.save(per_playlist)
     for note in card.notes:

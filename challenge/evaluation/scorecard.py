@@ -49,6 +49,21 @@ class PlaylistScores:
             writer.writerow([pid, table_cell(category), f"{r:.6f}", f"{n:.6f}", f"{c:.0f}"])
         write_text(path, text.getvalue())
 
+    @classmethod
+    def load(cls, path: Path) -> PlaylistScores:
+        """Read what :meth:`save` wrote, to six decimals.
+
+        Raises:
+            FormatError: not such a file.
+        """
+        rows = list(csv.reader(io.StringIO(path.read_text("utf-8"))))[1:]
+        try:
+            values = np.array([row[2:] for row in rows], np.float64)
+            pid = np.array([row[0] for row in rows], np.int32)
+            return cls(pid, tuple(row[1] for row in rows), MetricValues(*values.T))
+        except (ValueError, TypeError, IndexError) as error:
+            raise FormatError(f"{path}: not scores of playlists ({error})") from error
+
 
 @dataclass(frozen=True)
 class Score:

@@ -15,7 +15,7 @@ from challenge.run_folder import RunFolder
 from challenge.workflows.fill import FillSummary, write_lists
 from challenge.workflows.inputs import RunInputs, load_inputs
 from challenge.workflows.record import new_manifest, private_facts, record_inputs
-from challenge.workflows.score import score
+from challenge.workflows.score import keep_scores, score
 from challenge.workflows.together import connect
 from challenge.workflows.train import fit_recommender, require_device
 from challenge.workflows.validate import validate
@@ -73,10 +73,10 @@ def run(
         scorecard = None
         if truth is not None:
             with manifest.profile.stage("score"):
-                scorecard, _ = score(
+                scorecard, scores = score(
                     filled.submission, truth, store=inputs.store.path, challenge=inputs.challenge_set
                 )
-            folder.write_of_submission(folder.scorecard, scorecard.to_dict())
+            keep_scores(folder, scorecard, scores)
         manifest.save(folder.manifest)
         return RunResult(output, manifest, filled, scorecard)
 

@@ -12,11 +12,14 @@ from challenge.evaluation.evaluate import rows_of_truth, score_submission
 from challenge.evaluation.ground_truth import GroundTruth, read_ground_truth
 from challenge.evaluation.scorecard import PlaylistScores, Scorecard
 from challenge.evaluation.variants import Variants
+from challenge.files import file_hash
 from challenge.mpd.challenge_set import ChallengeSet, read_challenge_set
 from challenge.run_folder import RunFolder
 from challenge.submission.reader import read_submission
 from challenge.workflows.catalog_source import find_catalog, require_one
 
+SCORES_HASH: Final = "scores_sha256"
+"""Key under which a scorecard names the scores of each playlist that it is the mean of."""
 NO_ARTISTS: Final = (
     "no store of the MPD at hand, so the artists of tracks are unknown: R-precision counts tracks only, "
     "and is lower than in the leaderboard's variant; name --store or --mpd"
@@ -75,14 +78,34 @@ def score(
     return card, scores
 
 
-def save_beside(submission: Path, card: Scorecard) -> Path | None:
-    """Write the scorecard of a run where ``submission`` is that run's own; return its path."""
+def save_beside(submission: Path, card: Scorecard, scores: PlaylistScores) -> Path | None:
+    """Keep the scores of a run where ``submission`` is that run's own; return the path of its scorecard."""
     folder = RunFolder(submission.parent)
     if submission.name != folder.submission.name or not folder.manifest.exists():
         return None
     try:
-        folder.write_of_submission(folder.scorecard, card.to_dict())
+        keep_scores(folder, card, scores)
     except PermissionError:
         progress.message(f"Note: {folder.scorecard} cannot be written, so the scorecard is not kept")
         return None
     return folder.scorecard
+
+
+def keep_scores(folder: RunFolder, card: Scorecard, scores: PlaylistScores) -> None:
+    """Write the scorecard of the submission in a folder, and the scores of each playlist beside it."""
+    scores.save(folder.scores)
+    folder.write_of_submission(folder.scorecard, {SCORES_HASH: file_hash(folder.scores), **card.to_dict()})
+
+
+def kept_scores(folder: RunFolder) -> tuple[Scorecard, PlaylistScores] | None:
+    """Read what :func:`keep_scores` wrote; None where there is none of the submission in the folder.
+
+    Raises:
+        FormatError: a file is damaged.
+    """
+    content = folder.read_of_submission(folder.scorecard)
+    if content is None or not folder.scores.exists():
+        return None
+    if content.get(SCORES_HASH) != file_hash(folder.scores):
+        return None
+    return Scorecard.load(folder.scorecard), PlaylistScores.load(folder.scores)

@@ -154,6 +154,7 @@ def test_scorecard_is_that_of_the_score_stage(sample: TinySample, finished: Fini
 def test_nothing_else_is_left(finished: Finished) -> None:
     names = {path.name for path in finished.result.output.iterdir()}
     files = {"manifest.json", "private.json", "submission.csv.gz", "validation.json", "scorecard.json"}
+    files |= {"scores.csv"}
     assert names == {*files, "recommender", "checkpoint"}
 
 
