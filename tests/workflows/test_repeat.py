@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from challenge.report.page import render_report
 from challenge.run_folder import RunFolder
 from challenge.workflows.repeat import Difference, differences, plan_repetition, same_lists
 from challenge.workflows.run import run
-from tests.tiny_runs import TinySample, make_tiny_sample, one_thread, with_sources
+from tests.tiny_runs import TinySample, with_sources
 
 CONFIG = replace(
     override(
@@ -29,15 +28,7 @@ CONFIG = replace(
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> TinySample:
-    return make_tiny_sample(tmp_path_factory.mktemp("sample"))
+pytestmark = pytest.mark.usefixtures("single_thread")
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +52,13 @@ def challenge(*arguments: str | Path) -> Result:
     return CliRunner().invoke(build_app(), [str(each) for each in arguments])
 
 
+def repeat(manifest: Path, sample: TinySample, output: Path, *options: str | Path) -> Result:
+    shared: list[str | Path] = ["--output", output, "--cache", sample.cache, "--quiet", *options]
+    return challenge("run", "--from-manifest", manifest, *shared)
+
+
 def test_the_same_again(finished: RunFolder, sample: TinySample, tmp_path: Path) -> None:
-    options: list[str | Path] = ["--output", tmp_path / "again", "--cache", sample.cache, "--quiet"]
-    result = challenge("run", "--from-manifest", finished.manifest, *options)
+    result = repeat(finished.manifest, sample, tmp_path / "again")
     assert result.exit_code == 0, result.output
     again = RunFolder(tmp_path / "again")
     assert again.submission.read_bytes() == finished.submission.read_bytes()
@@ -81,16 +76,7 @@ def test_what_differs_is_told(copy: RunFolder, sample: TinySample, tmp_path: Pat
     assert before.submission is not None
     before.submission = msgspec.structs.replace(before.submission, sha256="00", lists_sha256="00")
     before.save(copy.manifest)
-    options: list[str | Path] = [
-        "--output",
-        tmp_path / "again",
-        "--cache",
-        sample.cache,
-        "--quiet",
-        "--threads",
-        "2",
-    ]
-    result = challenge("run", "--from-manifest", copy.path, *options)
+    result = repeat(copy.path, sample, tmp_path / "again", "--threads", "2")
     assert result.exit_code == 0, result.output
     told = result.stdout.splitlines()
     begin = told.index("Another submission. What is not as it was:")
@@ -108,17 +94,8 @@ def test_another_address_gives_the_same_lists(
     copy: RunFolder, finished: RunFolder, sample: TinySample, tmp_path: Path
 ) -> None:
     copy.private.unlink()
-    options: list[str | Path] = [
-        "--output",
-        tmp_path / "again",
-        "--cache",
-        sample.cache,
-        "--quiet",
-        "--mpd",
-        sample.mpd,
-    ]
-    options += ["--challenge", sample.challenge, "--email", "bob@example.org"]
-    result = challenge("run", "--from-manifest", copy.manifest, *options)
+    inputs: list[str | Path] = ["--mpd", sample.mpd, "--challenge", sample.challenge]
+    result = repeat(copy.manifest, sample, tmp_path / "again", *inputs, "--email", "bob@example.org")
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines()[-1].startswith("The same lists; only the line of the team")
     again = RunFolder(tmp_path / "again").load_manifest()
