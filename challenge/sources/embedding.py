@@ -25,16 +25,19 @@ class TrackVectors:
         logits: inner products are logits of a softmax over tracks, and scores its probabilities; otherwise
             the inner products are the scores.
         device: where the best are searched for: cpu or a device of torch's.
+        lengths: their Euclidean lengths where these differ much, so that short ones can be left out, float32,
+            shape (T,).
     """
 
     vectors: FloatArray
     logits: bool = False
     device: str = "cpu"
+    lengths: FloatArray | None = None
 
     @cached_property
     def search(self) -> ItemSearch:
         """The search, on the device from its first use on."""
-        return item_search(self.vectors, self.device)
+        return item_search(self.vectors, self.device, self.lengths)
 
 
 class EmbeddingScores:

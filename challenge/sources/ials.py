@@ -22,6 +22,7 @@ from challenge.sources.base import FitContext, QueryBatch
 from challenge.sources.embedding import EmbeddingScores, TrackVectors
 from challenge.sources.factorise import FactorisationConfig, factorise, fold_in, gram_matrix
 from challenge.sources.held_columns import HeldColumns
+from challenge.sources.search.cpu import lengths_of
 from challenge.types import CandidateCount, Float64Array, FloatArray, NonNegative
 
 _CHUNK: Final = 1 << 15
@@ -54,7 +55,7 @@ class Ials(FactorisationConfig):
         held = graph.matrix()[graph.n_playlists :].astype(np.float32)
         rows[graph.n_playlists :][~columns.known(held)] = 0  # factors of what only the query holds are chance
         queries = rows[graph.n_playlists :].copy()
-        arrays = IalsArrays(queries, factors, to_directions(rows), gram_matrix(factors))
+        arrays = IalsArrays(queries, factors, to_directions(rows), gram_matrix(factors), lengths_of(factors))
         return FittedIals(self, arrays, columns, context.torch_device())
 
     def load(self, folder: Path, context: FitContext) -> FittedIals:
@@ -75,20 +76,23 @@ class IalsArrays:
         columns: factors of the columns, tracks first, float32, shape (C, D).
         directions: factors of all rows scaled to length 1, float32, shape (P + Q, D).
         gram: sum of the squares of the columns' factors, float64, shape (D, D).
+        lengths: Euclidean lengths of the columns' factors, float32, shape (C,).
     """
 
     queries: FloatArray
     columns: FloatArray
     directions: FloatArray
     gram: Float64Array
+    lengths: FloatArray
 
     def faults(self) -> Iterator[str]:
         """Say what is wrong with arrays that were read; see :mod:`challenge.data.faults`."""
         size = self.columns.shape[1]
-        for name, array in vars(self).items():
-            rows = size if name == "gram" else len(array)
-            yield from shape_faults((rows, size), **{name: array})
-            yield from number_faults(**{name: array})
+        yield from number_faults(**vars(self))
+        for name in ("queries", "columns", "directions"):
+            yield from shape_faults((len(getattr(self, name)), size), **{name: getattr(self, name)})
+        yield from shape_faults((size, size), gram=self.gram)
+        yield from shape_faults((len(self.columns),), lengths=self.lengths)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +117,9 @@ class FittedIals:
     @cached_property
     def tracks(self) -> TrackVectors:
         """The factors of the tracks, to be searched."""
-        return TrackVectors(self.factors.columns[: self.columns.n_tracks], device=self.device)
+        n_tracks = self.columns.n_tracks
+        vectors, lengths = self.factors.columns[:n_tracks], self.factors.lengths[:n_tracks]
+        return TrackVectors(vectors, device=self.device, lengths=lengths)
 
     def score(self, batch: QueryBatch) -> EmbeddingScores:
         """Score tracks by their inner product with each query's factors."""

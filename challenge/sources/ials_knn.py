@@ -57,8 +57,7 @@ class FittedIalsKnn:
 
     @cached_property
     def _playlists(self) -> ItemSearch:
-        playlists = self.ials.factors.directions[: self.index.n_playlists]
-        return item_search(playlists, self.ials.tracks.device, alike=True)
+        return item_search(self.ials.factors.directions[: self.index.n_playlists], self.ials.tracks.device)
 
     def score(self, batch: QueryBatch) -> DenseScores:
         """Sum the votes for each track."""

@@ -8,7 +8,7 @@ import torch
 
 from challenge.sources.search import cpu, gpu
 from challenge.sources.search.choose import item_search
-from challenge.sources.search.cpu import BlockSearch, pair_products, search
+from challenge.sources.search.cpu import BlockSearch, lengths_of, pair_products, search
 from challenge.sources.search.gpu import TensorSearch
 from challenge.types import FloatArray
 
@@ -48,11 +48,12 @@ def test_items_out_of_reach_are_left_out_and_nothing_is_missed(monkeypatch: pyte
     items[rng.permutation(2_000)[:1_800]] *= np.float32(0.125)  # exact, so that ties stay ties
     queries = rng.integers(-3, 4, (9, 4)).astype(np.float32)
     queries[4] = 0
-    ours = BlockSearch(items)
+    lengths = lengths_of(items)
+    ours = BlockSearch(items, lengths)
     left = 0
     for some in (slice(0, 9), slice(2, 3), slice(4, 5), slice(6, 8)):
         for count in (1, 7, 50, 51, 2_000):
-            reach = ours.reach(queries[some], count)
+            reach = ours.reach(lengths, queries[some], count)
             left += reach is not None and len(reach.items) < 400
             found, expected = ours.best(queries[some], count), search(queries[some], items, count)
             whole = np.linalg.norm(queries[some], axis=1) > 0

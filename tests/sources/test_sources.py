@@ -454,7 +454,11 @@ def test_nearest_playlists_among_factors_by_hand() -> None:
 
     def knn(config: IalsKnn, rows: FloatArray) -> FloatArray:
         arrays = IalsArrays(
-            rows[4:].copy(), np.ones((7, 2), np.float32), to_directions(rows.copy()), np.full((2, 2), 7.0)
+            rows[4:].copy(),
+            np.ones((7, 2), np.float32),
+            to_directions(rows.copy()),
+            np.full((2, 2), 7.0),
+            np.full(7, 2**0.5, np.float32),
         )
         ials = FittedIals(Ials(), arrays, context.columns)
         return FittedIalsKnn(config, context.index, ials).score(batch_of(dataset)).table

@@ -8,13 +8,13 @@ from challenge.sources.search.cpu import BlockSearch
 from challenge.types import FloatArray
 
 
-def item_search(items: FloatArray, device: str = "cpu", *, alike: bool = False) -> ItemSearch:
+def item_search(items: FloatArray, device: str = "cpu", lengths: FloatArray | None = None) -> ItemSearch:
     """Search ``items`` (N, D), float32, on a device; on the CPU where that has no room for them.
 
-    ``alike`` tells that all of them are about as long.
+    With the Euclidean ``lengths`` of the items, float32, shape (N,), the CPU leaves out what is too short.
     """
     if device == "cpu":
-        return BlockSearch(items, alike)
+        return BlockSearch(items, lengths)
     import torch
 
     from challenge.sources.search.gpu import TensorSearch
@@ -24,5 +24,5 @@ def item_search(items: FloatArray, device: str = "cpu", *, alike: bool = False) 
         progress.message(
             f"{device} has no room for {items.nbytes / 1e9:.1f} GB of vectors: searched on the CPU"
         )
-        return BlockSearch(items, alike)
+        return BlockSearch(items, lengths)
     return TensorSearch(items, where)

@@ -31,38 +31,28 @@ _NEGLIGIBLE: Final = 20.0
 
 @dataclass(frozen=True, eq=False)
 class BlockSearch:
-    """:func:`search` among items (N, D), float32, on the CPU; those too short to be found are left out.
+    """:func:`search` among items (N, D), float32, on the CPU.
 
-    With ``alike`` all are about as long, so that none is worth leaving out.
+    Items that are too short to be found are left out where their Euclidean lengths are given, float32, (N,).
     """
 
     items: FloatArray
-    alike: bool = False
+    lengths: FloatArray | None = None
 
     def best(self, queries: FloatArray, count: int, *, softmax: bool = False) -> Found:
         """See :func:`search`."""
         # Sums of a softmax are over all items.
-        reach = None if softmax or self.alike else self.reach(queries, count)
+        reach = None if softmax or self.lengths is None else self.reach(self.lengths, queries, count)
         return search(queries, self.items, count, softmax=softmax, reach=reach)
-
-    @cached_property
-    def lengths(self) -> FloatArray:
-        """Euclidean lengths of the items, float32, shape (N,)."""
-        lengths = np.empty(len(self.items), np.float32)
-
-        def measure(start: int, stop: int) -> None:
-            lengths[start:stop] = np.linalg.norm(self.items[start:stop], axis=1)
-
-        each_block(measure, len(lengths), _STRETCH)
-        return lengths
 
     @cached_property
     def longest(self) -> Int32Array:
         """The longest items, int32, at most as many as a block has; they bound what is within reach."""
+        assert self.lengths is not None
         first = max(len(self.items) - _BLOCK, 0)
         return np.argpartition(self.lengths, first)[first:].astype(np.int32)
 
-    def reach(self, queries: FloatArray, count: int) -> Reach | None:
+    def reach(self, lengths: FloatArray, queries: FloatArray, count: int) -> Reach | None:
         """Tell which items can be among the ``count`` best of a query; None where most of them can.
 
         No product is greater than that of the two lengths, and the best among the longest items are a bound
@@ -80,8 +70,19 @@ class BlockSearch:
         shortest = (bound[some] / size[some]).min(initial=np.inf)
         if shortest <= 0:
             return None
-        within = np.flatnonzero(self.lengths >= shortest).astype(np.int32)
+        within = np.flatnonzero(lengths >= shortest).astype(np.int32)
         return Reach(within, bound) if len(within) <= len(self.items) // 2 else None
+
+
+def lengths_of(items: FloatArray) -> FloatArray:
+    """Euclidean lengths of items (N, D), float32, shape (N,)."""
+    lengths = np.empty(len(items), np.float32)
+
+    def measure(start: int, stop: int) -> None:
+        lengths[start:stop] = np.linalg.norm(items[start:stop], axis=1)
+
+    each_block(measure, len(lengths), _STRETCH)
+    return lengths
 
 
 class Reach(NamedTuple):
