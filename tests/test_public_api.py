@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,26 @@ def test_importing_it_imports_nothing_heavy() -> None:
     )
     assert "'numpy'" in done.stdout, "the check sees what it looks for"
     assert "'torch'" not in done.stdout
+
+
+def test_the_readme_s_five_lines_name_the_nearest_tracks_and_continue_a_playlist(
+    sample: TinySample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    found = re.search(r"~~~python\n(from pathlib.*?)~~~", readme, re.DOTALL)
+    assert found is not None
+    code = found.group(1)
+    assert len(code.strip().splitlines()) - 3 == 5, "imports apart"
+    dataset = challenge.load_dataset(sample.mpd, sample.challenge, cache=sample.cache)
+    with one_thread():
+        config = with_sources("playlist_knn", "title_knn", "ials", ranking="blend")
+        challenge.Recommender.fit(dataset, config).save(tmp_path / "submissions" / "first" / "recommender")
+        monkeypatch.chdir(tmp_path)
+        for uri in dataset.catalog.tracks.uris(dataset.playlists.interactions.row(0)[[0, 1, 0, 1]]):
+            code = code.replace("spotify:track:…", uri, 1)
+        exec(code, {})
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.count("Recommendation(rank=") for line in lines] == [3, 3, 20]
 
 
 def test_without_a_challenge_set_there_are_no_queries_and_playlists_are_continued(
