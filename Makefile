@@ -51,7 +51,7 @@ $(READY): pyproject.toml
 	@command -v "$$PYTHON" >/dev/null || { echo >&2 "make: no $$PYTHON here; name a Python 3.11 or later, as in: make setup PYTHON=python3.11"; exit 2; }
 	@"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo >&2 "make: $$("$$PYTHON" --version) is too old: 3.11 or later is needed, as in: make setup PYTHON=python3.11"; exit 2; }
 	@test -x $(BIN)/python || "$$PYTHON" -m venv .venv || { echo >&2 "make: no virtual environment could be made; on Debian: apt install python3-venv"; rm -rf .venv; exit 2; }
-	$(PIP) install $(PIP_ARGS) -e .
+	$(PIP) install $(PIP_ARGS) -e '.[explore]'
 	@touch $@
 
 .PHONY: setup-dev
@@ -137,7 +137,7 @@ hooks: $(READY_DEV) ## Let git run the checks before each commit
 
 .PHONY: lock
 lock: $(READY_DEV) ## Renew constraints.txt, the versions that .ci/run installs
-	$(PIP) install $(PIP_ARGS) --quiet --dry-run --ignore-installed --report .venv/lock.json --group dev .
+	$(PIP) install $(PIP_ARGS) --quiet --dry-run --ignore-installed --report .venv/lock.json --group dev '.[explore]'
 	$(BIN)/python .ci/lock.py .venv/lock.json constraints.txt
 
 ##@ Measure
@@ -161,6 +161,11 @@ bench-scale: $(READY) ## Cost of each stage at 10,000, 100,000 and 1,000,000 syn
 bench-recommender: $(READY) ## A saved recommender: size, loading, answers, strangers (RUN=folder [ANSWERS=answers.json])
 	@test -n "$$RUN" || { echo >&2 "make: RUN= is missing; expected: make bench-recommender RUN=submissions/first"; exit 2; }
 	$(BIN)/python -m benchmarks.recommender "$$RUN" $${ANSWERS:+--answers "$$ANSWERS"} $(ARGS)
+
+.PHONY: bench-explore
+bench-explore: $(READY_DEV) ## The web page in Chromium: waits, and 200 steps at random (RUN=folder [ANSWERS=answers.json])
+	@test -n "$$RUN" || { echo >&2 "make: RUN= is missing; expected: make bench-explore RUN=submissions/first"; exit 2; }
+	$(BIN)/python -m benchmarks.explore "$$RUN" $${ANSWERS:+--answers "$$ANSWERS"} $(ARGS)
 
 .PHONY: bench-propagation
 bench-propagation: $(READY_DEV) ## LightGCN's propagation against the bare kernel and torch-geometric

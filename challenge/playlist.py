@@ -21,6 +21,8 @@ _LINK: Final = r"https?://open\.spotify\.com/(?:intl-[a-z-]+/)?track/"
 TRACK_FORM: Final = re.compile(f"(?:{TRACK_PREFIX}|{_LINK})?({ID_PATTERN})(?:\\?.*)?")
 _HOLDOUTS_UNKNOWN: Final = 50
 """Held-out tracks taken for granted where no query of the dataset is of the same kind."""
+_NAMED_GROUPS: Final = 5
+"""Groups of features named in a reason; the others are summed up."""
 
 _MAX_MISSING: Final = 1_000_000
 
@@ -79,6 +81,25 @@ class Recommendation:
     artist: str
     score: float
     reason: Reason | None = None
+
+
+def reason_lines(recommendation: Recommendation) -> list[str]:
+    """Say why in a few lines."""
+    reason = recommendation.reason
+    if reason is None:
+        return []
+    lines = []
+    if reason.sources:
+        named = (f"{name.replace('_', ' ')} ({rank})" for name, rank in reason.sources.items())
+        lines.append("proposed by " + ", ".join(named))
+    lines += [f"{share:.0%} of the playlists with {name} hold it" for _, name, share in reason.seeds]
+    lines += [f"{share:.0%} of the playlists titled “{word}” hold it" for word, share in reason.words]
+    if reason.contributions:
+        largest = dict(list(reason.contributions.items())[:_NAMED_GROUPS])
+        rest = sum(reason.contributions.values()) - sum(largest.values())
+        parts = ", ".join(f"{name} {value:+.2f}" for name, value in largest.items())
+        lines.append(f"score {recommendation.score:.2f} = {parts}, others {rest:+.2f}")
+    return lines
 
 
 def track_indices(tracks: Sequence[str], catalog: Catalog, *, where: str = "tracks") -> Int32Array:

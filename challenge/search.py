@@ -60,11 +60,7 @@ class NameSearch:
             )
             for word in _words(text)
         ]
-
-        def name(track: int) -> str:
-            return f"{catalog.track_names[track]} {self._artist_of(track)}"
-
-        found, exact = _best(text, n, _all_of(with_words), popularity, name)
+        found, exact = _best(text, n, _all_of(with_words), popularity, lambda: self._common_tracks)
         uris = catalog.tracks.uris(found.astype(np.int32))
         return [
             Found("track", catalog.track_names[i], self._artist_of(i), uri, int(popularity[i]), exact)
@@ -75,7 +71,7 @@ class NameSearch:
         """Find up to ``n`` artists whose name has all words of ``text``."""
         names, popularity = self._catalog.artist_names, self._index.artist_popularity
         with_words = [self._artist_names.having(word) for word in _words(text)]
-        found, exact = _best(text, n, _all_of(with_words), popularity, names.__getitem__)
+        found, exact = _best(text, n, _all_of(with_words), popularity, lambda: self._common_artists)
         uris = self._catalog.artists.uris(found.astype(np.int32))
         return [
             Found("artist", names[i], "", uri, int(popularity[i]), exact)
@@ -84,10 +80,9 @@ class NameSearch:
 
     def titles(self, text: str, n: int = 20) -> list[Found]:
         """Find up to ``n`` titles of training playlists that have all words of ``text``."""
-        titles, known = self._playlists.titles, self._playlists.title_index
-        count = np.bincount(known[known >= 0], minlength=len(titles))
+        titles, count = self._playlists.titles, self._title_count
         found = _all_of([self._titles.having(word) for word in _words(text)])
-        found, exact = _best(text, n, found[count[found] > 0], count, titles.__getitem__)
+        found, exact = _best(text, n, found[count[found] > 0], count, lambda: self._common_titles)
         return [Found("title", titles[i], "", "", int(count[i]), exact) for i in found.tolist()]
 
     def one_track(self, text: str) -> str:
@@ -128,6 +123,25 @@ class NameSearch:
     @cached_property
     def _titles(self) -> _FoldedNames:
         return _FoldedNames(self._playlists.titles)
+
+    @cached_property
+    def _title_count(self) -> Int64Array:
+        """How many playlists have each title."""
+        known = self._playlists.title_index
+        return np.bincount(known[known >= 0], minlength=len(self._playlists.titles))
+
+    @cached_property
+    def _common_tracks(self) -> _CommonNames:
+        names = self._catalog.track_names
+        return _CommonNames(self._index.popularity, lambda track: f"{names[track]} {self._artist_of(track)}")
+
+    @cached_property
+    def _common_artists(self) -> _CommonNames:
+        return _CommonNames(self._index.artist_popularity, self._catalog.artist_names.__getitem__)
+
+    @cached_property
+    def _common_titles(self) -> _CommonNames:
+        return _CommonNames(self._title_count, self._playlists.titles.__getitem__)
 
 
 class _FoldedNames:
@@ -173,22 +187,30 @@ def _all_of(found: Sequence[Int64Array]) -> Int64Array:
     return common
 
 
+class _CommonNames:
+    """The most popular names, as they are compared with one that is misspelt."""
+
+    def __init__(self, popularity: np.ndarray, name: Callable[[int], str]) -> None:
+        from rapidfuzz.utils import default_process
+
+        common = np.argsort(-popularity, kind="stable")[:_MISSPELT_AMONG]
+        self._index = common[popularity[common] > 0].astype(np.int64)
+        self._names = [default_process(name(i)) for i in self._index.tolist()]
+
+    def spelt_like(self, text: str, n: int) -> Int64Array:
+        """The ``n`` that are spelt most like ``text``, the most alike first; int64."""
+        from rapidfuzz import fuzz, process, utils
+
+        found = process.extract(
+            utils.default_process(text), self._names, scorer=fuzz.WRatio, limit=n, score_cutoff=_MIN_LIKENESS
+        )
+        return self._index[[place for _, _, place in found]]
+
+
 def _best(
-    text: str, n: int, found: Int64Array, popularity: np.ndarray, name: Callable[[int], str]
+    text: str, n: int, found: Int64Array, popularity: np.ndarray, common: Callable[[], _CommonNames]
 ) -> tuple[Int64Array, bool]:
     """The ``n`` most popular of what was found, and True; else those spelt most like ``text``, and False."""
     if len(found):
         return found[np.argsort(-popularity[found], kind="stable")][:n], True
-    common = np.argsort(-popularity, kind="stable")[:_MISSPELT_AMONG]
-    common = common[popularity[common] > 0]
-    return common[_alike(text, [name(i) for i in common.tolist()], n)], False
-
-
-def _alike(text: str, names: Sequence[str], n: int) -> list[int]:
-    """Places of the names spelt most like ``text``, the most alike first."""
-    from rapidfuzz import fuzz, process, utils
-
-    found = process.extract(
-        text, names, scorer=fuzz.WRatio, processor=utils.default_process, limit=n, score_cutoff=_MIN_LIKENESS
-    )
-    return [place for _, _, place in found]
+    return common().spelt_like(text, n), False

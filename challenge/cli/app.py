@@ -48,6 +48,7 @@ COMMANDS: Final = {
     "search": "Asking",
     "similar": "Asking",
     "show": "Asking",
+    "explore": "Asking",
     "settings": "This machine",
     "doctor": "This machine",
 }

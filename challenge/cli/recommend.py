@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,9 +15,6 @@ from challenge.quoting import printable
 
 if TYPE_CHECKING:
     from challenge.playlist import Playlist, Recommendation
-
-_SHOWN: Final = 5
-"""Groups of features named in a reason; the others are summed up."""
 
 
 def recommend(
@@ -103,6 +100,8 @@ def show_list(playlist: Playlist, recommended: list[Recommendation]) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
+    from challenge.playlist import reason_lines
+
     count = len(playlist.tracks)
     told = f"{playlist.title or 'untitled'}, {count:,} {unit_text(count, 'tracks')} given"
     rows = [(each.rank, each.track, each.artist) for each in recommended]
@@ -112,22 +111,3 @@ def show_list(playlist: Playlist, recommended: list[Recommendation]) -> None:
             show(Text(f"{each.rank}. {each.track} by {each.artist}"))
             for line in reason_lines(each):
                 show(Padding(Text(printable(line)), (0, 0, 0, 3), expand=False))
-
-
-def reason_lines(recommendation: Recommendation) -> list[str]:
-    """Say why in a few lines."""
-    reason = recommendation.reason
-    if reason is None:
-        return []
-    lines = []
-    if reason.sources:
-        named = (f"{name.replace('_', ' ')} ({rank})" for name, rank in reason.sources.items())
-        lines.append("proposed by " + ", ".join(named))
-    lines += [f"{share:.0%} of the playlists with {name} hold it" for _, name, share in reason.seeds]
-    lines += [f"{share:.0%} of the playlists titled “{word}” hold it" for word, share in reason.words]
-    if reason.contributions:
-        largest = dict(list(reason.contributions.items())[:_SHOWN])
-        rest = sum(reason.contributions.values()) - sum(largest.values())
-        parts = ", ".join(f"{name} {value:+.2f}" for name, value in largest.items())
-        lines.append(f"score {recommendation.score:.2f} = {parts}, others {rest:+.2f}")
-    return lines

@@ -14,7 +14,7 @@ import numpy as np
 
 from challenge.data.ragged import indptr_from_lengths
 from challenge.data.vocabulary import ids_of
-from challenge.errors import FormatError
+from challenge.errors import FormatError, InputError
 from challenge.inputs import decode_json, read_regular
 from challenge.mpd.file_kind import FileKind, refuse_other_kind
 from challenge.quoting import printable, quoted
@@ -61,6 +61,18 @@ class GroundTruth:
             tracks = np.unique(self.track_ids[bounds[row] : bounds[row + 1]])
             digest.update(f"{pid} {category} {len(tracks)}\n".encode() + tracks.tobytes())
         return digest.hexdigest()[:_HASH_LENGTH]
+
+    def uris(self, pid: int) -> list[str]:
+        """URIs of the held-out tracks of one playlist.
+
+        Raises:
+            InputError: no such playlist.
+        """
+        row = int(np.searchsorted(self.pid, pid))
+        if row == len(self.pid) or self.pid[row] != pid:
+            raise InputError(f"playlist {pid}: not in the answers")
+        ids = self.track_ids[self.indptr[row] : self.indptr[row + 1]]
+        return [TRACK_PREFIX + each.decode() for each in ids.tolist()]
 
 
 def read_ground_truth(path: Path) -> GroundTruth:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, Template
 
 from challenge import __version__
 from challenge.errors import FormatError
@@ -104,18 +105,22 @@ def _verdict(path: Path, content: Mapping[str, Any]) -> Verdict:
         raise FormatError(f"{path}: not a validation ({error})") from error
 
 
-def render_page(facts: RunFacts) -> str:
-    """Return the page as HTML."""
-    from jinja2 import Environment, PackageLoader, select_autoescape
-
+def templates(*more: BaseLoader) -> Environment:
+    """Return the templates of the page; those of ``more`` may extend them and go before them."""
     environment = Environment(
-        loader=PackageLoader("challenge.report", "."),
-        autoescape=select_autoescape(["html", "j2"]),
+        loader=ChoiceLoader([*more, PackageLoader("challenge.report", ".")]),
+        autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters["readable"] = readable
-    return environment.get_template(_TEMPLATE).render(
+    return environment
+
+
+def render_page(facts: RunFacts, template: Template | None = None) -> str:
+    """Return the page as HTML; by a ``template`` that extends it, where one is given."""
+    template = template or templates().get_template(_TEMPLATE)
+    return template.render(
         run=facts,
         version=__version__,
         metrics=METRICS,

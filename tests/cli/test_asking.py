@@ -17,10 +17,9 @@ from rich.cells import cell_len
 from typer.testing import CliRunner, Result
 
 from challenge.cli.app import build_app
-from challenge.cli.recommend import reason_lines
 from challenge.data.dataset import Dataset
 from challenge.files import write_json
-from challenge.playlist import Playlist, Reason, Recommendation
+from challenge.playlist import Playlist, Reason, Recommendation, reason_lines
 from challenge.quoting import printable, table_cell
 from challenge.recommender import Recommender
 from challenge.submission.reader import read_submission
@@ -419,10 +418,10 @@ def test_show_without_seeds(ask: Invoke, dataset: Dataset) -> None:
 
 
 def test_show_of_a_playlist_that_is_not_there(
-    ask: Invoke, sample: TinySample, dataset: Dataset, run: Path, tmp_path: Path
+    ask: Invoke, sample: TinySample, dataset: Dataset, tmp_path: Path
 ) -> None:
     pids = dataset.queries.pid
-    message = f"playlist 7: not in the challenge of {run}, whose pids are {pids.min()} to {pids.max()}"
+    message = f"playlist 7: not in the challenge of this run, whose pids are {pids.min()} to {pids.max()}"
     refused(ask("show", "7"), 3, message)
     refused(ask("show", "99999999999999"), 3, "playlist 99999999999999: not in the challenge")
     refused(ask("show", "road"), 2, "expected a whole number")
