@@ -33,6 +33,7 @@ from challenge.threads import use_threads
 
 COMMANDS: Final = {
     "run": "The whole path",
+    "submit": "The whole path",
     "sample": "Data",
     "prepare": "Data",
     "describe": "Data",
