@@ -28,8 +28,9 @@ import numba
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
+from challenge import progress
 from challenge.code_hash import code_hash
-from challenge.errors import InputError, ResourceError
+from challenge.errors import ConfigError, InputError, ResourceError
 from challenge.files import default_cache_dir, write_bytes
 from challenge.permissions import private_folder
 
@@ -61,10 +62,18 @@ def cache_folder() -> Path | None:
 
     The folder that ``NUMBA_CACHE_DIR`` names, else one beside this module, else one in the user's cache.
     """
-    candidates = [Path(__file__).parent / "__pycache__" / "kernels", default_cache_dir() / "kernels"]
+    candidates = [Path(__file__).parent / "__pycache__" / "kernels"]
+    with suppress(ConfigError):
+        candidates.append(default_cache_dir() / "kernels")
     if numba.config.CACHE_DIR:
         candidates.insert(0, Path(numba.config.CACHE_DIR) / "challenge")
-    return next(filter(_writable, candidates), None)
+    found = next(filter(_writable, candidates), None)
+    if found is None:
+        progress.message(
+            "Compiled loops are kept nowhere, as no folder for them can be written: each command takes a"
+            " minute or two to compile them (NUMBA_CACHE_DIR names a folder)"
+        )
+    return found
 
 
 def _writable(folder: Path) -> bool:

@@ -21,23 +21,48 @@ from typing import IO, Any, Final
 import orjson
 import platformdirs
 
-from challenge.errors import FormatError, InputError, MissingInputError, ResourceError
+from challenge.errors import ConfigError, FormatError, InputError, MissingInputError, ResourceError
 
 UNFINISHED: Final = ".unfinished"
 """How the names of files and folders end that are being written."""
+_FEW_FILES: Final = 20
+"""A disk with room for no more files than these has most likely none for those of a store or a run."""
 _NAME_KEPT: Final = 40
 """Characters of a name that its unfinished one has too; with all of them it might be too long."""
 
 
 def default_cache_dir() -> Path:
-    """Where prepared data is kept: the folder named by ``CHALLENGE_CACHE``, else the user's cache folder."""
+    """Where prepared data is kept: the folder named by ``CHALLENGE_CACHE``, else the user's cache folder.
+
+    Raises:
+        ConfigError: none is named, and the user has no home folder.
+    """
     named = os.environ.get("CHALLENGE_CACHE")
-    return Path(named) if named else platformdirs.user_cache_path("challenge", appauthor=False)
+    folder = Path(named) if named else platformdirs.user_cache_path("challenge", appauthor=False)
+    if folder.parts[:1] == ("~",):  # what stands for a home folder where there is none
+        hint = "name one with --cache or in CHALLENGE_CACHE"
+        raise ConfigError("this user has no home folder, so prepared data has no place", hint=hint)
+    return folder
+
+
+def require_utf8(path: Path | str) -> None:
+    """Refuse a name that could not be written into the record of a run.
+
+    Raises:
+        ConfigError: it holds bytes that are not UTF-8.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        hint = "rename it, or link to it by such a name: ln -s"
+        raise ConfigError(f"{str(path)!r}: expected a name in UTF-8", hint=hint) from None
 
 
 @contextmanager
 def disk_full_explained(path: Path, *, needed: int | None = None) -> Iterator[None]:
     """Turn "no space left" inside the block into an error that tells how much is missing.
+
+    Another error of the system's that names no file is given ``path``.
 
     Raises:
         ResourceError: the disk or the quota is full.
@@ -46,6 +71,7 @@ def disk_full_explained(path: Path, *, needed: int | None = None) -> Iterator[No
         yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            error.filename = error.filename or str(path)
             raise
         raise ResourceError(_disk_message(path, needed), hint=_disk_hint(path)) from error
 
@@ -53,6 +79,8 @@ def disk_full_explained(path: Path, *, needed: int | None = None) -> Iterator[No
 def _disk_message(path: Path, needed: int | None) -> str:
     existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     free = shutil.disk_usage(existing).free
+    if os.statvfs(existing).f_files and os.statvfs(existing).f_favail < _FEW_FILES:
+        return f"{path}: the disk has no room for more files, however small"
     need = "" if needed is None else f" about {needed / 1e6:,.0f} MB are needed,"
     return f"{path}: the disk is full;{need} {free / 1e6:,.0f} MB are free"
 
@@ -78,10 +106,17 @@ def require_writable(folder: Path) -> None:
 
     Raises:
         InputError: ``folder`` or a folder above it is a file, or may not be written.
+        ResourceError: it lies on a file system that is read-only.
     """
+    with suppress(FileNotFoundError, NotADirectoryError):
+        folder.stat()  # a name that leads nowhere, as links in a circle, is told by the system
     existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     if not existing.is_dir():
         raise InputError(f"{existing}: is a file; expected a folder to write to", hint="name another folder")
+    if os.statvfs(existing).f_flag & os.ST_RDONLY:
+        raise ResourceError(
+            f"{folder}: cannot be written, its file system is read-only", hint="name another folder"
+        )
     if not os.access(existing, os.W_OK | os.X_OK):
         raise InputError(
             f"{folder}: cannot be written, {existing} does not permit it",

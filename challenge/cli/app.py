@@ -16,6 +16,7 @@ import inspect
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -28,6 +29,7 @@ from challenge.cli.parameters import PlainParameters
 from challenge.cli.progress_console import console_progress
 from challenge.cli.settings import show_defaults
 from challenge.cli.streams import heed_signals, prepare_streams
+from challenge.files import require_utf8
 from challenge.processes import rank
 from challenge.threads import use_threads
 
@@ -97,6 +99,9 @@ def with_shared_options(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(*, quiet: bool, threads: int | None, traceback: bool, **options: Any) -> None:
         with report_errors(traceback=traceback), console_progress(quiet=quiet or rank() > 0):
+            for value in options.values():
+                if isinstance(value, Path):
+                    require_utf8(value)
             use_threads(threads)
             command(**options)
 

@@ -6,6 +6,7 @@ A command ends with one of :func:`show_json` or :func:`show`. How progress is sh
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +27,14 @@ def stdout_console() -> Console:
     """The console for results; 80 columns wide where stdout is no terminal."""
     from rich.console import Console
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _file_width())
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _file_width())
+    console.on_broken_pipe = _tell_broken_pipe  # type: ignore[method-assign]
+    return console
+
+
+def _tell_broken_pipe() -> None:
+    """Let the command end as it does on other errors, where the library would end the process by itself."""
+    raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 
 def stderr_console() -> Console:

@@ -60,7 +60,9 @@ _OF_THE_SYSTEM: Final = {
 """Exit code, what it means and what to do, for each way in which the system refuses a file."""
 _MISTAKES: Final = (errno.EBADF, errno.EFAULT, errno.EINVAL)
 """What the system answers to a program that asks for nonsense."""
-_OUT_OF_MEMORY: Final = ("DefaultCPUAllocator", "bad_alloc", "Cannot allocate memory", "out of memory")
+_OUT_OF_MEMORY: Final = (
+    "defaultcpuallocator", "bad_alloc", "cannot allocate memory", "out of memory", "failed to map segment"
+)  # fmt: skip
 """Words by which libraries tell it in errors of other names."""
 
 
@@ -98,7 +100,7 @@ def explain(error: BaseException) -> ErrorReport:
 def _explain_shortage(error: BaseException) -> ErrorReport | None:
     """Tell what a library lacked; errors of packages that are not imported here are known by their words."""
     text = str(error)
-    if isinstance(error, MemoryError) or any(words in text for words in _OUT_OF_MEMORY):
+    if isinstance(error, MemoryError) or any(words in text.lower() for words in _OUT_OF_MEMORY):
         where = "".join(f" ({line})" for line in text.splitlines()[:1])
         return ErrorReport(f"out of memory{where}", _MEMORY, _MACHINE)
     if type(error).__name__ in ("BrokenProcessPool", "TerminatedWorkerError"):

@@ -21,7 +21,15 @@ from challenge.data.faults import shape_faults
 from challenge.data.playlists import Playlists
 from challenge.data.strings import StringTable
 from challenge.errors import FormatError, InputError, MissingInputError
-from challenge.files import atomic_directory, default_cache_dir, disk_full_explained, remove, require_disk
+from challenge.files import (
+    atomic_directory,
+    default_cache_dir,
+    disk_full_explained,
+    remove,
+    require_disk,
+    require_utf8,
+    require_writable,
+)
 from challenge.locks import locked
 from challenge.mpd.build import build_columns, hashed
 from challenge.mpd.file_kind import MPD_KINDS, FileKind, kind_of, refuse_other_kind
@@ -115,14 +123,18 @@ def prepare_store(
     Raises:
         MissingInputError: nothing there, or no slices in it.
         FormatError: not a zip, a damaged one, or a slice that is not in the official format.
-        InputError: others may write to the cache.
-        ResourceError: the disk is full, or a worker was killed.
+        InputError: others may write to the cache, or it cannot be written.
+        ConfigError: there is no cache, or its name is not in UTF-8.
+        ResourceError: the disk is full or read-only, or a worker was killed.
     """
     if is_store(Path(path)):
         return open_store(path)
+    cache = Path(cache_dir or default_cache_dir())
+    require_utf8(cache.absolute())
     slices = hashed(_find_slices(Path(path)), workers=workers)
     key = hash_of_files(slices)
-    cache = Path(cache_dir or default_cache_dir())
+    if not cache.is_dir():
+        require_writable(cache)
     private_folder(cache)
     folder = cache / f"mpd-{key[:20]}"
     with locked(cache / f".{folder.name}.lock", f"the store {folder}", wait=True):
@@ -148,6 +160,7 @@ def _find_slices(path: Path) -> list[SliceFile]:
 
 
 def _build(slices: list[SliceFile], folder: Path, key: str, workers: int | None) -> None:
+    require_writable(folder)
     needed = sum(file.size for file in slices) // _JSON_BYTES_PER_STORE_BYTE
     with disk_full_explained(folder, needed=needed):
         remove(folder)  # a store that was damaged later
