@@ -221,6 +221,22 @@ class RankerFacts(msgspec.Struct, frozen=True):
     importance: dict[str, float] = msgspec.field(default_factory=dict)
 
 
+class Coverage(msgspec.Struct, frozen=True):
+    """Which part of the catalogue the lists hold, and how popular it is.
+
+    Attributes:
+        tracks: different tracks in the lists.
+        catalogue: different tracks that they could hold.
+        recommended: of all places in the lists, the quartiles of how many playlists hold the track.
+        training: the same of all places in the training playlists and among the seeds.
+    """
+
+    tracks: int
+    catalogue: int
+    recommended: tuple[float, float, float]
+    training: tuple[float, float, float]
+
+
 class SubmissionFacts(msgspec.Struct, frozen=True):
     """The submission of a run.
 
@@ -229,12 +245,14 @@ class SubmissionFacts(msgspec.Struct, frozen=True):
         sha256: of the file as it was written.
         sources: places filled by each source, by category.
         lists_sha256: of the playlists and their tracks alone, whoever submits them.
+        coverage: None where it was not looked at.
     """
 
     file: str
     sha256: str
     sources: dict[str, dict[str, int]]
     lists_sha256: str = ""
+    coverage: Coverage | None = None
 
 
 class Manifest(msgspec.Struct, kw_only=True):

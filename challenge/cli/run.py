@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -46,10 +45,10 @@ def run(
     """Make a validated submission from the official files: prepare, train, fill and validate.
 
     Reads the MPD and the challenge set. Writes DIR/submission.csv.gz, DIR/manifest.json (settings, input
-    hashes, seconds and memory of each stage), DIR/validation.json, DIR/recommender/ and, with --answers,
-    DIR/scorecard.json and DIR/scores.csv, those of each playlist. A second run on the same MPD starts
-    from its store. With --from-manifest the inputs, settings and threads are those of an earlier run,
-    which is repeated.
+    hashes, seconds and memory of each stage), DIR/validation.json, DIR/report.html, DIR/recommender/ and,
+    with --answers, DIR/scorecard.json and DIR/scores.csv, those of each playlist. A second run on the same
+    MPD starts from its store. With --from-manifest the inputs, settings and threads are those of an earlier
+    run, which is repeated.
     """
     from challenge.workflows.run import run as run_all
     from challenge.workflows.together import assist
@@ -144,6 +143,8 @@ def _show(result: RunResult) -> None:
 
 def show_sources(sources: dict[str, dict[str, int]]) -> None:
     """Show which source filled what share of the places, by how many seeds were given."""
+    from challenge.report.page import seed_groups
+
     groups = seed_groups(sources)
     names = list(dict.fromkeys(name for counts in groups.values() for name in counts))
     rows = [
@@ -154,16 +155,3 @@ def show_sources(sources: dict[str, dict[str, int]]) -> None:
         for name in sorted(names, key=lambda name: -groups["all"][name])
     ]
     show(make_table("Which source put the tracks forward, by seeds given", ("source", *groups), rows, left=1))
-
-
-def seed_groups(sources: dict[str, dict[str, int]]) -> dict[str, Counter[str]]:
-    """Sum the places filled by each source over the categories with as many seeds, and over all."""
-    from challenge.types import Category
-
-    groups: dict[str, Counter[str]] = {}
-    for name, counts in sources.items():
-        seeds = Category(name).seed_count
-        groups.setdefault(str(seeds), Counter()).update(counts)
-        groups.setdefault("all", Counter()).update(counts)
-    groups["all"] = groups.pop("all", Counter())
-    return groups

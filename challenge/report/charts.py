@@ -18,7 +18,7 @@ _RIGHT: Final = 346  # the last tick's label, in the middle of which this is, ne
 _TOP: Final = 34
 _LINES_BOTTOM: Final = 190
 _CHARACTER: Final = 7.2  # rather more than the average of letters and digits in usual fonts
-_MAX_NAME: Final = 22  # room for longer ones, which the template cuts at 20
+_MAX_NAME: Final = 27  # the template cuts longer ones
 
 
 class Scale(NamedTuple):
@@ -98,11 +98,21 @@ def source_panel(counts: Mapping[str, float]) -> BarPanel:
     total = sum(counts.values()) or 1
     ordered = sorted(counts.items(), key=lambda item: -item[1])
     bars = [Bar(readable(name), f"{count:,.0f} ({count / total:.1%})", count) for name, count in ordered]
+    return _labelled_panel("sources", "Tracks", bars)
+
+
+def importance_panel(shares: Mapping[str, float], most: int = 20) -> BarPanel:
+    """The features that the ranker gains most by, each with its share of the whole gain."""
+    ordered = sorted(shares.items(), key=lambda item: -item[1])[:most]
+    return _labelled_panel(
+        "importance", "Share of the gain", [Bar(readable(n), f"{s:.1%}", s) for n, s in ordered]
+    )
+
+
+def _labelled_panel(key: str, heading: str, bars: list[Bar]) -> BarPanel:
     texts = _CHARACTER * max((len(bar.text) for bar in bars), default=0)
     most = max((bar.value for bar in bars), default=0) or 1
-    return BarPanel(
-        "sources", "Tracks", Scale([0, most], _names_width(bars), _RIGHT - texts), bars, labelled=True
-    )
+    return BarPanel(key, heading, Scale([0, most], _names_width(bars), _RIGHT - texts), bars, labelled=True)
 
 
 def _names_width(bars: Sequence[Bar]) -> float:

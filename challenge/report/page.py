@@ -12,6 +12,7 @@ import msgspec
 from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, Template
 
 from challenge import __version__
+from challenge.config import RunConfig, as_dict
 from challenge.errors import FormatError
 from challenge.evaluation.scorecard import Scorecard
 from challenge.evaluation.variants import METRICS
@@ -21,6 +22,7 @@ from challenge.report.charts import (
     TITLES,
     BarPanel,
     LinePanel,
+    importance_panel,
     readable,
     score_panels,
     source_panel,
@@ -28,6 +30,8 @@ from challenge.report.charts import (
 )
 from challenge.report.leaderboard_2018 import WINNER
 from challenge.run_folder import RunFolder
+from challenge.setting_list import value_text
+from challenge.types import Category
 
 _TEMPLATE: Final = "page.html.j2"
 
@@ -126,18 +130,23 @@ def render_page(facts: RunFacts, template: Template | None = None) -> str:
         metrics=METRICS,
         titles=TITLES,
         winner=WINNER,
-        costs=list(facts.manifest.profile.rows(min_share=0)),
+        costs=list(facts.manifest.profile.rows()),
         listings=_listings(facts.manifest),
         charts=_charts(facts),
+        groups=seed_groups(facts.manifest.submission.sources if facts.manifest.submission else {}),
+        changed=changed_settings(facts.manifest),
+        value_text=value_text,
     )
 
 
 def _charts(facts: RunFacts) -> dict[str, Sequence[BarPanel | LinePanel]]:
     counts, curves = source_counts(facts.manifest), training_curves(facts.manifest)
+    ranker = facts.manifest.ranker
     return {
         "scores": [] if facts.card is None else score_panels(facts.card, official=facts.official),
         "sources": [source_panel(counts)] if counts else [],
         "training": training_panels(curves, "epoch"),
+        "importance": [importance_panel(ranker.importance)] if ranker and ranker.importance else [],
     }
 
 
@@ -147,6 +156,32 @@ def source_counts(manifest: Manifest) -> dict[str, int]:
     for counts in manifest.submission.sources.values() if manifest.submission else ():
         total.update(counts)
     return dict(total)
+
+
+def seed_groups(sources: dict[str, dict[str, int]]) -> dict[str, Counter[str]]:
+    """Sum the places filled by each source over the categories with as many seeds, and over all."""
+    seeds_of = {each.value: each.seed_count for each in Category}
+    groups: dict[str, Counter[str]] = {}
+    for name, counts in sources.items():
+        seeds = seeds_of.get(name, name)
+        groups.setdefault(str(seeds), Counter()).update(counts)
+        groups.setdefault("all", Counter()).update(counts)
+    groups["all"] = groups.pop("all", Counter())
+    return groups
+
+
+def changed_settings(manifest: Manifest) -> dict[str, tuple[Any, Any]]:
+    """Settings of a run that are not the defaults: what they are by default, and what they were there."""
+    # A manifest that was read has lists where settings have tuples.
+    usual, own = (
+        {name: tuple(value) if isinstance(value, list) else value for name, value in flatten(config).items()}
+        for config in (as_dict(RunConfig()), manifest.config)
+    )
+    return {
+        name: (usual.get(name), value)
+        for name, value in own.items()
+        if name not in ("team", "seed") and usual.get(name) != value
+    }
 
 
 def training_curves(manifest: Manifest) -> dict[str, list[tuple[float, float]]]:

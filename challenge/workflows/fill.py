@@ -15,7 +15,7 @@ from challenge.run_folder import RunFolder
 from challenge.submission.submission import Submission
 from challenge.submission.team import TeamInfo
 from challenge.submission.writer import write_submission
-from challenge.workflows.record import new_manifest, public_settings, record_fill
+from challenge.workflows.record import coverage_of, new_manifest, public_settings, record_fill
 from challenge.workflows.together import connect, fill_together
 
 
@@ -90,5 +90,6 @@ def write_lists(recommender: Recommender, folder: RunFolder, manifest: Manifest)
         write_submission(submission, folder.submission)
     folder.keep_only_of_submission()
     filled = lists.counts(queries.queries.categories)
-    record_fill(manifest, folder.submission, submission, filled)
+    coverage = coverage_of(lists.track, recommender.sources.index.popularity)
+    record_fill(manifest, folder.submission, submission, filled, coverage)
     return FillSummary(folder.submission, len(submission), filled)

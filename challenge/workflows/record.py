@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from challenge.config import RunConfig, as_dict
 from challenge.files import file_hash
-from challenge.manifest import DatasetFacts, Inputs, Manifest, Private, RankerFacts, SubmissionFacts
+from challenge.manifest import Coverage, DatasetFacts, Inputs, Manifest, Private, RankerFacts, SubmissionFacts
 from challenge.recommender import TrainingSummary
 from challenge.submission.submission import Submission
+from challenge.types import FloatArray, Int32Array
 from challenge.workflows.inputs import RunInputs, challenge_input, mpd_input
 
 
@@ -69,8 +72,33 @@ def record_training(manifest: Manifest, trained: TrainingSummary) -> None:
 
 
 def record_fill(
-    manifest: Manifest, path: Path, submission: Submission, sources: dict[str, dict[str, int]]
+    manifest: Manifest,
+    path: Path,
+    submission: Submission,
+    sources: dict[str, dict[str, int]],
+    coverage: Coverage,
 ) -> None:
-    """Note what filled the lists, and both the file and its lists by their hashes."""
+    """Note what filled the lists, their coverage, and both the file and its lists by their hashes."""
     lists = hashlib.sha256(submission.pid.tobytes() + submission.track_ids.tobytes()).hexdigest()
-    manifest.submission = SubmissionFacts(path.name, file_hash(path), sources, lists)
+    manifest.submission = SubmissionFacts(path.name, file_hash(path), sources, lists, coverage)
+
+
+def coverage_of(tracks: Int32Array, popularity: FloatArray) -> Coverage:
+    """Tell the coverage of lists from their tracks (Q, 500) and how many playlists hold each track (T,)."""
+    places = np.bincount(tracks.ravel(), minlength=len(popularity))
+    return Coverage(
+        int(np.count_nonzero(places)),
+        len(popularity),
+        _quartiles(popularity, places),
+        _quartiles(popularity, popularity),
+    )
+
+
+def _quartiles(values: FloatArray, counts: NDArray[Any]) -> tuple[float, float, float]:
+    """Quartiles of values of which each occurs so many times."""
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(counts[order], dtype=np.float64)
+    low, middle, high = values[
+        order[np.searchsorted(below, below[-1] * np.array([0.25, 0.5, 0.75]))]
+    ].tolist()
+    return low, middle, high

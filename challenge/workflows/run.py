@@ -11,6 +11,7 @@ from challenge.errors import InvalidSubmissionError
 from challenge.evaluation.ground_truth import read_ground_truth
 from challenge.evaluation.scorecard import Scorecard
 from challenge.manifest import Manifest
+from challenge.report.page import render_report
 from challenge.run_folder import RunFolder
 from challenge.workflows.fill import FillSummary, write_lists
 from challenge.workflows.inputs import RunInputs, load_inputs
@@ -78,6 +79,7 @@ def run(
                 )
             keep_scores(folder, scorecard, scores)
         manifest.save(folder.manifest)
+        render_report(output)
         return RunResult(output, manifest, filled, scorecard)
 
 

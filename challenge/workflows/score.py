@@ -14,6 +14,7 @@ from challenge.evaluation.scorecard import PlaylistScores, Scorecard
 from challenge.evaluation.variants import Variants
 from challenge.files import file_hash
 from challenge.mpd.challenge_set import ChallengeSet, read_challenge_set
+from challenge.report.page import render_report
 from challenge.run_folder import RunFolder
 from challenge.submission.reader import read_submission
 from challenge.workflows.catalog_source import find_catalog, require_one
@@ -85,6 +86,8 @@ def save_beside(submission: Path, card: Scorecard, scores: PlaylistScores) -> Pa
         return None
     try:
         keep_scores(folder, card, scores)
+        if folder.report.exists():
+            render_report(folder.path)
     except PermissionError:
         progress.message(f"Note: {folder.scorecard} cannot be written, so the scorecard is not kept")
         return None

@@ -14,9 +14,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from challenge.cli.app import build_app
-from challenge.cli.run import seed_groups
 from challenge.config import RunConfig, load, override
 from challenge.recommender import Recommender
+from challenge.report.page import seed_groups
 from challenge.sources.lightgcn import FittedLightGCN
 from challenge.submission.reader import read_submission
 from tests.tiny_runs import TINY, TINY_TOML, TinySample, make_tiny_sample

@@ -117,7 +117,7 @@ def test_names_are_escaped() -> None:
     assert len(pictures) == 4
     for picture in pictures.values():
         texts = [text.text or "" for text in picture.iter(f"{SVG}text")]
-        assert HOSTILE[:19] + "…" in texts
+        assert HOSTILE[:26] + "…" in texts
         assert HOSTILE in ElementTree.tostring(picture, encoding="unicode", method="text")
 
 

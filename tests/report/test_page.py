@@ -19,12 +19,14 @@ from challenge.manifest import (
     Input,
     Inputs,
     Manifest,
+    RankerFacts,
     SubmissionFacts,
     TrainingFacts,
 )
 from challenge.profile import Profile, StageCost
 from challenge.report.page import flatten, render_report, source_counts, training_curves
 from challenge.run_folder import RunFolder
+from challenge.workflows.record import coverage_of
 
 
 def card() -> Scorecard:
@@ -90,6 +92,27 @@ def test_page_of_a_scored_run(run_dir: Path) -> None:
     assert "<code>sha256:0123abcd</code>" in page
     assert "Note: " not in page.replace("Note: a note.", "")
     assert re.search(r"<td>all</td><td class=\"number\">11\.8</td><td class=\"number\">3\.50</td>", page)
+
+
+def test_importance_and_shares_by_number_of_seeds_are_shown(run_dir: Path) -> None:
+    facts = manifest()
+    facts.ranker = RankerFacts(5, 100, {f"feature_{number}": 0.05 - number / 1000 for number in range(30)})
+    facts.save(run_dir / "manifest.json")
+    page = render_report(run_dir).read_text()
+    assert "feature 0: 5.0%" in page
+    assert "feature 20" not in page  # the first twenty
+    assert (
+        '<th scope="row">popularity</th><td class="number">25.0 %</td><td class="number">100.0 %</td>' in page
+    )
+    assert "Not scored" in page
+
+
+def test_quartiles_count_each_place() -> None:
+    lists = np.array([[0, 1], [0, 2]], np.int32)
+    coverage = coverage_of(lists, np.array([4, 1, 2, 9], np.float32))
+    assert (coverage.tracks, coverage.catalogue) == (3, 4)
+    assert coverage.recommended == (1.0, 2.0, 4.0)  # of 1, 2, 4, 4
+    assert coverage.training == (4.0, 9.0, 9.0)  # of 1, 2 2, four of 4, nine of 9
 
 
 def test_page_needs_no_other_file(run_dir: Path) -> None:

@@ -151,10 +151,24 @@ def test_scorecard_is_that_of_the_score_stage(sample: TinySample, finished: Fini
     assert saved.overall.ndcg.mean > 0.15
 
 
+def test_the_page_of_a_run_tells_what_it_recommends_and_what_was_chosen(finished: Finished) -> None:
+    folder = RunFolder(finished.result.output)
+    page, facts = folder.report.read_text(), folder.load_manifest().submission
+    assert facts is not None
+    assert facts.coverage is not None
+    lists = read_submission(folder.submission).track_ids
+    assert facts.coverage.tracks == len(set(lists.ravel().tolist()))
+    assert f"{facts.coverage.tracks:,} different tracks are recommended" in page
+    assert "What the ranker goes by" in page
+    assert "<code>sources.ials.embedding_size</code></th><td><code>256</code></td><td><code>8</code>" in page
+    assert "<code>sources.names</code></th>" not in page  # the same as by default, as a list of the file
+    assert "tiny@example.org" not in page
+
+
 def test_nothing_else_is_left(finished: Finished) -> None:
     names = {path.name for path in finished.result.output.iterdir()}
     files = {"manifest.json", "private.json", "submission.csv.gz", "validation.json", "scorecard.json"}
-    files |= {"scores.csv"}
+    files |= {"scores.csv", "report.html"}
     assert names == {*files, "recommender", "checkpoint"}
 
 
@@ -191,13 +205,13 @@ def test_a_run_into_a_used_folder_leaves_nothing_of_the_one_before(
     folder = RunFolder(tmp_path)
     learned = with_sources("title_knn", "popularity")
     first = run(sample.mpd, sample.challenge, tmp_path, learned, cache=sample.cache, answers=sample.answers)
-    render_report(tmp_path)
     assert {"scorecard.json", "report.html"} <= files(folder)
     assert (folder.recommender / "ranker.txt").exists()
     blend = with_sources("playlist_knn", "popularity", ranking="blend")
     run(sample.mpd, sample.challenge, tmp_path, blend, cache=sample.cache)
     expected = {"manifest.json", "private.json", "submission.csv.gz", "validation.json", "recommender"}
-    assert files(folder) == expected
+    assert files(folder) == {*expected, "report.html"}
+    assert "Not scored" in folder.report.read_text()
     assert not (folder.recommender / "ranker.txt").exists()
     assert [text for text in told if "replaces" in text] == [
         f"{tmp_path}: replaces the run of {first.manifest.date}"
