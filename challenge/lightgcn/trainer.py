@@ -196,7 +196,8 @@ class Trainer:
             losses.append(self.step(self._state.step, learning_rate=rate))
             self._state.step += 1
             advance(1, note=self._note(losses))
-            self._checkpoint_if_due()
+            if self._state.step < epoch * steps:  # the state after the last step has its validation in it
+                self._checkpoint_if_due()
         loss = float(np.mean(torch.stack(losses).cpu().numpy()))
         wait_for(self.model.device)
         entry = {"epoch": epoch, "loss": loss, "seconds": time.monotonic() - begin}

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from challenge.graph import BipartiteGraph
+from challenge.lightgcn import checkpoint
 from challenge.lightgcn.batches import DeviceSampler
 from challenge.lightgcn.config import LightGCNConfig, paper_config
 from challenge.lightgcn.model import LightGCN
@@ -107,6 +108,29 @@ def test_resumed_equals_uninterrupted(config: LightGCNConfig, tmp_path: Path) ->
     np.testing.assert_array_equal(resumed.embeddings.columns, whole.embeddings.columns)
     assert [e.loss for e in resumed.report.epochs[1:]] == [e.loss for e in whole.report.epochs[1:]]
     assert resumed.report.steps == whole.report.steps - steps
+
+
+def test_from_every_checkpoint_training_ends_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also from one written just before or after the last step of an epoch, or of all."""
+    graph = two_genres()
+    validation = hold_out(graph, n_rows=20)
+    config = replace(SMALL, epochs=2, checkpoint_minutes=0, learning_rate=0.05)
+    whole = train(graph, config, validation=validation, device="cpu")
+    save, kept = checkpoint.save_checkpoint, itertools.count()
+
+    def save_all(folder: Path, tensors: dict[str, torch.Tensor], state: checkpoint.TrainingState) -> None:
+        save(folder / str(next(kept)), tensors, state)
+
+    monkeypatch.setattr(checkpoint, "save_checkpoint", save_all)
+    train(graph, config, validation=validation, device="cpu", checkpoint_dir=tmp_path)
+    monkeypatch.undo()
+    for number in range(next(kept)):
+        folder = tmp_path / str(number)
+        resumed = train(
+            graph, config, validation=validation, device="cpu", checkpoint_dir=folder, resume=True
+        )
+        assert [e.ndcg for e in resumed.report.epochs] == [e.ndcg for e in whole.report.epochs]
+        np.testing.assert_array_equal(resumed.embeddings.rows, whole.embeddings.rows)
 
 
 def test_no_clock_decides(monkeypatch: pytest.MonkeyPatch, told: list[str]) -> None:
