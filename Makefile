@@ -127,6 +127,10 @@ layers: $(READY_DEV) ## Check that imports point down
 .PHONY: check
 check: format-check lint types layers test ## All checks and tests
 
+.PHONY: docs
+docs: $(READY) ## Write docs/reference from the code
+	$(BIN)/python docs/_generate.py
+
 .PHONY: wheel-test
 wheel-test: $(READY_DEV) ## Build the wheel, install it into an empty environment and run it on a tiny sample
 	.ci/wheel-test

@@ -78,6 +78,7 @@ def _settings(config: Any, table: str) -> Iterator[Setting]:
 def _meanings(kind: type) -> dict[str, str]:
     """What the "Attributes" sections of a class and its bases, or else of every source, say of each field."""
     found = {name: inspect.getdoc(getattr(Source, name)) or "" for name in ("num_candidates", "weight")}
+    found = {name: text[:1].lower() + text[1:] for name, text in found.items()}
     for each in reversed(kind.__mro__):
         _, _, section = inspect.cleandoc(each.__doc__ or "").partition("Attributes:\n")
         for match in re.finditer(r"^    (\w[\w, ]*): (.*(?:\n     .*)*)", section, re.M):

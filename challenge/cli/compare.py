@@ -31,7 +31,7 @@ def compare(
     runs: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[RUN_A RUN_B]",
+            metavar="RUN_A RUN_B",
             help="Two runs or submission files, instead of --mpd.",
             show_default=False,
         ),

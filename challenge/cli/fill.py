@@ -23,7 +23,8 @@ def fill(
     team: Annotated[str | None, _option("team", "NAME", "Team name in the submission.")] = None,
     email: Annotated[str | None, _option("email", "ADDRESS", "Contact address in the submission.")] = None,
     device: Annotated[
-        str | None, _option("device", "auto|cpu|cuda", "Where to search; auto tells why.")
+        str | None,
+        _option("device", "auto|cpu|cuda", "Where to search; auto takes a GPU where there is one."),
     ] = None,
     processes: ProcessesOption = 1,
     json: JsonFlag = False,

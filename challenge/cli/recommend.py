@@ -21,7 +21,8 @@ def recommend(
     run: RunArgument,
     *,
     title: Annotated[
-        str | None, typer.Option("--title", help="Title of the playlist.", show_default=False)
+        str | None,
+        typer.Option("--title", metavar="TEXT", help="Title of the playlist.", show_default=False),
     ] = None,
     track: Annotated[
         list[str] | None,

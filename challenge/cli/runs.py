@@ -24,8 +24,9 @@ def runs(
 ) -> None:
     """List runs with their date, data, scores and time, the oldest first.
 
-    Reads manifest.json and scorecard.json in DIR and in the folders up to two below it. Writes nothing. With
-    --json each run is one line of JSON, with its settings and hashes, as tools that track experiments read.
+    Reads manifest.json and scorecard.json in DIR and in the folders up to two levels below it. Writes
+    nothing. With --json each run is one line of JSON, with its settings and hashes, as tools that track
+    experiments read.
     """
     from challenge.workflows.runs import list_runs
 

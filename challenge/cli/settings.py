@@ -40,7 +40,10 @@ SETTINGS: Final = {
     "email": SettingOption("email", str, "Contact address in the submission.", {"metavar": "ADDRESS"}),
     "seed": SettingOption("seed", int, "Seed of all random draws.", {"min": 0}),
     "device": SettingOption(
-        "device", str, "Where to train LightGCN; auto tells why.", {"metavar": "auto|cpu|cuda"}
+        "device",
+        str,
+        "Where to train LightGCN; auto takes a GPU where there is one, and tells why not.",
+        {"metavar": "auto|cpu|cuda"},
     ),
     "sources": SettingOption(
         "sources.names", str, "Sources of candidates, in the order of their features.", {"metavar": "A,B,…"}
@@ -99,9 +102,9 @@ def show_defaults(parameters: Iterable[Any]) -> None:
         value: Any = as_dict(RunConfig())
         for name in SETTINGS[parameter.name].key.split("."):
             value = value[name]
-        parameter.show_default = (
-            "all of " + ", ".join(value) if isinstance(value, list | tuple) else str(value)
-        )
+        if isinstance(value, list | tuple):
+            value = f"all of {', '.join(value)}" if value else "none"
+        parameter.show_default = str(value)
 
 
 def settings(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 DEFAULTS: Final = SplitOptions()
 KIND: Final = typer.Option(
     "--kind",
+    metavar="tuning|final",
     help="A split to tune on, or the final one, whose playlists no tuning split touches.",
     show_default=str(DEFAULTS.kind),
 )

@@ -39,7 +39,7 @@ def test_ranges_come_from_the_types_and_meanings_from_the_class_that_has_the_fie
     assert found["sources.lightgcn.storage"].allowed == "fp32 or bf16"
     assert found["sources.lightgcn.schedule"].allowed == ""  # its meaning names them
     assert found["sources.lightgcn.layers"].meaning.startswith("propagation layers")
-    assert found["sources.popularity.num_candidates"].meaning.startswith("How many of its best tracks")
+    assert found["sources.popularity.num_candidates"].meaning.startswith("how many of its best tracks")
 
 
 def test_a_second_table_of_one_kind_names_the_first() -> None:
