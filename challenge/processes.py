@@ -58,6 +58,8 @@ def join(device_type: str) -> None:
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if device_type == "cuda" else "gloo", timeout=_NO_TIMEOUT
         )
+        # Threads of gloo that outlive the interpreter now and then abort the process at its end.
+        atexit.register(dist.destroy_process_group)
 
 
 def meet() -> None:
