@@ -103,10 +103,10 @@ def solve_side(
 ) -> FactorMatrix:
     """Solve for the rows of ``matrix`` (n, m) with the other side's factors, ``fixed`` (m, D).
 
-    A row x minimises ``(1 + c) Σ (1 - x·y)² + Σ_all (x·y)² + λ|x|²`` over its entries' factors y, so that
-    ``(G + c Σ y yᵀ) x = (1 + c) Σ y`` with ``G = Σ_all y yᵀ + λ I = L Lᵀ``. In the coordinates ``z = L⁻¹ y``
-    and ``w = Lᵀ x`` it reads ``(I + c Σ z zᵀ) w = (1 + c) Σ z``: no row pays for the D × D matrix, and the
-    conjugate gradients are exact for a row of as many entries as steps.
+    A row x minimises ``(1 + c) Σ (1 - x·y)² + Σ_others (x·y)² + λ|x|²``, Σ being over its entries' factors y,
+    so that ``(G + c Σ y yᵀ) x = (1 + c) Σ y`` with ``G = Σ_all y yᵀ + λ I = L Lᵀ``. In the coordinates
+    ``z = L⁻¹ y`` and ``w = Lᵀ x`` it reads ``(I + c Σ z zᵀ) w = (1 + c) Σ z``: no row pays for
+    the D × D matrix, and the conjugate gradients are exact for a row of as many entries as steps.
     """
     inverse = fixed.whiten(config.regularisation)
     solved = np.empty((matrix.shape[0], len(inverse)), np.float32)
