@@ -18,13 +18,14 @@ ANSWERS ?=
 GOWALLA ?=
 SCALE ?=
 DAMAGE ?=
+KILLS ?=
 ARGS ?=
 
 # Recipes take these from the environment, in quotes, so that paths and names may hold spaces.
 # Threads that spin while they wait slow each other down on a shared machine.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-export MPD CHALLENGE ANSWERS TEAM EMAIL RUN GOWALLA SCALE DAMAGE PYTHON
+export MPD CHALLENGE ANSWERS TEAM EMAIL RUN GOWALLA SCALE DAMAGE KILLS PYTHON
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -200,6 +201,11 @@ bench-validator: $(READY_DEV) ## The validator against a second implementation o
 bench-damage: $(READY) ## Random damage to all that is kept: refused, made again or harmless (DAMAGE=folder, ARGS="--cases 1000")
 	@test -n "$$DAMAGE" || { echo >&2 "make: DAMAGE= is missing; expected: make bench-damage DAMAGE=folder"; exit 2; }
 	$(BIN)/python -m benchmarks.damage "$$DAMAGE" $(ARGS)
+
+.PHONY: bench-kills
+bench-kills: $(READY) ## Commands killed at random, and gone on with to the right end (KILLS=folder, ARGS="--kills 1000")
+	@test -n "$$KILLS" || { echo >&2 "make: KILLS= is missing; expected: make bench-kills KILLS=folder"; exit 2; }
+	$(BIN)/python -m benchmarks.kills "$$KILLS" $(ARGS)
 
 ##@ Tidy up
 

@@ -28,7 +28,7 @@ from challenge.cli.options import QuietFlag, ThreadsOption, TracebackFlag
 from challenge.cli.parameters import PlainParameters
 from challenge.cli.progress_console import console_progress
 from challenge.cli.settings import show_defaults
-from challenge.cli.streams import heed_signals, prepare_streams
+from challenge.cli.streams import heeding_signals, prepare_streams
 from challenge.files import require_utf8
 from challenge.processes import rank
 from challenge.threads import use_threads
@@ -151,6 +151,5 @@ def build_app() -> typer.Typer:
 def main() -> None:
     """Run the command line; ends the process."""
     prepare_streams()
-    heed_signals()
-    with report_errors(traceback=False):
+    with heeding_signals(), report_errors(traceback=False):
         build_app()(prog_name="challenge")

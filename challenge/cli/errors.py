@@ -87,7 +87,7 @@ def explain(error: BaseException) -> ErrorReport:
     """Tell what to say of ``error``."""
     if isinstance(error, ChallengeError):
         return ErrorReport(error.message, error.hint, error.exit_code)
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, KeyboardInterrupt | Stopped):
         code = 128 + (error.signal if isinstance(error, Stopped) else signal.SIGINT)
         return ErrorReport("what was finished is kept", None, code, "Stopped")
     if isinstance(error, BrokenPipeError):
@@ -137,7 +137,7 @@ def report_errors(*, traceback: bool) -> Iterator[None]:
         yield
     except typer.Exit:
         raise
-    except (Exception, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt, Stopped) as error:
         drop_if_broken(sys.stdout)
         if traceback:
             show_traceback(error)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final, NoReturn, TextIO, cast
 
@@ -12,8 +14,11 @@ _STREAMS: Final = ("stdin", "stdout", "stderr")
 _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Stopped(KeyboardInterrupt):
-    """The process was asked to end, by Ctrl-C or otherwise; ``signal`` is the number of that signal."""
+class Stopped(BaseException):
+    """The process was asked to end, by Ctrl-C or otherwise; ``signal`` is the number of that signal.
+
+    No ``KeyboardInterrupt``, as the command line's library ends with a code of its own at that.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -33,21 +38,32 @@ def prepare_streams() -> None:
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
-def heed_signals() -> None:
+@contextmanager
+def heeding_signals() -> Iterator[None]:
     """Let signals that ask a process to end raise :class:`Stopped`, so that it tidies up; a second one kills.
 
-    What the process was started to ignore, as by ``nohup`` or ``&``, it goes on ignoring.
+    So does one after the block: all is done by then, and Python and torch come to harm where something is
+    raised while they end. What the process was started to ignore, as by ``nohup`` or ``&``, it goes on
+    ignoring.
     """
     for each in _STOP_SIGNALS:
         if signal.getsignal(each) != signal.SIG_IGN:
             signal.signal(each, _stop)
+    try:
+        yield
+    finally:
+        _heed_no_more()
 
 
 def _stop(number: int, _: FrameType | None) -> NoReturn:
+    _heed_no_more()
+    raise Stopped(number)
+
+
+def _heed_no_more() -> None:
     for each in _STOP_SIGNALS:
         if signal.getsignal(each) is _stop:
             signal.signal(each, signal.SIG_DFL)
-    raise Stopped(number)
 
 
 def drop_if_broken(stream: TextIO) -> None:

@@ -149,6 +149,30 @@ def test_a_command_that_is_stopped_says_so_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_stop_before_or_after_the_command_itself(tmp_path: Path) -> None:
+    """While options are read it is told as ever; while the process ends, nothing is raised into that."""
+    code = """
+import atexit, os, signal, sys
+from challenge.cli import app
+
+def stop(*_):
+    os.kill(os.getpid(), signal.SIGTERM)
+
+if sys.argv.pop(1) == "before":
+    app._Command.parse_args = stop
+else:
+    atexit.register(stop)
+app.main()
+"""
+    for when, expected, words in (
+        ("before", 143, "Stopped: what was finished is kept\n"),
+        ("after", -signal.SIGTERM, ""),
+    ):
+        command = [sys.executable, "-c", code, when, "settings"]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (ended.returncode, ended.stderr) == (expected, words)
+
+
 def test_doctor_finds_what_is_there(tmp_path: Path) -> None:
     result = CliRunner().invoke(build_app(), ["doctor", "--json", "--quiet", "--cache", str(tmp_path)])
     facts = json.loads(result.stdout)
