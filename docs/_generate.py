@@ -18,19 +18,28 @@ import challenge
 from challenge.cli.app import COMMANDS, build_app
 from challenge.cli.errors import EXIT_CODES
 from challenge.cli.settings import PANEL, SETTINGS, show_defaults
+from challenge.data.catalog import Catalog
+from challenge.data.dataset import Queries
+from challenge.data.playlists import Playlists
+from challenge.lightgcn.embeddings import Embeddings
 from challenge.manifest import Manifest, Private
 from challenge.mpd.store import StoreManifest
 from challenge.presets import PRESETS
 from challenge.recommender import RecommenderFacts
 from challenge.setting_list import list_settings, same_kind, value_text
+from challenge.sources.held_columns import HeldColumns
+from challenge.sources.ials import IalsArrays
+from challenge.sources.postings import PlaylistIndex
 
 FOLDER: Final = Path(__file__).parent / "reference"
 _MADE: Final = "<!-- Made from the code by make docs; change the code instead. -->\n"
 _RECORDS: Final = {
-    "manifest.json of a run": Manifest,
-    "private.json of a run": Private,
-    "manifest.json of a store": StoreManifest,
-    "recommender.json": RecommenderFacts,
+    "manifest.json of a run": (Manifest,),
+    "private.json of a run": (Private,),
+    "manifest.json of a store": (StoreManifest,),
+    "recommender.json of a recommender": (RecommenderFacts,),
+    "Arrays of a store and a recommender": (Playlists, Catalog, Queries),
+    "Arrays of a recommender alone": (PlaylistIndex, HeldColumns, IalsArrays, Embeddings),
 }
 _SECTION: Final = re.compile(r"^(Args|Attributes|Raises):\n((?:    .*(?:\n|$)|\n)*)", re.MULTILINE)
 
@@ -132,11 +141,11 @@ def _python() -> Iterator[str]:
 
 
 def _records() -> Iterator[str]:
-    yield "# Records\n\nThe fields of the JSON files that are kept."
-    yield "Each file has its own SHA-256 under `sha256` too."
-    for title, kind in _RECORDS.items():
+    yield "# Records\n\nFields of kept JSON files, and arrays; [formats](../formats.md) has the rest."
+    yield "Each of the JSON files has its own SHA-256 under `sha256` too."
+    for title, kinds in _RECORDS.items():
         yield f"\n## {title}"
-        for each in dict.fromkeys(_kinds(kind)):
+        for each in dict.fromkeys(each for kind in kinds for each in _kinds(kind)):
             yield f"\n### {each.__name__}\n\n{_prose(inspect.getdoc(each) or '')}"
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import re
 import runpy
 import shlex
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,13 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+import challenge
 from challenge.cli.app import build_app
 from challenge.config import RunConfig, load
+from challenge.evaluation.ground_truth import read_ground_truth
+from challenge.mpd.store import prepare_store
+from challenge.playlist_files import read_playlists
+from tests.tiny_runs import TINY, make_tiny_sample, one_thread
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -76,9 +83,10 @@ def parse(line: str, *, whole: bool) -> str | None:
     try:
         commands()[name].make_context(name, arguments)
     except Exception as error:  # the command line's library has its own errors, by version
-        missing = type(error).__name__ == "MissingParameter"
-        if missing:
+        if type(error).__name__ == "MissingParameter":
             return f"{line}: an option or argument is missing" if whole else None
+        if type(error).__name__ == "BadOptionUsage" and not whole:  # an option that is named without value
+            return None
         return f"{line}: {getattr(error, 'message', error)}"
     return None
 
@@ -154,6 +162,69 @@ def test_settings_in_the_pages_are_settings(page: str, tmp_path: Path) -> None:
         path = tmp_path / f"{number}.toml"
         path.write_text(code)
         assert load(path) != RunConfig()
+
+
+@cache
+def texts_in_code() -> tuple[str, ...]:
+    """Every text in the package, with … for what is put into it."""
+    found = []
+    for path in (ROOT / "challenge").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+            elif isinstance(node, ast.JoinedStr):
+                parts = (each.value if isinstance(each, ast.Constant) else "…" for each in node.values)
+                found.append("".join(map(str, parts)))
+    return tuple(found)
+
+
+def is_said(message: str) -> bool:
+    """Whether the code has a text with all parts of a message, which … divides, in their order."""
+    pattern = re.compile(".*".join(map(re.escape, message.split("…"))), re.DOTALL)
+    return any(pattern.search(text) for text in texts_in_code())
+
+
+def test_messages_in_the_faq_are_messages_of_the_code() -> None:
+    messages = re.findall(r"^### `(.+)`$", text_of("docs/faq.md"), re.MULTILINE)
+    assert len(messages) > 20
+    assert [message for message in messages if not is_said(message)] == []
+    assert not is_said("the zip is truncated: after … apples")
+
+
+def test_the_slice_in_the_pages_is_a_slice(tmp_path: Path) -> None:
+    (code,) = blocks("docs/getting-the-data.md", "json")
+    (tmp_path / "mpd.slice.0-0.json").write_text(code)
+    store = prepare_store(tmp_path, cache_dir=tmp_path / "cache", workers=1)
+    assert (len(store.playlists), store.playlists.title(0)) == (1, "road trip")
+    assert list(store.catalog.track_names) == ["A song"]
+
+
+def test_the_answers_and_playlists_in_the_pages_can_be_read(tmp_path: Path) -> None:
+    answers, playlists = blocks("docs/formats.md", "json")
+    (tmp_path / "answers.json").write_text(answers)
+    assert read_ground_truth(tmp_path / "answers.json").pid.tolist() == [1000003]
+    (playlist,) = read_playlists(playlists.encode(), "page")
+    assert (playlist.title, len(playlist.tracks), playlist.num_missing) == ("road trip", 2, 30)
+
+
+def test_python_of_the_how_tos_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CHALLENGE_CACHE", str(tmp_path / "cache"))
+    files = make_tiny_sample(tmp_path / "data" / "sample")
+    asked, fitted = blocks("docs/how-to.md", "python")
+    with one_thread():
+        # A learned ranking and all sources at their full size take longer than a test should.
+        monkeypatch.setattr(challenge, "RunConfig", lambda ranking: replace(TINY, ranking=ranking))
+        found: dict[str, Any] = {}
+        exec(fitted, found)
+        found["recommender"].save(tmp_path / "submissions" / "first" / "recommender")
+        uri = files.challenge_set()["playlists"][-1]["tracks"][0]["track_uri"]
+        exec(asked.replace("spotify:track:…", uri), {})
+    shape, *tracks = capsys.readouterr().out.splitlines()
+    assert shape == "(50, 500)"
+    assert [int(line.split()[0]) for line in tracks] == [1, 2, 3, 4, 5] * 2
 
 
 def test_the_pages_made_from_the_code_are_up_to_date() -> None:
