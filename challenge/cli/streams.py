@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn, TextIO, cast
 
 _STREAMS: Final = ("stdin", "stdout", "stderr")
 _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_MOMENT_SECONDS: Final = 0.01
 
 
 class Stopped(BaseException):
@@ -49,15 +50,31 @@ def heeding_signals() -> Iterator[None]:
     for each in _STOP_SIGNALS:
         if signal.getsignal(each) != signal.SIG_IGN:
             signal.signal(each, _stop)
+    before, sys.unraisablehook = sys.unraisablehook, _stop_again_if_lost
     try:
         yield
     finally:
         _heed_no_more()
+        sys.unraisablehook = before
 
 
 def _stop(number: int, _: FrameType | None) -> NoReturn:
     _heed_no_more()
     raise Stopped(number)
+
+
+def _stop_again_if_lost(lost: sys.UnraisableHookArgs) -> None:
+    """Stop a moment later where Python has just dropped what :func:`_stop` raised.
+
+    So it does with all that is raised while compiled code calls back (LLVM does, to have machine code kept)
+    or an object is finalised.
+    """
+    stopped = lost.exc_value
+    if isinstance(stopped, Stopped):
+        signal.signal(signal.SIGALRM, lambda _, frame: _stop(stopped.signal, frame))
+        signal.setitimer(signal.ITIMER_REAL, _MOMENT_SECONDS)
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def _heed_no_more() -> None:

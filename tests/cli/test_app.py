@@ -149,28 +149,36 @@ def test_a_command_that_is_stopped_says_so_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_stop_before_or_after_the_command_itself(tmp_path: Path) -> None:
-    """While options are read it is told as ever; while the process ends, nothing is raised into that."""
+def test_a_stop_before_within_or_after_the_command_itself() -> None:
+    """While options are read, while compiled code calls back, and while the process ends."""
     code = """
-import atexit, os, signal, sys
+import atexit, ctypes, os, signal, sys, time
 from challenge.cli import app
 
 def stop(*_):
     os.kill(os.getpid(), signal.SIGTERM)
 
-if sys.argv.pop(1) == "before":
-    app._Command.parse_args = stop
-else:
+def call_back(*_):
+    ctypes.CFUNCTYPE(None)(stop)()
+    time.sleep(60)
+
+when = sys.argv.pop(1)
+if when == "after":
     atexit.register(stop)
+else:
+    app._Command.parse_args = {"before": stop, "within": call_back}[when]
 app.main()
 """
+    told = "Stopped: what was finished is kept\n"
+    # Once all is done, nothing is raised into what Python and torch do at the end.
     for when, expected, words in (
-        ("before", 143, "Stopped: what was finished is kept\n"),
+        ("before", 143, told),
+        ("within", 143, told),
         ("after", -signal.SIGTERM, ""),
     ):
         command = [sys.executable, "-c", code, when, "settings"]
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert (ended.returncode, ended.stderr) == (expected, words)
+        assert (ended.returncode, ended.stderr) == (expected, words), when
 
 
 def test_doctor_finds_what_is_there(tmp_path: Path) -> None:
