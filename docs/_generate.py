@@ -53,7 +53,8 @@ def pages() -> dict[str, str]:
 
 def _command_line() -> Iterator[str]:
     commands: dict[str, Any] = get_command(build_app()).commands  # type: ignore[attr-defined]
-    yield "# Command line\n\n`challenge COMMAND --help` shows the same. The commands by purpose:\n"
+    yield "# Command line\n\n`challenge COMMAND --help` shows the same. Options that"
+    yield "[all commands share](#shared-by-all-commands) stand at the end. The commands by purpose:\n"
     for heading in dict.fromkeys(COMMANDS.values()):
         names = (f"[{name}](#challenge-{name})" for name in COMMANDS if COMMANDS[name] == heading)
         yield f"- {heading}: {', '.join(names)}"
