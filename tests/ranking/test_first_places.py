@@ -48,6 +48,39 @@ def test_gains_by_hand() -> None:
     )
 
 
+def test_gains_of_a_set_add_up_to_what_is_expected_of_it() -> None:
+    """Of several tracks by each of several artists; p of 1 and of 0 are no harm."""
+    probability = np.array([1.0, 0.9, 0.2, 0.7, 0.6, 0.5, 0.0])
+    artist = np.array([3, 3, 3, 5, 5, 5, 5], np.int32)
+    gain = expected_gain(probability, np.zeros(7, np.int32), artist)
+    for chosen in ((0,), (0, 1), (0, 1, 2), (3, 4), (3, 4, 5), (0, 3, 4), (0, 1, 3, 4, 5, 6)):
+        expected = expected_r_precision(chosen, probability, artist)
+        assert gain[list(chosen)].sum() == pytest.approx(expected, rel=1e-9)
+
+
+def test_each_query_has_its_own_first_places() -> None:
+    """The same candidates, of which one query wants two and the other one."""
+    probability = np.array([0.1, 0.9, 0.5, 0.1, 0.9, 0.5])
+    chosen = first_places(
+        candidates_of([3, 3]), probability, np.arange(3, dtype=np.int32), np.array([2, 1], np.int32)
+    )
+    assert np.flatnonzero(chosen).tolist() == [1, 2, 4]
+
+
+def test_the_first_places_are_above_all_others_however_far_scores_are_apart() -> None:
+    """An artist with many tracks is likelier to be right than the one whose single track is likelier."""
+    chance = np.array([0.95, 0.46, *[0.3] * 10, 1e-6])
+    artist = np.array([0, 1, *[2] * 10, 3], np.int32)
+    lifted = with_first_places(
+        np.log(chance / (1 - chance)).astype(np.float32),
+        candidates_of([13]),
+        artist,
+        np.array([2], np.int32),
+        negative_share=1.0,
+    )
+    assert np.argsort(-lifted, kind="stable")[:3].tolist() == [0, 2, 1]
+
+
 def test_a_further_artist_is_preferred_to_a_slightly_likelier_track() -> None:
     """Three of one artist lead; the other artist's first is worth more than the third of them."""
     log_odds = np.log(np.array([0.4, 0.39, 0.38, 0.37, 0.36]) / np.array([0.6, 0.61, 0.62, 0.63, 0.64]))
