@@ -224,13 +224,13 @@ class Recommender:
             "no embeddings: neither lightgcn nor ials is among the sources", hint="fit with one of them"
         )
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path | str) -> None:
         """Write all that answering needs into ``folder``, in place of what was there.
 
         Raises:
             ResourceError: the disk is full.
         """
-        context = self.sources.context
+        folder, context = Path(folder), self.sources.context
         fingerprint = context.dataset.fingerprint()
         with replacing_directory(folder) as temporary:
             write_text(temporary / _CONFIG, dump(self.config))
@@ -260,7 +260,7 @@ class Recommender:
             write_sealed(temporary / _FACTS, facts)
 
     @classmethod
-    def load(cls, folder: Path, *, device: str | None = None) -> Recommender:
+    def load(cls, folder: Path | str, *, device: str | None = None) -> Recommender:
         """Read what :meth:`save` wrote; arrays are mapped into memory after every byte was compared.
 
         Raises:
@@ -268,6 +268,7 @@ class Recommender:
             FormatError: of another version, or damaged.
             ConfigError: no such device.
         """
+        folder = Path(folder)
         facts = saved_facts(folder)
         config = _settings(folder)
         if device is not None:

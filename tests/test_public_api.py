@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import challenge
+from tests.small_submissions import World
 from tests.tiny_runs import TinySample, one_thread, with_sources
 
 HEAVY = ("numpy", "scipy", "numba", "torch", "lightgbm", "msgspec", "orjson", "rich", "typer")
@@ -59,14 +60,14 @@ def test_the_readme_s_five_lines_name_the_nearest_tracks_and_continue_a_playlist
     sample: TinySample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
-    found = re.search(r"~~~python\n(from pathlib.*?)~~~", readme, re.DOTALL)
+    found = re.search(r"~~~python\n(import challenge.*?)~~~", readme, re.DOTALL)
     assert found is not None
     code = found.group(1)
-    assert len(code.strip().splitlines()) - 3 == 5, "imports apart"
+    assert len(code.strip().splitlines()) - 2 == 5, "the import apart"
     dataset = challenge.load_dataset(sample.mpd, sample.challenge, cache=sample.cache)
     with one_thread():
         config = with_sources("playlist_knn", "title_knn", "ials", ranking="blend")
-        challenge.Recommender.fit(dataset, config).save(tmp_path / "submissions" / "first" / "recommender")
+        challenge.Recommender.fit(dataset, config).save(f"{tmp_path}/submissions/first/recommender")
         monkeypatch.chdir(tmp_path)
         for uri in dataset.catalog.tracks.uris(dataset.playlists.interactions.row(0)[[0, 1, 0, 1]]):
             code = code.replace("spotify:track:…", uri, 1)
@@ -115,3 +116,15 @@ def test_what_is_not_there_is_told(tmp_path: Path, sample: TinySample) -> None:
         challenge.load_dataset(tmp_path / "none.zip", cache=sample.cache)
     with pytest.raises(MissingInputError, match=r"none\.json"):
         challenge.load_dataset(sample.mpd, tmp_path / "none.json", cache=sample.cache)
+
+
+def test_files_may_be_named_by_text(world: World) -> None:
+    by_path, _ = challenge.score(world.submission, world.answers, mpd=world.mpd, challenge=world.challenge)
+    by_text, _ = challenge.score(
+        str(world.submission), str(world.answers), mpd=str(world.mpd), challenge=str(world.challenge)
+    )
+    assert by_text == by_path
+    assert by_text.overall["r_precision"].mean > 0
+    report = challenge.validate(str(world.submission), str(world.challenge), mpd=str(world.mpd))
+    assert report.valid
+    assert report == challenge.validate(world.submission, world.challenge, mpd=world.mpd)

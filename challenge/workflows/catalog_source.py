@@ -42,7 +42,7 @@ class CatalogSource:
         return np.where(index >= 0, self.catalog.track_artist[index], -1).astype(np.int32)
 
 
-def require_one(*, store: Path | None, mpd: Path | None) -> None:
+def require_one(*, store: Path | str | None, mpd: Path | str | None) -> None:
     """Refuse two sources of the same facts, of which one would be left unread.
 
     Raises:
@@ -53,7 +53,7 @@ def require_one(*, store: Path | None, mpd: Path | None) -> None:
 
 
 def find_catalog(
-    submission: Path, *, store: Path | None = None, mpd: Path | None = None
+    submission: Path, *, store: Path | str | None = None, mpd: Path | str | None = None
 ) -> CatalogSource | None:
     """Open the store that is named, or that of the MPD, or that of the run in whose folder this is.
 

@@ -28,12 +28,12 @@ NO_ARTISTS: Final = (
 
 
 def score(
-    submission: Path,
-    answers: Path | GroundTruth,
+    submission: Path | str,
+    answers: Path | str | GroundTruth,
     *,
-    store: Path | None = None,
-    mpd: Path | None = None,
-    challenge: Path | ChallengeSet | None = None,
+    store: Path | str | None = None,
+    mpd: Path | str | None = None,
+    challenge: Path | str | ChallengeSet | None = None,
     variants: Variants | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
@@ -58,9 +58,10 @@ def score(
     """
     require_one(store=store, mpd=mpd)
     variants = variants or Variants()
-    truth = answers if isinstance(answers, GroundTruth) else read_ground_truth(answers)
-    if isinstance(challenge, Path):
+    truth = answers if isinstance(answers, GroundTruth) else read_ground_truth(Path(answers))
+    if isinstance(challenge, Path | str):
         challenge = read_challenge_set(challenge)
+    submission = Path(submission)
     lists = read_submission(submission)
     rows_of_truth(lists, truth)
     source = find_catalog(submission, store=store, mpd=mpd) if variants.needs_artists else None

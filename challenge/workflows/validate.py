@@ -16,11 +16,11 @@ _WHOLE_MPD: Final = 1_000_000
 
 
 def validate(
-    submission: Path,
-    challenge: Path | ChallengeSet,
+    submission: Path | str,
+    challenge: Path | str | ChallengeSet,
     *,
-    store: Path | None = None,
-    mpd: Path | None = None,
+    store: Path | str | None = None,
+    mpd: Path | str | None = None,
 ) -> ValidationReport:
     """Check ``submission`` against every rule of the challenge.
 
@@ -37,6 +37,7 @@ def validate(
             another kind of file.
     """
     require_one(store=store, mpd=mpd)
+    submission = Path(submission)
     require_file(submission)
     challenge_set = challenge if isinstance(challenge, ChallengeSet) else read_challenge_set(challenge)
     source = find_catalog(submission, store=store, mpd=mpd)

@@ -63,7 +63,7 @@ from challenge.presets import PRESETS
 
 config = replace(load(PRESETS["sample"]), ranking="blend")
 recommender = challenge.Recommender.fit(dataset, config)
-recommender.save(Path("notebook-data/recommender"))
+recommender.save("notebook-data/recommender")
 print(f"{len(recommender.sources.names)} sources, from {min(recommender.sources.names)} on")
 # > 10 sources, from artist_album on
 
@@ -100,7 +100,7 @@ for _, name, share in best.reason.seeds[:2]:
 # A recommender that was loaded answers to the last digit as the one that was saved.
 
 # %%
-again = challenge.Recommender.load(Path("notebook-data/recommender"))
+again = challenge.Recommender.load("notebook-data/recommender")
 print(again.recommend([mine], n=50) == recommender.recommend([mine], n=50))
 # > True
 
