@@ -18,13 +18,14 @@ import pickle
 import platform
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import llvmlite  # type: ignore[import-untyped]
 import numba
+from numba.core import event
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
@@ -33,6 +34,7 @@ from challenge.code_hash import code_hash
 from challenge.errors import ConfigError, InputError, ResourceError
 from challenge.files import default_cache_dir, write_bytes
 from challenge.permissions import private_folder
+from challenge.profile import section
 
 MAX_FILES: Final = 32
 """Files kept of each kernel: one for each combination of argument types, in a few versions."""
@@ -139,6 +141,29 @@ class KernelCache:
         by_age = sorted(self._files(), key=lambda path: path.stat().st_mtime, reverse=True)
         for path in by_age[MAX_FILES:]:
             path.unlink(missing_ok=True)
+
+
+class CompilationListener(event.Listener):  # type: ignore[misc]
+    """Tells of each kernel that is compiled, and adds its time to the section ``compile`` of the profile."""
+
+    def __init__(self) -> None:
+        self._begun: list[ExitStack] = []
+
+    def on_start(self, event: Any) -> None:
+        """A kernel, or a function that one calls, is about to be compiled."""
+        with ExitStack() as stack:
+            if not self._begun:  # what it calls is part of it
+                name = event.data["dispatcher"].py_func.__name__.strip("_").replace("_", " ")
+                progress.message(f"Compiling {name}, which is kept for later commands")
+                stack.enter_context(section("compile"))
+            self._begun.append(stack.pop_all())
+
+    def on_end(self, event: Any) -> None:
+        """It has been compiled, or could not be."""
+        self._begun.pop().close()
+
+
+event.register("numba:compile", CompilationListener())
 
 
 @cache

@@ -21,6 +21,7 @@ import challenge
 from challenge import compiled
 from challenge.code_hash import code_hash
 from challenge.compiled import KernelCache, kernel
+from challenge.profile import profiled
 
 HELPER = """\
 from challenge.compiled import kernel
@@ -58,6 +59,7 @@ KERNEL_MODULES = (
     "sources.kernels",
     "sources.least_squares",
     "sources.postings",
+    "sources.selection",
     "sources.search.cpu",
     "split.holdout",
 )
@@ -112,6 +114,18 @@ def test_a_second_process_compiles_nothing(load: Load, folder: Path) -> None:
     again = load()
     assert (again.main(4), hits(again.main)) == (2050, 1)
     assert (again.main(0.5), hits(again.main)) == (2015.0, 1), "other types are compiled on their own"
+
+
+@pytest.mark.usefixtures("folder")
+def test_compiling_is_told_and_has_its_own_row_of_cost(load: Load, told: list[str]) -> None:
+    with profiled() as costs:
+        load().main(4)
+    assert told == ["Compiling main, which is kept for later commands"], "what it calls is part of it"
+    assert costs["compile"].seconds > 0
+    with profiled() as costs:
+        load().main(4)
+    assert len(told) == 1
+    assert not costs
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from challenge.sources.base import QueryBatch
 from challenge.sources.merge import Candidates
 from challenge.sources.postings import PlaylistIndex
 from challenge.sources.registry import FittedSources
+from challenge.sources.selection import greatest_first
 from challenge.types import Category, FloatArray, Int32Array, Int64Array
 
 QUERY_FEATURES: Final = (
@@ -192,7 +193,7 @@ def _rank(indptr: Int64Array, score: FloatArray, ranks: FloatArray) -> None:  # 
         first, end = indptr[query], indptr[query + 1]
         for source in range(score.shape[1]):
             column = score[first:end, source].copy()
-            order = np.argsort(-column, kind="mergesort")
+            order = greatest_first(column)
             opinions = np.count_nonzero(column > 0)
             for position in range(len(order)):
                 rank = position if position < opinions else opinions

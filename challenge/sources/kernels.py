@@ -11,6 +11,7 @@ import numba as nb
 import numpy as np
 
 from challenge.compiled import kernel
+from challenge.sources.selection import greatest_first, nth_greatest
 from challenge.types import FloatArray, Int32Array, Int64Array
 
 
@@ -63,7 +64,7 @@ def neighbour_scores(  # noqa: C901, PLR0912 - a compiled loop
             continue
         threshold = np.float32(0.0)
         if 0 < neighbours < count:
-            threshold = np.partition(value, count - neighbours)[count - neighbours]
+            threshold = nth_greatest(value.copy(), neighbours)
         for j in range(count):
             if value[j] < threshold:
                 continue
@@ -204,7 +205,7 @@ def best_of_rows(scores: FloatArray, limit: int, best: Int32Array) -> None:  # p
             highest[block] = top
         bound = np.float32(0.0)
         if n_blocks > limit:
-            bound = np.partition(highest, n_blocks - limit)[n_blocks - limit]
+            bound = nth_greatest(highest.copy(), limit)
         found = np.empty(n_columns, np.int32)
         count = 0
         for block in range(n_blocks):
@@ -214,7 +215,7 @@ def best_of_rows(scores: FloatArray, limit: int, best: Int32Array) -> None:  # p
                 if row[i] >= bound and row[i] > 0.0:
                     found[count] = i
                     count += 1
-        order = np.argsort(-row[found[:count]], kind="mergesort")
+        order = greatest_first(row[found[:count]])
         best[query, :] = -1
         for i in range(min(limit, count)):
             best[query, i] = found[order[i]]

@@ -17,6 +17,7 @@ import numpy as np
 from challenge.blocks import each_block
 from challenge.compiled import kernel
 from challenge.sources.search.base import Found
+from challenge.sources.selection import greatest_first
 from challenge.types import FloatArray, Int32Array
 
 _BLOCK: Final = 4096
@@ -205,10 +206,12 @@ def _absorb(
                 kept_item[query, n] = first + i
                 n += 1
         if n > 4 * count:
-            order = np.argsort(-kept_score[query, :n], kind="mergesort")[:count]
+            all_scores, all_items = kept_score[query, :n].copy(), kept_item[query, :n].copy()
+            order = greatest_first(all_scores)
             # Equal scores stay in order of items, and later items that equal the least come too late.
-            kept_score[query, :count] = kept_score[query, :n][order]
-            kept_item[query, :count] = kept_item[query, :n][order]
+            for i in range(count):
+                kept_score[query, i] = all_scores[order[i]]
+                kept_item[query, i] = all_items[order[i]]
             n = count
             bound[query] = kept_score[query, count - 1]
         kept[query] = n
