@@ -136,6 +136,10 @@ docs: $(READY) ## Write docs/reference from the code
 wheel-test: $(READY_DEV) ## Build the wheel, install it into an empty environment and run it on a tiny sample
 	.ci/wheel-test
 
+.PHONY: lowest-test
+lowest-test: $(READY_DEV) ## Run some tests with the lowest versions of pyproject.toml (ARGS=torch leaves torch free)
+	.ci/lowest-test $(ARGS)
+
 .PHONY: hooks
 hooks: $(READY_DEV) ## Let git run the checks before each commit
 	$(BIN)/pre-commit install
@@ -202,6 +206,10 @@ bench-damage: $(READY) ## Random damage to all that is kept: refused, made again
 	@test -n "$$DAMAGE" || { echo >&2 "make: DAMAGE= is missing; expected: make bench-damage DAMAGE=folder"; exit 2; }
 	$(BIN)/python -m benchmarks.damage "$$DAMAGE" $(ARGS)
 
+.PHONY: bench-mutants
+bench-mutants: $(READY_DEV) ## Small changes to what decides scores and submissions: does a test notice? (ARGS="challenge/split")
+	$(BIN)/python -m benchmarks.mutants $(ARGS)
+
 .PHONY: bench-kills
 bench-kills: $(READY) ## Commands killed at random, and gone on with to the right end (KILLS=folder, ARGS="--kills 1000")
 	@test -n "$$KILLS" || { echo >&2 "make: KILLS= is missing; expected: make bench-kills KILLS=folder"; exit 2; }
@@ -216,4 +224,4 @@ clean: ## Remove caches, builds and the sample
 
 .PHONY: distclean
 distclean: clean ## Remove .venv too
-	rm -rf .venv *.egg-info
+	rm -rf .venv .venv-lowest *.egg-info

@@ -130,6 +130,38 @@ def test_counts_by_category_and_source() -> None:
     }
 
 
+def test_categories_need_not_use_every_source() -> None:
+    filled = fill(BASE, ranked_lists([list(range(500))] * 4))
+    first = Category.TITLE_ONLY
+    assert filled.counts((first,) * 4) == {first.value: {"playlist_knn": 1000, "popularity": 1000}}
+
+
+def test_lists_of_several_parts_are_joined_in_order() -> None:
+    lists = ranked_lists([list(range(500)), list(range(100, 600)), [7], [8]])
+    filled = fill(BASE, lists)
+    parts = [
+        FilledLists(filled.track[rows], filled.source[rows], filled.names) for rows in (slice(1), slice(1, 4))
+    ]
+    joined = FilledLists.concatenate(parts)
+    np.testing.assert_array_equal(joined.track, filled.track)
+    np.testing.assert_array_equal(joined.source, filled.source)
+    assert joined.names == filled.names
+
+
+def test_seeds_take_nothing_from_what_fills() -> None:
+    """However many are among the tracks of the title and the most popular ones, 500 others come."""
+    rows, titles = [list(range(900)), list(range(900)), list(range(300))], ["a", "a", "b"]
+    questions = [
+        Question(Category.TITLE_FIRST_100, "a", list(range(300))),
+        Question(Category.TITLE_FIRST_100, "b", list(range(300))),
+    ]
+    dataset = Dataset(catalog_of([0] * 900), playlists_of(rows, titles), queries_of(questions))
+    filled = fill(fit(dataset, *NAMES), ranked_lists([[], []]))
+    assert filled.track.tolist() == [list(range(300, 800))] * 2
+    assert np.unique(filled.source[0]).tolist() == [2]
+    assert np.unique(filled.source[1]).tolist() == [3]
+
+
 @pytest.mark.parametrize(("tracks", "enough"), [(605, True), (604, False)])
 def test_too_small_a_catalog_is_an_error(tracks: int, enough: bool) -> None:
     """Of 605 tracks 105 are seeds, repeats not counted."""
