@@ -41,6 +41,8 @@ _RECORDS: Final = {
     "Arrays of a store and a recommender": (Playlists, Catalog, Queries),
     "Arrays of a recommender alone": (PlaylistIndex, HeldColumns, IalsArrays, Embeddings),
 }
+_LINE: Final = 88
+"""Longest signature that stands on one line."""
 _SECTION: Final = re.compile(r"^(Args|Attributes|Raises):\n((?:    .*(?:\n|$)|\n)*)", re.MULTILINE)
 
 
@@ -126,8 +128,11 @@ def _settings() -> Iterator[str]:
 def _python() -> Iterator[str]:
     yield "# Python\n\nWhat `import challenge` offers; each name is imported when it is first asked for.\n"
     names = [name for name in challenge.__all__ if not name.startswith("__")]
-    yield ", ".join(f"[`{name}`](#{name.lower()})" for name in names)
-    for name in names:
+    inside = [name for name in names if getattr(challenge, name).__module__.startswith("challenge.sources")]
+    outside = [name for name in names if name not in inside]
+    for purpose, some in (("To recommend, check and score", outside), ("To write a source", inside)):
+        yield f"- {purpose}: " + ", ".join(f"[`{name}`](#{name.lower()})" for name in some)
+    for name in [*outside, *inside]:
         value = getattr(challenge, name)
         yield f"\n## {name}\n"
         yield from _described(f"challenge.{name}", value)
@@ -169,8 +174,11 @@ def _described(name: str, value: Any) -> Iterator[str]:
     parameters = [each for each in signature.parameters.values() if each.name != "self"]
     returned = signature.return_annotation
     end = "" if returned in (None, "None", signature.empty) else f" -> {returned}"
-    inner = "".join(f"    {line},\n" for line in _parameters(parameters))
-    yield f"```text\n{name}({inner and f'{chr(10)}{inner}'}){end}\n```\n"
+    lines = list(_parameters(parameters))
+    call = f"{name}({', '.join(lines)}){end}"
+    if len(call) > _LINE:
+        call = f"{name}(\n" + "".join(f"    {line},\n" for line in lines) + f"){end}"
+    yield f"```text\n{call}\n```\n"
     yield _prose(inspect.getdoc(value) or "")
 
 

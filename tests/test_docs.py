@@ -203,8 +203,9 @@ def test_the_answers_and_playlists_in_the_pages_can_be_read(tmp_path: Path) -> N
     answers, playlists = blocks("docs/formats.md", "json")
     (tmp_path / "answers.json").write_text(answers)
     assert read_ground_truth(tmp_path / "answers.json").pid.tolist() == [1000003]
-    (playlist,) = read_playlists(playlists.encode(), "page")
-    assert (playlist.title, len(playlist.tracks), playlist.num_missing) == ("road trip", 2, 30)
+    road_trip, sun = read_playlists(playlists.encode(), "page")
+    assert (road_trip.title, len(road_trip.tracks), road_trip.ordered) == ("road trip", 2, True)
+    assert (sun.ordered, sun.num_missing) == (False, 30)
 
 
 def test_python_of_the_how_tos_runs(

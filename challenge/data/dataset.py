@@ -86,6 +86,11 @@ class Dataset:
 
     Tracks that only occur as seeds are in the catalog too (with the artist and album that the challenge set
     names), so nothing downstream needs a special case for them: they merely occur in no training playlist.
+
+    Attributes:
+        catalog: all tracks with their artists and albums.
+        playlists: the training playlists.
+        queries: the playlists to continue.
     """
 
     catalog: Catalog
