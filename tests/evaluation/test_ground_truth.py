@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -45,6 +46,28 @@ def test_hash_depends_on_content_and_not_on_layout(tmp_path: Path) -> None:
     assert len(base) == 12
 
 
+def test_hash_is_of_each_playlist_with_its_own_tracks(tmp_path: Path) -> None:
+    """By the rule: pid, category and number, then the different ids in order; of all playlists in order."""
+    ids = [uri(number)[14:].encode() for number in (1, 2, 3)]
+    content = b"7 title_only 1\n" + ids[1] + b"9 first_5 2\n" + ids[0] + ids[2]
+    found = read_ground_truth(write(tmp_path, ANSWERS)).content_hash
+    assert found == hashlib.sha256(content).hexdigest()[:12]
+
+
+def test_tracks_of_one_playlist(tmp_path: Path) -> None:
+    answers = read_ground_truth(write(tmp_path, ANSWERS))
+    assert answers.uris(7) == [uri(2)]
+    assert answers.uris(9) == [uri(3), uri(1), uri(3)]
+    for pid in (0, 8, 10):
+        with pytest.raises(InputError, match=f"playlist {pid}: not in the answers"):
+            answers.uris(pid)
+
+
+def test_the_largest_pid_and_the_longest_category(tmp_path: Path) -> None:
+    answers = read_ground_truth(write(tmp_path, {"2147483647": {"category": "a" * 100, "holdout": [uri(1)]}}))
+    assert (answers.pid.tolist(), answers.categories) == ([2**31 - 1], ("a" * 100,))
+
+
 def test_category_may_be_absent(tmp_path: Path) -> None:
     assert read_ground_truth(write(tmp_path, {"7": {"holdout": [uri(1)]}})).categories == ("uncategorised",)
 
@@ -58,6 +81,15 @@ def test_category_may_be_absent(tmp_path: Path) -> None:
         ('{"7": {"holdout": ["\\ud800"]}}', r"holdout\[0\] is '\?'"),
         ('{"7": {"holdout": "\\ud800"}}', "is not a list of track URIs"),
         ({"7": {"holdout": 5}}, "is not a list of track URIs"),
+        ({"7": {"holdout": [uri(1), 5]}}, "is not a list of track URIs"),
+        ({"7": {"category": None, "holdout": [uri(1)]}}, '"category" is null; expected a name'),
+        ({"7": {"category": True, "holdout": [uri(1)]}}, '"category" is true or false; expected a name'),
+        ({"7": 5}, 'expected an object with "holdout", found a number'),
+        ({"7": "a"}, 'expected an object with "holdout", found a string'),
+        ({"7": []}, 'expected an object with "holdout", found a list'),
+        ({"7": {}}, 'expected an object with "holdout", found another object'),
+        ({"playlists": []}, "answers"),
+        ("[1]", "not answers: expected a JSON object, found a list"),
         ('{"7": 1, "7": 2}', "the key '7' stands there twice"),
         ({"07": {"holdout": [uri(1)]}}, "pid '07' is not a whole number"),
         (

@@ -102,7 +102,8 @@ def test_a_missing_list_takes_51_clicks_or_none_by_form() -> None:
 def test_held_out_tracks_are_a_set() -> None:
     once, twice = score([[1, 2, 3]], [[1, 9]]), score([[1, 2, 3]], [[1, 9, 1]])
     assert once.matrix.tolist() == twice.matrix.tolist()
-    assert Holdouts.of(Interactions.from_rows([[4, 4, 2], [4]])).sizes.tolist() == [2, 1]
+    assert Holdouts.of(Interactions.from_rows([[4, 4, 2], [4], [0, 0]])).sizes.tolist() == [2, 1, 1]
+    assert Holdouts.of(Interactions.from_rows([[-1, -1, 0]])).sizes.tolist() == [3]
 
 
 def test_unknown_tracks_count_in_g_but_never_hit() -> None:

@@ -63,6 +63,17 @@ def test_signature_names_all_that_a_score_depends_on() -> None:
     )
 
 
+def test_intervals_are_drawn_with_the_seed_and_as_often_as_asked_for() -> None:
+    """Of a single draw both ends are its mean, another one for another seed."""
+    lows = set()
+    for seed in range(5):
+        card, scores = score_submission(submission(), ANSWERS, seed=seed, resamples=1)
+        assert card.overall == make_scorecard(scores, "", seed=seed, resamples=1).overall
+        assert card.overall.clicks.low == card.overall.clicks.high
+        lows.add(card.overall.clicks.low)
+    assert len(lows) > 1
+
+
 def test_without_artists_the_form_falls_back_and_says_so() -> None:
     card, scores = score_submission(submission(), ANSWERS)
     assert card.signature.startswith("r_precision:tracks|")
@@ -89,6 +100,8 @@ def test_incomplete_submission_is_refused_by_name() -> None:
         score_submission(submission(), answers(wanted, ("first_5",) * 10))
     assert "7 of the 10 playlists in the answers have no list: 2000000, 2000001" in str(caught.value)
     assert str(caught.value).endswith("2000004, ...")
+    with pytest.raises(InvalidSubmissionError, match=r"2000004$"):
+        score_submission(submission(), answers(dict(list(wanted.items())[:8]), ("first_5",) * 8))
 
 
 def test_lists_that_nobody_asked_for_are_left_out_and_noted() -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -42,7 +45,7 @@ from challenge.workflows.score import score
 from challenge.workflows.train import train
 from challenge.workflows.validate import validate
 from tests.fitted import fit
-from tests.tiny_runs import PER_CATEGORY, TINY, TinySample, with_sources
+from tests.tiny_runs import PER_CATEGORY, TINY, TINY_TOML, TinySample, with_sources
 from tests.toy_dataset import toy_dataset
 
 pytestmark = pytest.mark.usefixtures("single_thread")
@@ -183,6 +186,22 @@ def test_the_same_seed_gives_the_same_bytes_even_into_a_used_folder(
     run(sample.mpd, sample.challenge, tmp_path, TINY, cache=sample.cache)
     assert (tmp_path / "submission.csv.gz").read_bytes() == finished.submission
     assert other != finished.submission
+
+
+def test_another_process_with_another_hash_seed_gives_the_same_bytes(
+    sample: TinySample, finished: Finished, tmp_path: Path
+) -> None:
+    """As a command, with the order of sets of words that Python draws for each process."""
+    (tmp_path / "tiny.toml").write_text(TINY_TOML)
+    paths = ["--mpd", sample.mpd, "--challenge", sample.challenge, "--cache", tmp_path / "cache"]
+    paths += ["--config", tmp_path / "tiny.toml", "--output", tmp_path / "run"]
+    command = [sys.executable, "-m", "challenge", "run", *map(str, paths), "--threads", "1", "--quiet"]
+    subprocess.run(command, check=True, capture_output=True, env=os.environ | {"PYTHONHASHSEED": "2718"})
+    assert (tmp_path / "run" / "submission.csv.gz").read_bytes() == finished.submission
+    there = finished.result.output / "recommender"
+    for path in (path for path in there.rglob("*") if path.is_file()):
+        again = tmp_path / "run" / "recommender" / path.relative_to(there)
+        assert again.read_bytes() == path.read_bytes(), path.name
 
 
 def test_a_finished_run_resumes_to_the_same_bytes(
