@@ -197,6 +197,10 @@ def test_the_slice_in_the_pages_is_a_slice(tmp_path: Path) -> None:
     store = prepare_store(tmp_path, cache_dir=tmp_path / "cache", workers=1)
     assert (len(store.playlists), store.playlists.title(0)) == (1, "road trip")
     assert list(store.catalog.track_names) == ["A song"]
+    (code,) = blocks("docs/formats.md", "python")
+    found: dict[str, Any] = {}
+    exec(code.replace("cache/mpd-0123456789abcdef0123", str(store.path)), found)
+    assert found["first_playlist"].tolist() == [0]
 
 
 def test_the_answers_and_playlists_in_the_pages_can_be_read(tmp_path: Path) -> None:
