@@ -214,11 +214,14 @@ class RankerFacts(msgspec.Struct, frozen=True):
         queries: training queries.
         rows: candidates among them.
         importance: share of the ranker's gain by feature, greatest first.
+        candidate_recall: mean share of a training query's held-out tracks that were among its candidates, by
+            category: what the best of rankings could have found.
     """
 
     queries: int = 0
     rows: int = 0
     importance: dict[str, float] = msgspec.field(default_factory=dict)
+    candidate_recall: dict[str, float] = msgspec.field(default_factory=dict)
 
 
 class Coverage(msgspec.Struct, frozen=True):

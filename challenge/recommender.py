@@ -57,12 +57,15 @@ class TrainingSummary:
         ranker_queries: training queries that the ranker learned from.
         ranker_rows: candidates among them.
         importance: share of the ranker's gain by feature, greatest first.
+        candidate_recall: mean share of a training query's held-out tracks that were among its candidates, by
+            category.
     """
 
     lightgcn: tuple[TrainingFacts, ...] = ()
     ranker_queries: int = 0
     ranker_rows: int = 0
     importance: dict[str, float] = field(default_factory=dict)
+    candidate_recall: dict[str, float] = field(default_factory=dict)
 
     @property
     def device(self) -> str:
@@ -420,12 +423,13 @@ class _Fit:
         with section("learn to rank"), progress.task(f"learn to rank {len(rows.label):,} candidates"):
             ranker = train_ranker(rows, feature_names(sources.names), config, seed=self.config.seed)
         n_queries, n_rows = sum(len(fold.holdout) for fold in drawn.folds), len(rows.label)
+        recall = {name: float(shares.mean()) for name, shares in rows.recall.items()}
         del rows
         if not drawn.joint:
             del sources
             progress.message("all sources on all playlists and seeds")
             sources = self.sources(drawn.serving)
-        return sources, ranker, TrainingSummary((), n_queries, n_rows, ranker.importance())
+        return sources, ranker, TrainingSummary((), n_queries, n_rows, ranker.importance(), recall)
 
     def rows(self, drawn: TrainingQueries) -> tuple[TrainingRows, FittedSources]:
         """Describe the candidates of all training queries; also return the last fold's sources."""

@@ -97,6 +97,8 @@ def test_the_summary_tells_what_was_learned(fitted: Recommender, dataset: Datase
     assert summary.ranker_queries == len(everything.queries) - len(dataset.queries)
     assert summary.ranker_rows > summary.ranker_queries
     assert sum(summary.importance.values()) == pytest.approx(1)
+    assert set(summary.candidate_recall) == set(everything.queries.categories[len(dataset.queries) :])
+    assert all(0 < share <= 1 for share in summary.candidate_recall.values())
 
 
 def test_no_queries_are_not_all_queries(fitted: Recommender) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -52,7 +52,7 @@ def training_rows(
 ) -> TrainingRows:
     """Describe and label the candidates of training queries: those from ``first`` on, one a row."""
     rng, parts = np.random.default_rng([seed, 11]), []
-    queries = sources.queries()
+    queries, n_found = sources.queries(), []
     with section("training queries"):
         for start, batch, candidates in iterate_batches(
             sources, queries, "describe training queries", unit="queries", first=first
@@ -60,7 +60,11 @@ def training_rows(
             features = make_features(sources, batch, candidates)
             label = label_candidates(candidates, holdout, start - first)
             parts.append(sample_rows(features, label, candidates.query, config.negative_share, rng))
-    return TrainingRows.concatenate(parts)
+            n_found.append(np.bincount(candidates.query, weights=label, minlength=len(batch)))
+    found = np.concatenate(n_found) / np.maximum(holdout.lengths, 1)
+    categories = np.array(queries.queries.categories[first:])
+    recall = {name: found[categories == name].astype(np.float32) for name in np.unique(categories).tolist()}
+    return replace(TrainingRows.concatenate(parts), recall=recall)
 
 
 def label_candidates(candidates: Candidates, holdout: Interactions, start: int) -> NDArray[np.int8]:

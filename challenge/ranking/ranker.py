@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -69,11 +69,14 @@ class TrainingRows:
         features: float32, shape (N, F).
         label: 1 for a held-out track, else 0, int8, shape (N,).
         group: candidates of each query, int64.
+        recall: share of each query's held-out tracks that are candidates, by the query's category; also of
+            queries that have no rows.
     """
 
     features: FloatArray
     label: np.ndarray
     group: Int64Array
+    recall: Mapping[str, FloatArray] = field(default_factory=dict)
 
     @classmethod
     def concatenate(cls, parts: Sequence[TrainingRows]) -> TrainingRows:
@@ -82,6 +85,10 @@ class TrainingRows:
             np.concatenate([part.features for part in parts]),
             np.concatenate([part.label for part in parts]),
             np.concatenate([part.group for part in parts]),
+            {
+                name: np.concatenate([part.recall[name] for part in parts if name in part.recall])
+                for name in dict.fromkeys(name for part in parts for name in part.recall)
+            },
         )
 
 

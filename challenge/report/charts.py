@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from challenge.evaluation.scorecard import Scorecard
 from challenge.evaluation.variants import METRICS
 from challenge.report.leaderboard_2018 import BEST_CELLS
+from challenge.types import Category
 
 TITLES: Final = {"r_precision": "R-precision", "ndcg": "NDCG", "clicks": "Clicks"}
 _RIGHT: Final = 346  # the last tick's label, in the middle of which this is, needs the rest
@@ -107,6 +108,12 @@ def importance_panel(shares: Mapping[str, float], most: int = 20) -> BarPanel:
     return _labelled_panel(
         "importance", "Share of the gain", [Bar(readable(n), f"{s:.1%}", s) for n, s in ordered]
     )
+
+
+def recall_panel(recall: Mapping[str, float]) -> BarPanel:
+    """The share of held-out tracks that were among the candidates, by category in the challenge's order."""
+    named = [(each.value, recall[each.value]) for each in Category if each.value in recall]
+    return _labelled_panel("recall", "Recall", [Bar(readable(n), f"{r:.1%}", r) for n, r in named])
 
 
 def _labelled_panel(key: str, heading: str, bars: list[Bar]) -> BarPanel:

@@ -24,6 +24,7 @@ from challenge.report.charts import (
     LinePanel,
     importance_panel,
     readable,
+    recall_panel,
     score_panels,
     source_panel,
     training_panels,
@@ -147,6 +148,7 @@ def _charts(facts: RunFacts) -> dict[str, Sequence[BarPanel | LinePanel]]:
         "sources": [source_panel(counts)] if counts else [],
         "training": training_panels(curves, "epoch"),
         "importance": [importance_panel(ranker.importance)] if ranker and ranker.importance else [],
+        "recall": [recall_panel(ranker.candidate_recall)] if ranker and ranker.candidate_recall else [],
     }
 
 

@@ -68,7 +68,9 @@ def record_training(manifest: Manifest, trained: TrainingSummary) -> None:
     manifest.lightgcn = trained.lightgcn
     manifest.ranker = None
     if trained.ranker_queries:
-        manifest.ranker = RankerFacts(trained.ranker_queries, trained.ranker_rows, trained.importance)
+        manifest.ranker = RankerFacts(
+            trained.ranker_queries, trained.ranker_rows, trained.importance, trained.candidate_recall
+        )
 
 
 def record_fill(

@@ -331,6 +331,24 @@ def test_training_rows_from_a_query_on(toy: ToyDataset, fitted: FittedSources) -
     assert later.group.tolist() == everything.group[-len(later.group) :].tolist()
 
 
+def test_recall_is_the_share_of_held_out_tracks_among_the_candidates(
+    toy: ToyDataset, fitted: FittedSources
+) -> None:
+    holdout = Interactions.from_rows([tracks_of(g).tolist()[::3] if g else [5] for g in toy.genre_of])
+    recall = training_rows(fitted, holdout.take(range(6, 15)), RankerConfig(), seed=3, first=6).recall
+    queries = fitted.queries()
+    candidates = fitted.candidates(queries.batch(0, 15))
+    expected: dict[str, list[float]] = {}
+    for query in range(6, 15):
+        found = candidates.track[candidates.indptr[query] : candidates.indptr[query + 1]]
+        share = float(np.isin(holdout.row(query), found).mean())
+        expected.setdefault(queries.queries.categories[query].value, []).append(share)
+    assert {name: shares.tolist() for name, shares in recall.items()} == {
+        name: pytest.approx(shares) for name, shares in expected.items()
+    }
+    assert 0 < np.mean(np.concatenate(list(recall.values()))) < 1
+
+
 # -- orders ---------------------------------------------------------------------------------------
 
 

@@ -107,6 +107,14 @@ def test_importance_and_shares_by_number_of_seeds_are_shown(run_dir: Path) -> No
     assert "Not scored" in page
 
 
+def test_recall_of_candidates_is_shown_in_the_order_of_the_challenge(run_dir: Path) -> None:
+    facts = manifest()
+    facts.ranker = RankerFacts(5, 100, {}, {"title_random_100": 0.625, "title_only": 0.25})
+    facts.save(run_dir / "manifest.json")
+    page = render_report(run_dir).read_text()
+    assert page.index("title only: 25.0%") < page.index("title random 100: 62.5%")
+
+
 def test_quartiles_count_each_place() -> None:
     lists = np.array([[0, 1], [0, 2]], np.int32)
     coverage = coverage_of(lists, np.array([4, 1, 2, 9], np.float32))
