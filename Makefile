@@ -176,6 +176,10 @@ bench-explore: $(READY_DEV) ## The web page in Chromium: waits, and 200 steps at
 	@test -n "$$RUN" || { echo >&2 "make: RUN= is missing; expected: make bench-explore RUN=submissions/first"; exit 2; }
 	$(BIN)/python -m benchmarks.explore "$$RUN" $${ANSWERS:+--answers "$$ANSWERS"} $(ARGS)
 
+.PHONY: bench-first-run
+bench-first-run: $(READY) ## A fresh clone's make submission on a terminal: when what begins, and how long nothing moves
+	$(BIN)/python -m benchmarks.first_run $(ARGS)
+
 .PHONY: bench-propagation
 bench-propagation: $(READY_DEV) ## LightGCN's propagation against the bare kernel and torch-geometric
 	$(BIN)/python -m benchmarks.propagation $(ARGS)
