@@ -116,14 +116,14 @@ class Mutation:
         """Return, as JSON, the tests that call each function or have a fixture that does, quickest first."""
         session.config.pluginmanager.register(_Fixtures(self._callers))
         seconds = []
-        for item in session.items:
+        for item, following in zip(session.items, [*session.items[1:], None], strict=True):
             self._callers[:] = [item.nodeid]
             begin = time.process_time()
             threading.setprofile(self._hear)
             sys.setprofile(self._hear)
-            failed = _fails(session, [item])
+            session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             sys.setprofile(None)
-            if failed:
+            if session.testsfailed:
                 raise SystemExit(f"{item.nodeid} fails as it is")
             seconds.append(time.process_time() - begin)
         found = defaultdict(list)

@@ -97,6 +97,7 @@ def test_a_missing_list_takes_51_clicks_or_none_by_form() -> None:
     lists = [[-1, -1], [3, 4]]
     assert score(lists, [[5], [6]]).clicks.tolist() == [51, 51]
     assert score(lists, [[5], [6]], None, "clicks=missing-as-zero").clicks.tolist() == [0, 51]
+    assert score([[0, -1]], [[5]], None, "clicks=missing-as-zero").clicks.tolist() == [51]
 
 
 def test_held_out_tracks_are_a_set() -> None:
