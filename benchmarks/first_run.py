@@ -1,8 +1,8 @@
 """The first run on a machine: a fresh clone's ``make submission``, as a person at a terminal sees it.
 
 Run by ``make bench-first-run``: python -m benchmarks.first_run [--markdown FILE]
-Clones what is committed, runs the command on a terminal of 80 columns with an empty cache (but for pip's own),
-and tells when each command began, how long nothing moved on the screen, and what the run says it cost.
+Clones what is committed, runs the command on a terminal of 80 columns with an empty cache, but for pip's own.
+Tells when each command began, how long nothing moved on the screen, and what the run says it cost.
 """
 
 from __future__ import annotations
@@ -31,6 +31,14 @@ _COMMANDS = {
 }
 
 
+_RECENT = 1 << 14
+"""Bytes that are looked through when something new has come."""
+
+
+def _cleaned(shown: bytes) -> str:
+    return re.sub("\r+\n?", "\n", _ESCAPES.sub(b"", shown).decode("utf-8", "replace"))
+
+
 @dataclass
 class Timeline:
     """What was seen on the screen, and when; seconds from the start.
@@ -38,22 +46,27 @@ class Timeline:
     Attributes:
         begins: when each command was first seen.
         silences: the longest times without a change within each command, and what was last seen before.
-        text: all of it, without the codes that move the cursor.
         end: when the command ended.
     """
 
     begins: dict[str, float] = field(default_factory=dict)
     silences: dict[str, tuple[float, str]] = field(default_factory=dict)
-    text: str = ""
     end: float = 0.0
+    _shown: bytes = b""
+
+    @property
+    def text(self) -> str:
+        """All that was shown, without the codes that move the cursor."""
+        return _cleaned(self._shown)
 
     def add(self, chunk: bytes, now: float, last: float) -> None:
         """Note what has come at ``now`` after nothing since ``last``."""
         if self.begins and now - last > self.silences.get(self._current, (0.0, ""))[0]:
             self.silences[self._current] = (now - last, self._last_line())
-        self.text += _ESCAPES.sub(b"", chunk).decode("utf-8", "replace").replace("\r", "\n")
+        self._shown += chunk
+        text = _cleaned(self._shown[-_RECENT:])
         for name, command in _COMMANDS.items():
-            if name not in self.begins and re.search(command, self.text, re.MULTILINE):
+            if name not in self.begins and re.search(command, text, re.MULTILINE):
                 self.begins[name] = now
 
     @property
@@ -61,7 +74,14 @@ class Timeline:
         return next(reversed(self.begins))
 
     def _last_line(self) -> str:
-        return next((line.strip() for line in reversed(self.text.splitlines()) if line.strip()), "")
+        return next(
+            (
+                line.strip()
+                for line in reversed(_cleaned(self._shown[-_RECENT:]).splitlines())
+                if line.strip()
+            ),
+            "",
+        )
 
     def table(self) -> str:
         """The commands in order as a Markdown table."""
