@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from challenge.evaluation.evaluate import score_submission
 from challenge.evaluation.ground_truth import GroundTruth
 from challenge.evaluation.metrics import MetricValues
 from challenge.evaluation.scorecard import OVERALL, PlaylistScores, Scorecard, compare_paired, make_scorecard
-from challenge.evaluation.variants import RPrecisionVariant, Variants
+from challenge.evaluation.significance import paired_differences
+from challenge.evaluation.variants import METRICS, RPrecisionVariant, Variants
 from tests.small_submissions import PIDS, submission, track_id
 
 
@@ -154,9 +156,20 @@ def test_same_seed_same_intervals() -> None:
 
 def test_playlist_scores_as_csv(tmp_path: Path) -> None:
     scores_of([0.5, 0], [0.25, 1 / 3], [51, 3], ["first_5", "title_only"]).save(tmp_path / "scores.csv")
-    assert (tmp_path / "scores.csv").read_text() == (
+    assert (tmp_path / "scores.csv").read_bytes().decode() == (
         "pid,category,r_precision,ndcg,clicks\n0,first_5,0.500000,0.250000,51\n1,title_only,0.000000,0.333333,3\n"
     )
+    again = PlaylistScores.load(tmp_path / "scores.csv")
+    assert (again.pid.tolist(), again.categories) == ([0, 1], ("first_5", "title_only"))
+    assert again.values.matrix.tolist() == [[0.5, 0.25, 51], [0, 0.333333, 3]]
+
+
+@pytest.mark.parametrize("row", ["x,first_5,1,1,1", "0,first_5,x,1,1", "0,first_5,1", "0"])
+def test_what_is_no_table_of_scores(tmp_path: Path, row: str) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text(f"pid,category,r_precision,ndcg,clicks\n{row}\n")
+    with pytest.raises(FormatError, match=r"scores\.csv: not scores of playlists"):
+        PlaylistScores.load(path)
 
 
 def test_paired_comparison_by_category_and_over_all() -> None:
@@ -171,5 +184,11 @@ def test_paired_comparison_by_category_and_over_all() -> None:
     assert found["title_only"]["r_precision"].p_value == 1.0
     assert found[OVERALL]["r_precision"].difference.mean == pytest.approx(0.05)
     assert found[OVERALL]["clicks"].difference.high == pytest.approx(-0.02)
+    whole = paired_differences(first.values.matrix, second.values.matrix, categories, seed=3)
+    assert [found[OVERALL][name] for name in METRICS] == list(whole)
     with pytest.raises(ValueError, match="different playlists"):
         compare_paired(first, scores_of([1], [1], [1]))
+    with pytest.raises(ValueError, match="different playlists"):
+        compare_paired(first, replace(first, categories=("first_5",) * 60))
+    with pytest.raises(ValueError, match="different playlists"):
+        compare_paired(first, replace(first, pid=first.pid + 1))

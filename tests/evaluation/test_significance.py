@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from challenge.evaluation import significance
+from challenge.evaluation.defaults import CONFIDENCE
 from challenge.evaluation.significance import (
     estimates,
     paired_differences,
@@ -32,6 +35,11 @@ def test_interval_is_that_of_the_normal_law() -> None:
     assert estimate.mean == pytest.approx(values.mean())
     assert estimate.low == pytest.approx(values.mean() - 1.96 * error, abs=0.08 * error * 2)
     assert estimate.high == pytest.approx(values.mean() + 1.96 * error, abs=0.08 * error * 2)
+
+
+def test_ends_of_an_interval_leave_a_fortieth_on_either_side() -> None:
+    (estimate,) = estimates(column([1.0, 2.0]), column(np.arange(1001.0)))
+    assert (estimate.mean, estimate.low, estimate.high) == (1.5, pytest.approx(25), pytest.approx(975))
 
 
 def test_draws_stay_within_their_category() -> None:
@@ -68,3 +76,14 @@ def test_clear_difference_is_significant_and_none_is_not() -> None:
     same = paired_differences(column(base), column(base), ["a"] * 200)[0]
     assert same.p_value == 1.0
     assert not same.significant
+    assert not replace(same, p_value=1 - CONFIDENCE).significant
+    assert replace(same, p_value=0.0499).significant
+
+
+def test_as_many_draws_as_asked_for_whatever_the_size_of_a_block() -> None:
+    rng = np.random.default_rng(0)
+    base = column(rng.random(3))
+    for permutations in (1, significance._BLOCK - 1, significance._BLOCK + 7):
+        assert paired_differences(base, base, ["a"] * 3, permutations=permutations)[0].p_value == 1.0
+    (one,) = paired_differences(base, base * 2, ["a"] * 3, resamples=1)
+    assert one.difference.low == one.difference.high
