@@ -67,13 +67,14 @@ def _stop_again_if_lost(lost: sys.UnraisableHookArgs) -> None:
     """Stop a moment later where Python has just dropped what :func:`_stop` raised.
 
     So it does with all that is raised while compiled code calls back (LLVM does, to have machine code kept)
-    or an object is finalised.
+    or an object is finalised. What else is dropped while the command stops nobody need see: objects complain
+    that were cut short while they were made.
     """
     stopped = lost.exc_value
     if isinstance(stopped, Stopped):
         signal.signal(signal.SIGALRM, lambda _, frame: _stop(stopped.signal, frame))
         signal.setitimer(signal.ITIMER_REAL, _MOMENT_SECONDS)
-    else:
+    elif any(signal.getsignal(each) is _stop for each in _STOP_SIGNALS):
         sys.__unraisablehook__(lost)
 
 

@@ -150,7 +150,7 @@ def test_a_command_that_is_stopped_says_so_and_leaves_nothing(
 
 
 def test_a_stop_before_within_or_after_the_command_itself() -> None:
-    """While options are read, while compiled code calls back, and while the process ends."""
+    """While options are read, compiled code calls back or an object is made, and while the process ends."""
     code = """
 import atexit, ctypes, os, signal, sys, time
 from challenge.cli import app
@@ -162,11 +162,17 @@ def call_back(*_):
     ctypes.CFUNCTYPE(None)(stop)()
     time.sleep(60)
 
+class Half:
+    def __init__(self, *_):
+        stop()
+    def __del__(self):
+        self.missing.close()
+
 when = sys.argv.pop(1)
 if when == "after":
     atexit.register(stop)
 else:
-    app._Command.parse_args = {"before": stop, "within": call_back}[when]
+    app._Command.parse_args = {"before": stop, "within": call_back, "half": lambda *_: Half()}[when]
 app.main()
 """
     told = "Stopped: what was finished is kept\n"
