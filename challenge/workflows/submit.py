@@ -133,9 +133,8 @@ def _require_real(team: TeamInfo, run: Path) -> None:
         found.append(f"e-mail {team.email!r}")
     if found:
         hint = f"write the file again: challenge fill --output {run} --team NAME --email ADDRESS"
-        raise ConfigError(
-            f"{' and '.join(found)} is a placeholder: the site would not know whose it is", hint=hint
-        )
+        what = "is a placeholder" if len(found) == 1 else "are placeholders"
+        raise ConfigError(f"{' and '.join(found)} {what}: the site would not know whose it is", hint=hint)
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:

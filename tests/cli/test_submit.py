@@ -114,7 +114,7 @@ def test_only_official_challenges_and_real_teams_go_up(
     fill(finished, team="My team", email="me@example.org")
     placeholder = submit(finished)
     assert placeholder.exit_code == 2
-    assert "team 'My team' and e-mail 'me@example.org' is a placeholder" in placeholder.stderr
+    assert "team 'My team' and e-mail 'me@example.org' are placeholders" in placeholder.stderr
     assert not seen.exists()
 
 
