@@ -120,7 +120,7 @@ def _changes(node: ast.AST) -> Iterator[Callable[[Any], None]]:
     yield from _changes_of_operators(node)
     if isinstance(node, ast.Constant) and node.value is not None:
         yield lambda it: setattr(it, "value", _other(it.value))
-    elif isinstance(node, ast.Return) and node.value is not None:
+    elif isinstance(node, ast.Return) and ast.unparse(node) not in ("return", "return None"):
         yield lambda it: setattr(it, "value", None)
     elif isinstance(node, ast.Expr):
         yield lambda it: setattr(it, "value", ast.Constant(None))

@@ -284,6 +284,20 @@ def test_a_bomb_is_read_only_up_to_the_limit(tmp_path: Path, monkeypatch: pytest
     assert found(validate_against(bomb, seeds())) == [(Rule.FILE_TOO_LARGE, None, None)]
 
 
+def test_the_limit_itself_is_no_violation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_bytes(tmp_path / "s.csv", TEXT)
+    for limit, expected in ((len(TEXT), []), (len(TEXT) - 1, [(Rule.FILE_TOO_LARGE, None, None)])):
+        monkeypatch.setattr(lines_module, "MAX_TEXT_BYTES", limit)
+        assert found(validate_against(path, seeds()))[:1] == expected
+
+
+def test_where_the_encoding_is_wrong_and_how_far_a_file_could_be_read(tmp_path: Path) -> None:
+    marked = validate_against(write_bytes(tmp_path / "s.csv", b"\xef\xbb\xbf" + TEXT), seeds())
+    assert found(marked) == [(Rule.WRONG_ENCODING, 1, None)]
+    damaged = validate_against(write_bytes(tmp_path / "s.csv.gz", b"\x1f\x8b"), seeds())
+    assert damaged.violations[0].message.startswith("damaged after 0 bytes of text")
+
+
 def write_bytes(path: Path, data: bytes) -> Path:
     path.write_bytes(data)
     return path
