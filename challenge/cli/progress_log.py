@@ -13,6 +13,7 @@ from challenge.progress import Advance
 from challenge.quoting import printable
 
 _INTERVAL_S: Final = 10.0
+_PIECES_TO_ESTIMATE: Final = 3
 
 
 class LogBackend:
@@ -59,6 +60,9 @@ class TaskState:
     done: float = 0.0
     note: str = ""
     begin: float = field(init=False)
+    _pieces: int = 0
+    _first: tuple[float, float] = (0.0, 0.0)
+    """When the first piece was done, and how much that was."""
 
     def __post_init__(self) -> None:
         self.begin = self.clock()
@@ -67,6 +71,10 @@ class TaskState:
         """Record work; a note stays until the next."""
         self.done += amount
         self.note = note or self.note
+        if amount > 0:
+            self._pieces += 1
+            if self._pieces == 1:
+                self._first = self.clock(), self.done
 
     def summary(self, separator: str) -> str:
         """Amount, time with the rate, and note of the whole task."""
@@ -83,6 +91,14 @@ class TaskState:
         if self.total:
             parts[0] += f" ({self.done / self.total:.0%})"
         parts.append(rate_text(self.done, seconds, self.unit))
-        if self.total and 0 < self.done <= self.total:
-            parts.append(f"{seconds_text(seconds / self.done * (self.total - self.done))} left")
+        left = self._seconds_left()
+        if left is not None:
+            parts.append(f"{seconds_text(left)} left")
         return ", ".join(part for part in (*parts, self.note) if part)
+
+    def _seconds_left(self) -> float | None:
+        """By the pace since the first piece, which also compiles and allocates; None before the third."""
+        if self._pieces < _PIECES_TO_ESTIMATE or not self.total or self.done > self.total:
+            return None
+        begin, before = self._first
+        return (self.clock() - begin) / (self.done - before) * (self.total - self.done)

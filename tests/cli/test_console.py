@@ -100,10 +100,26 @@ def test_log_lines_at_start_every_ten_seconds_and_at_end() -> None:
         progress.message("device: cpu")
     assert _lines(stream) == [
         "Read: started, 10,000 playlists",
-        "Read: 5,000 of 10,000 playlists (50%), 417 playlists/s, 12 s left",
+        "Read: 5,000 of 10,000 playlists (50%), 417 playlists/s",
         "Read: 10,000 of 10,000 playlists (100%), 417 playlists/s, 0.0 s left",
         "Read: done, 10,000 playlists, 24 s (417 playlists/s), all well",
         "device: cpu",
+    ]
+
+
+def test_time_left_is_by_the_pace_since_the_first_piece() -> None:
+    """The first one also compiles."""
+    stream, clock = io.StringIO(), Clock()
+    with progress.use_backend(LogBackend(stream, clock)), progress.task("Rank", 100, unit="lists") as advance:
+        for seconds in (60, 10, 10, 10):
+            clock.now += seconds
+            advance(10)
+            advance(0, note="no piece of work")
+    assert _lines(stream)[1:-1] == [
+        "Rank: 10 of 100 lists (10%), 10 lists/min",
+        "Rank: 20 of 100 lists (20%), 17.1 lists/min, no piece of work",
+        "Rank: 30 of 100 lists (30%), 22.5 lists/min, 1 min 10 s left, no piece of work",
+        "Rank: 40 of 100 lists (40%), 26.7 lists/min, 1 min 00 s left, no piece of work",
     ]
 
 
