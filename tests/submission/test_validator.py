@@ -264,6 +264,17 @@ def test_comments_and_blank_lines_may_be_long_and_no_others(tmp_path: Path, kind
         ]
 
 
+def test_the_longest_line_there_may_be(tmp_path: Path) -> None:
+    """Whether something follows it or not, one byte more is too long."""
+    for more in (0, 1):
+        line = b"x" * (lines_module.MAX_LINE_BYTES + more)
+        for content, number in ((line + b"\n" + TEXT, 1), (TEXT + b"\n" + line, 5)):
+            too_long = [
+                each.line for each in check(tmp_path, content).violations if each.rule is Rule.LINE_TOO_LONG
+            ]
+            assert too_long == [number] * more
+
+
 def test_the_place_of_a_wrong_byte_in_a_long_comment(tmp_path: Path) -> None:
     report = check(tmp_path, b"#" + "é".encode() * 600_000 + b"\xff\n" + TEXT)
     assert str(report.violations[0]) == "line 1: wrong-encoding: byte 0xff after 1200001 bytes is not UTF-8"
