@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks._removals import Removal
 from challenge.data.interactions import Interactions
-from challenge.ranking.features import feature_names, make_features, ranks_by_source
+from challenge.ranking.features import feature_names, make_features
 from challenge.ranking.pair_features import pair_features
 from challenge.ranking.rank import RankedLists, iterate_batches, label_candidates, lifted, take_best
 from challenge.ranking.ranker import Ranker, RankerConfig, TrainingRows
@@ -120,7 +120,7 @@ def describe(
 
 def proposals(candidates: Candidates, counts: Sequence[int]) -> np.ndarray:
     """Tell which source has which candidate among its best ``counts``; bool, shape (N, S)."""
-    proposed: np.ndarray = (candidates.score > 0) & (ranks_by_source(candidates) < np.array(counts))
+    proposed: np.ndarray = (candidates.score > 0) & (candidates.rank < np.array(counts))
     return proposed
 
 

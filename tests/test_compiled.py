@@ -53,11 +53,11 @@ def main(x):
 KERNEL_MODULES = (
     "data.distinct",
     "lightgcn.kernels.cpu",
-    "ranking.features",
     "ranking.forest",
     "ranking.pair_features",
     "sources.kernels",
     "sources.least_squares",
+    "sources.merge",
     "sources.postings",
     "sources.selection",
     "sources.search.cpu",

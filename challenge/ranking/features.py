@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-import numba as nb
 import numpy as np
 
-from challenge.compiled import kernel
 from challenge.ranking.pair_features import Pair, pair_features
 from challenge.sources.base import QueryBatch
 from challenge.sources.merge import Candidates
 from challenge.sources.postings import PlaylistIndex
 from challenge.sources.registry import FittedSources
-from challenge.sources.selection import greatest_first
 from challenge.types import Category, FloatArray, Int32Array, Int64Array
 
 QUERY_FEATURES: Final = (
@@ -100,7 +97,7 @@ def make_features(
     ``pairs`` are the candidates' pair features where they are known already: they take most of the time.
     """
     query = candidates.query
-    rank = ranks_by_source(candidates)
+    rank = candidates.rank
     best = np.maximum(_segment_max(candidates.score, candidates.indptr), 1e-9)[query]
     by_source = np.stack([candidates.score, rank, candidates.score / best], axis=2)
     by_source = by_source.reshape(len(query), 3 * len(sources.names))
@@ -175,29 +172,6 @@ def _mean_of_known(values: FloatArray, index: PlaylistIndex, seeds: Int32Array) 
     """Mean over the seeds that some training playlist holds; 0 where there is none."""
     known = values[seeds[index.mean_playlist_length[seeds] > 0]]
     return float(known.mean()) if len(known) else 0.0
-
-
-def ranks_by_source(candidates: Candidates) -> FloatArray:
-    """Rank of each candidate in its query by each source, from 0, ties by track; float32, shape (N, S).
-
-    Where a source has no opinion there is no order: those candidates come together behind the others.
-    """
-    ranks = np.empty(candidates.score.shape, np.float32)
-    _rank(candidates.indptr, candidates.score, ranks)
-    return ranks
-
-
-@kernel(parallel=True)
-def _rank(indptr: Int64Array, score: FloatArray, ranks: FloatArray) -> None:  # pragma: no cover - compiled
-    for query in nb.prange(len(indptr) - 1):
-        first, end = indptr[query], indptr[query + 1]
-        for source in range(score.shape[1]):
-            column = score[first:end, source].copy()
-            order = greatest_first(column)
-            opinions = np.count_nonzero(column > 0)
-            for position in range(len(order)):
-                rank = position if position < opinions else opinions
-                ranks[first + order[position], source] = rank
 
 
 def _segment_max(values: FloatArray, indptr: Int64Array) -> FloatArray:

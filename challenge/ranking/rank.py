@@ -13,7 +13,7 @@ from challenge import progress
 from challenge.data.interactions import Interactions
 from challenge.errors import InvariantError
 from challenge.profile import section
-from challenge.ranking.features import feature_names, make_features, ranks_by_source
+from challenge.ranking.features import feature_names, make_features
 from challenge.ranking.first_places import with_first_places
 from challenge.ranking.ranker import Ranker, RankerConfig, TrainingRows, sample_rows
 from challenge.sources.base import IndexedQueries, QueryBatch
@@ -176,7 +176,7 @@ def take_best(
     ``track`` (int32) and ``source`` (int8) have shape (B, 500) and are filled with -1 beforehand.
     """
     # A source without opinion ranks by track index, which is no merit of its.
-    ranks = np.where(candidates.score > 0, ranks_by_source(candidates), np.inf)
+    ranks = np.where(candidates.score > 0, candidates.rank, np.inf)
     proposer = np.argmin(ranks, axis=1).astype(np.int8)
     order = np.lexsort((candidates.track, -scores, candidates.query))
     for query in range(len(candidates.indptr) - 1):

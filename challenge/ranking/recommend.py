@@ -12,7 +12,7 @@ from challenge.data.catalog import Catalog
 from challenge.errors import MissingInputError
 from challenge.playlist import Reason, Recommendation
 from challenge.ranking.explain import grouped_contributions, speaking_seeds, speaking_words
-from challenge.ranking.features import make_features, ranks_by_source
+from challenge.ranking.features import make_features
 from challenge.ranking.rank import blended_contributions, blended_scorer, iterate_batches, lifted
 from challenge.ranking.ranker import Ranker
 from challenge.sources.base import IndexedQueries, QueryBatch
@@ -81,9 +81,7 @@ def _reasons(
     index, catalog = sources.index, sources.context.dataset.catalog
     title = batch.queries.titles[query]
     own = slice(candidates.indptr[query], candidates.indptr[query + 1])
-    ranks = ranks_by_source(
-        Candidates(np.array([0, own.stop - own.start]), candidates.track[own], candidates.score[own])
-    )
+    ranks = candidates.rank[own]
     for row in rows.tolist():
         proposed = {
             name: int(rank) + 1

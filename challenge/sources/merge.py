@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+import numba as nb
 import numpy as np
 
+from challenge.compiled import kernel
 from challenge.sources.base import FittedSource, QueryBatch
+from challenge.sources.selection import greatest_first
 from challenge.types import FloatArray, Int32Array, Int64Array
 
 
@@ -29,6 +33,29 @@ class Candidates:
     def query(self) -> Int32Array:
         """The query, counted inside the batch, of each candidate; int32, shape (N,)."""
         return np.repeat(np.arange(len(self.indptr) - 1, dtype=np.int32), np.diff(self.indptr))
+
+    @cached_property
+    def rank(self) -> FloatArray:
+        """Rank of each candidate in its query by each source, from 0, ties by track; float32, shape (N, S).
+
+        Where a source has no opinion there is no order: those candidates come together behind the others.
+        """
+        ranks = np.empty(self.score.shape, np.float32)
+        _rank(self.indptr, self.score, ranks)
+        return ranks
+
+
+@kernel(parallel=True)
+def _rank(indptr: Int64Array, score: FloatArray, ranks: FloatArray) -> None:  # pragma: no cover - compiled
+    for query in nb.prange(len(indptr) - 1):
+        first, end = indptr[query], indptr[query + 1]
+        for source in range(score.shape[1]):
+            column = score[first:end, source].copy()
+            order = greatest_first(column)
+            opinions = np.count_nonzero(column > 0)
+            for position in range(len(order)):
+                rank = position if position < opinions else opinions
+                ranks[first + order[position], source] = rank
 
 
 def merge_candidates(
@@ -60,5 +87,10 @@ def without_seeds(tracks: Int32Array, seeds: Int32Array) -> Int32Array:
 
     This is the one place where seeds are removed from what is recommended.
     """
-    kept: Int32Array = tracks[(tracks >= 0) & ~np.isin(tracks, seeds)]
+    tracks = tracks[tracks >= 0]
+    if len(seeds) == 0:
+        return tracks
+    seeds = np.sort(seeds)  # few: numpy's isin would sort the tracks too
+    nearest = np.minimum(np.searchsorted(seeds, tracks), len(seeds) - 1)
+    kept: Int32Array = tracks[seeds[nearest] != tracks]
     return kept

@@ -16,9 +16,9 @@ from challenge.types import FloatArray, Int64Array
 def nth_greatest(values: FloatArray, n: int) -> float:  # pragma: no cover - compiled
     """The ``n``-th greatest value, counted from 1; 1 <= n <= len(values).
 
-    Hoare's selection (1961) narrows down to the side of a pivot on which the place lies; reorders ``values``.
+    Hoare's selection (1961) narrows down to the side of a pivot on which the position lies; reorders ``values``.
     """
-    place = n - 1
+    position = n - 1
     first, last = 0, len(values) - 1
     while first < last:
         pivot = values[(first + last) // 2]
@@ -32,13 +32,13 @@ def nth_greatest(values: FloatArray, n: int) -> float:  # pragma: no cover - com
                 values[i], values[j] = values[j], values[i]
                 i += 1
                 j -= 1
-        if place <= j:
+        if position <= j:
             last = j
-        elif place >= i:
+        elif position >= i:
             first = i
         else:
             break
-    return values[place]  # type: ignore[no-any-return]
+    return values[position]  # type: ignore[no-any-return]
 
 
 @kernel()

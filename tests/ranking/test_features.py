@@ -21,7 +21,6 @@ from challenge.ranking.features import (
     feature_names,
     make_features,
     query_features,
-    ranks_by_source,
 )
 from challenge.ranking.pair_features import pair_features
 from challenge.ranking.rank import (
@@ -100,7 +99,7 @@ def candidates_of(scores: list[list[list[float]]], tracks: list[list[int]] | Non
 )
 def test_ranks_by_source(rows: list[list[tuple[float, float]]]) -> None:
     candidates = candidates_of([[list(values) for values in row] for row in rows])
-    ranks = ranks_by_source(candidates)
+    ranks = candidates.rank
     for query, row in enumerate(rows):
         for source in range(2):
             found = ranks[candidates.indptr[query] : candidates.indptr[query + 1], source]
@@ -149,7 +148,7 @@ def test_features_of_queries_by_hand() -> None:
 
 def test_what_sources_say(fitted: FittedSources, described: tuple[Candidates, dict[str, FloatArray]]) -> None:
     candidates, columns = described
-    ranks = ranks_by_source(candidates)
+    ranks = candidates.rank
     for number, name in enumerate(COUNTING):
         score = candidates.score[:, number]
         np.testing.assert_array_equal(columns[f"{name}_score"], score)
@@ -390,7 +389,7 @@ def test_each_place_names_the_source_that_ranked_it_best(fitted: FittedSources) 
     lists = ranked(fitted, popular_first(fitted))
     assert lists.names == COUNTING
     candidates = fitted.candidates(fitted.queries().batch(0, 15))
-    ranks = np.where(candidates.score > 0, ranks_by_source(candidates), np.inf)
+    ranks = np.where(candidates.score > 0, candidates.rank, np.inf)
     for query in (0, 4):
         assert set(lists.source[query].tolist()) <= {-1, *np.flatnonzero(fitted_opinions(fitted, query))}
         for place in (0, 3, 20):

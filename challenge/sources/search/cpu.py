@@ -17,7 +17,7 @@ import numpy as np
 from challenge.blocks import each_block
 from challenge.compiled import kernel
 from challenge.sources.search.base import Found
-from challenge.sources.selection import greatest_first
+from challenge.sources.selection import nth_greatest
 from challenge.types import FloatArray, Int32Array
 
 _BLOCK: Final = 4096
@@ -129,7 +129,7 @@ def search(
 
 
 class _Kept:
-    """The best items of a stretch so far, in order of items or cut down to the best ``count``."""
+    """The best items of a stretch so far, ``count`` or more, in order of items."""
 
     def __init__(self, bound: FloatArray, count: int) -> None:
         n_queries = len(bound)
@@ -175,6 +175,23 @@ def _united(stretches: list[_Kept], n_queries: int, count: int) -> Found:
 
 
 @kernel()
+def _cut_down(scores: FloatArray, items: Int32Array, count: int) -> float:  # pragma: no cover - compiled
+    """Move the best ``count`` items to the front, in their order, and return the least of their scores.
+
+    Of equal scores the first items stay; later ones that equal the least come too late.
+    """
+    least = nth_greatest(scores.copy(), count)
+    equals = count - np.count_nonzero(scores > least)
+    n = 0
+    for i in range(len(scores)):
+        if scores[i] > least or (scores[i] == least and equals > 0):
+            equals -= scores[i] == least
+            scores[n], items[n] = scores[i], items[i]
+            n += 1
+    return least  # type: ignore[no-any-return]
+
+
+@kernel()
 def _absorb(
     scores: FloatArray,
     first: int,
@@ -206,14 +223,8 @@ def _absorb(
                 kept_item[query, n] = first + i
                 n += 1
         if n > 4 * count:
-            all_scores, all_items = kept_score[query, :n].copy(), kept_item[query, :n].copy()
-            order = greatest_first(all_scores)
-            # Equal scores stay in order of items, and later items that equal the least come too late.
-            for i in range(count):
-                kept_score[query, i] = all_scores[order[i]]
-                kept_item[query, i] = all_items[order[i]]
+            bound[query] = _cut_down(kept_score[query, :n], kept_item[query, :n], count)
             n = count
-            bound[query] = kept_score[query, count - 1]
         kept[query] = n
 
 
