@@ -16,7 +16,7 @@ from challenge.types import FloatArray, Int64Array
 def nth_greatest(values: FloatArray, n: int) -> float:  # pragma: no cover - compiled
     """The ``n``-th greatest value, counted from 1; 1 <= n <= len(values).
 
-    Hoare's selection (1961): narrows down to the side of a pivot that holds the position; reorders ``values``.
+    Hoare's selection (1961): narrows down to the side of a pivot with the position; reorders ``values``.
     """
     position = n - 1
     first, last = 0, len(values) - 1
