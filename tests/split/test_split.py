@@ -179,12 +179,26 @@ def test_corpus_holds_training_playlists_and_queries(split: Split) -> None:
     assert len(dataset.playlists) == PLAYLISTS - len(dataset.queries)
 
 
+def test_a_category_has_as_many_as_asked_for_where_there_are_enough(store: Store) -> None:
+    two = split_holdout(store, replace(FINAL, per_category=2))
+    assert [two.queries.categories.count(category) for category in Category] == [2] * 10
+
+
+def test_of_few_playlists_each_category_has_one_where_that_is_possible(store: Store) -> None:
+    """Of 100 six hundredths would be none in each."""
+    few = replace(store, playlists=store.playlists.take(np.arange(100)))
+    found = split_holdout(few, FINAL)
+    assert max(found.queries.categories.count(category) for category in Category) == 1
+    assert len(found.queries.categories) >= 5
+
+
 def test_what_cannot_be_split_is_refused(tiny_mpd: Path, tmp_path: Path) -> None:
     tiny = prepare_store(tiny_mpd, cache_dir=tmp_path / "cache")
     with pytest.raises(MissingInputError, match="none of 6 playlists can be held out"):
         split_holdout(tiny, SplitOptions())
     with pytest.raises(ConfigError, match="per_category is 0"):
         SplitOptions(per_category=0)
+    assert SplitOptions(per_category=1).per_category == 1
     with pytest.raises(ConfigError, match="kind of split is 'test'"):
         SplitOptions(kind="test")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="there is one final split only"):

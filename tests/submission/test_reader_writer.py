@@ -66,6 +66,12 @@ def test_a_broken_file_is_refused_with_its_first_faults(tmp_path: Path) -> None:
         read_submission(path)
     assert "line 2, pid 1: wrong-track-count: 499 tracks, expected 500" in str(caught.value)
     assert "challenge validate" in str(caught.value.hint)
+    for number, words in ((3, "line 2"), (4, "; and 1 more violations"), (9, "; and 6 more violations")):
+        path = write(tmp_path, [*lines(), *[playlist(PIDS[0])] * number])
+        with pytest.raises(InvalidSubmissionError) as caught:
+            read_submission(path)
+        assert caught.value.message.endswith(words)
+        assert caught.value.message.count("repeated-pid") == 3
 
 
 def test_repeated_playlist_is_refused(tmp_path: Path) -> None:
