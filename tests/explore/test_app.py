@@ -14,7 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
+from challenge.cli.app import build_app
 from challenge.evaluation.scorecard import Scorecard
 from challenge.explore.app import make_app
 from challenge.explore.challenge_playlists import ShownPlaylist
@@ -273,6 +275,42 @@ def test_playlists_are_listed_by_score_and_agree_with_the_scorecard(
     shown = re.findall(r'href="/playlists/(\d+)"', page)
     assert shown == [str(each.pid) for each in worst], "the worst come first unless asked otherwise"
     assert f'<td class="number">{worst[-1].scores["ndcg"]:.3f}</td>' in page
+
+
+def test_page_report_terminal_and_json_tell_the_same_numbers(
+    client: TestClient, explored: ExploredRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = RunFolder(explored.folder)
+    card = Scorecard.load(folder.scorecard)
+    expected = {
+        category.replace("_", " "): [
+            f"{scores['r_precision'].mean:.4f}",
+            f"{scores['ndcg'].mean:.4f}",
+            f"{scores['clicks'].mean:.3f}",
+        ]
+        for category, scores in {**card.by_category, "all": card.overall}.items()
+    }
+    monkeypatch.setenv("COLUMNS", "80")
+    words = ["score", str(folder.submission), "--answers", str(explored.answers)]
+    told = json.loads(CliRunner().invoke(build_app(), [*words, "--json"]).stdout)
+    for name, scores in {**told["categories"], "all": told}.items():
+        means = [f"{scores['r_precision']:.4f}", f"{scores['ndcg']:.4f}", f"{scores['clicks']:.3f}"]
+        assert means == expected[name.replace("_", " ")]
+    terminal = CliRunner().invoke(build_app(), words).stdout
+    cells = [line.split() for line in terminal.splitlines()]
+    for name, means in expected.items():
+        row = next(row for row in cells if row[: len(name.split())] == name.split())
+        assert [cell for cell in row if re.fullmatch(r"\d+\.\d+", cell)][:3] == means
+    for page in (folder.report.read_text("utf-8"), page_of(client, "/run")):
+        rows = re.findall(r"<tr.*?</tr>", page, re.DOTALL)
+        for name, means in expected.items():
+            cells_of_row = next(
+                found
+                for row in rows
+                if (found := re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL))[:1] == [name]
+                and any(mean in found for mean in means)
+            )
+            assert [cell for cell in cells_of_row if cell in means] == means
 
 
 def test_playlists_are_found_by_category_and_title(client: TestClient, explorer: Explorer) -> None:
