@@ -189,18 +189,22 @@ def test_the_same_seed_gives_the_same_bytes_even_into_a_used_folder(
 
 
 def test_another_process_with_another_hash_seed_gives_the_same_bytes(
-    sample: TinySample, finished: Finished, tmp_path: Path
+    sample: TinySample, tmp_path: Path
 ) -> None:
     """As a command, with the order of sets of words that Python draws for each process."""
     (tmp_path / "tiny.toml").write_text(TINY_TOML)
-    paths = ["--mpd", sample.mpd, "--challenge", sample.challenge, "--cache", tmp_path / "cache"]
-    paths += ["--config", tmp_path / "tiny.toml", "--output", tmp_path / "run"]
-    command = [sys.executable, "-m", "challenge", "run", *map(str, paths), "--threads", "1", "--quiet"]
-    subprocess.run(command, check=True, capture_output=True, env=os.environ | {"PYTHONHASHSEED": "2718"})
-    assert (tmp_path / "run" / "submission.csv.gz").read_bytes() == finished.submission
-    there = finished.result.output / "recommender"
-    for path in (path for path in there.rglob("*") if path.is_file()):
-        again = tmp_path / "run" / "recommender" / path.relative_to(there)
+    first, second = (RunFolder(tmp_path / hash_seed) for hash_seed in ("0", "2718"))
+    for folder in (first, second):
+        paths = ["--mpd", sample.mpd, "--challenge", sample.challenge, "--cache", folder.path / "cache"]
+        paths += ["--config", tmp_path / "tiny.toml", "--output", folder.path]
+        command = [sys.executable, "-m", "challenge", "run", *map(str, paths), "--threads", "1", "--quiet"]
+        environment = os.environ | {"PYTHONHASHSEED": folder.path.name}
+        subprocess.run(command, check=True, capture_output=True, env=environment)
+    assert first.submission.read_bytes() == second.submission.read_bytes()
+    kept = [path for path in first.recommender.rglob("*") if path.is_file()]
+    assert len(kept) > 10
+    for path in kept:
+        again = second.recommender / path.relative_to(first.recommender)
         assert again.read_bytes() == path.read_bytes(), path.name
 
 
