@@ -154,7 +154,8 @@ class CompilationListener(event.Listener):  # type: ignore[misc]
         with ExitStack() as stack:
             if not self._begun:  # what it calls is part of it
                 name = event.data["dispatcher"].py_func.__name__.strip("_").replace("_", " ")
-                progress.message(f"Compiling {name}, which is kept for later commands")
+                kept = "" if cache_folder() is None else ", which is kept for later commands"
+                progress.message(f"Compiling {name}{kept}")
                 stack.enter_context(section("compile"))
             self._begun.append(stack.pop_all())
 
