@@ -16,7 +16,7 @@ from challenge.ranking.ranker import Ranker, RankerConfig, TrainingRows
 from challenge.sources.base import QueryBatch
 from challenge.sources.merge import Candidates
 from challenge.sources.registry import FittedSources
-from challenge.types import LIST_LENGTH, FloatArray
+from challenge.types import LIST_LENGTH, FloatArray, Int64Array
 from challenge.workflows.compare import only
 
 
@@ -95,15 +95,22 @@ class DescribedQueries:
 
 
 def describe(
-    sources: FittedSources, holdout: Interactions, config: RankerConfig, *, seed: int, first: int = 0
+    sources: FittedSources,
+    holdout: Interactions,
+    config: RankerConfig,
+    *,
+    seed: int,
+    first: int = 0,
+    left_out: Sequence[int] | Int64Array = (),
 ) -> DescribedQueries:
     """Ask all sources for candidates of the queries from ``first`` on, one a row of ``holdout``.
 
-    What the ranker learns from is drawn as in ``training_rows``.
+    What the ranker learns from is drawn as in ``training_rows``; those ``left_out`` get no hits.
     """
     rng, batches = np.random.default_rng([seed, 11]), []
     queries = sources.queries().take(range(first + len(holdout)))
     for start, batch, candidates in iterate_batches(sources, queries, "describe queries", first=first):
+        label = label_candidates(candidates, holdout, start - first)
         batches.append(
             DescribedBatch(
                 start - first,
@@ -111,7 +118,7 @@ def describe(
                 candidates,
                 pair_features(sources.index, batch, candidates),
                 proposals(candidates, list(sources.num_candidates.values())),
-                label_candidates(candidates, holdout, start - first),
+                label * ~np.isin(candidates.query + (start - first), left_out),
                 rng.random(len(candidates.track)) < config.negative_share,
             )
         )

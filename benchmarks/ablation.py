@@ -83,7 +83,9 @@ def describe_all(dataset: Dataset, holdout: Interactions, config: RunConfig) -> 
     for number, fold in enumerate(drawn.folds):
         progress.message(f"training queries, fold {number + 1} of {len(drawn.folds)}: {len(fold.holdout):,}")
         sources, seed = fit(fold.dataset, config), config.seed + number
-        described.append(describe(sources, fold.holdout, ranker, seed=seed, first=fold.first))
+        described.append(
+            describe(sources, fold.holdout, ranker, seed=seed, first=fold.first, left_out=fold.validation)
+        )
     progress.message(f"the challenge's {len(dataset.queries):,} playlists")
     if not drawn.joint:
         sources = fit(drawn.serving, config)

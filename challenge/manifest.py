@@ -207,21 +207,44 @@ class TrainingFacts(msgspec.Struct):
     memory_estimate: int = 0
 
 
+class MeanScore(msgspec.Struct, frozen=True):
+    """A mean over queries, with its standard error."""
+
+    mean: float
+    standard_error: float
+
+
+class ValidationScores(msgspec.Struct, frozen=True):
+    """What the lists of training queries score that the ranker did not learn from.
+
+    Attributes:
+        queries: how many they are.
+        r_precision, ndcg, clicks: the challenge's metrics, in the leaderboard's variants.
+    """
+
+    queries: int
+    r_precision: MeanScore
+    ndcg: MeanScore
+    clicks: MeanScore
+
+
 class RankerFacts(msgspec.Struct, frozen=True):
     """What the ranker learned from.
 
     Attributes:
-        queries: training queries.
-        rows: candidates among them.
+        queries: training queries, those that it is validated on included.
+        rows: candidates that it learned from.
         importance: share of the ranker's gain by feature, greatest first.
         candidate_recall: mean share of a training query's held-out tracks that were among its candidates, by
             category: what the best of rankings could have found.
+        validation: None where there were too few training queries, or too few tracks to fill a list.
     """
 
     queries: int = 0
     rows: int = 0
     importance: dict[str, float] = msgspec.field(default_factory=dict)
     candidate_recall: dict[str, float] = msgspec.field(default_factory=dict)
+    validation: ValidationScores | None = None
 
 
 class Coverage(msgspec.Struct, frozen=True):

@@ -20,7 +20,7 @@ from challenge.data.interactions import Interactions
 from challenge.data.playlists import Playlists
 from challenge.errors import ConfigError, FormatError, MissingInputError
 from challenge.files import replacing_directory, write_text
-from challenge.manifest import TrainingFacts
+from challenge.manifest import TrainingFacts, ValidationScores
 from challenge.playlist import Playlist, Recommendation, as_queries, track_indices
 from challenge.profile import section
 from challenge.ranking.features import feature_names
@@ -28,6 +28,7 @@ from challenge.ranking.fill import FilledLists, fill
 from challenge.ranking.rank import Scorer, blended_scorer, learned_scorer, rank_queries, training_rows
 from challenge.ranking.ranker import Ranker, TrainingRows, train_ranker
 from challenge.ranking.recommend import describe, recommend
+from challenge.ranking.validation import validation_scores
 from challenge.sealed import hashes_of, read_sealed, require_unchanged, write_sealed
 from challenge.sources.base import FitContext, IndexedQueries, SavedContext
 from challenge.sources.held_columns import HeldColumns
@@ -54,11 +55,12 @@ class TrainingSummary:
 
     Attributes:
         lightgcn: reports of LightGCN's trainings, the last one on what the challenge is continued from.
-        ranker_queries: training queries that the ranker learned from.
-        ranker_rows: candidates among them.
+        ranker_queries: training queries, those that the ranker is validated on included.
+        ranker_rows: candidates that it learned from.
         importance: share of the ranker's gain by feature, greatest first.
         candidate_recall: mean share of a training query's held-out tracks that were among its candidates, by
             category.
+        validation: what the lists of training queries score that the ranker did not learn from.
     """
 
     lightgcn: tuple[TrainingFacts, ...] = ()
@@ -66,6 +68,7 @@ class TrainingSummary:
     ranker_rows: int = 0
     importance: dict[str, float] = field(default_factory=dict)
     candidate_recall: dict[str, float] = field(default_factory=dict)
+    validation: ValidationScores | None = None
 
     @property
     def device(self) -> str:
@@ -425,11 +428,13 @@ class _Fit:
         n_queries, n_rows = sum(len(fold.holdout) for fold in drawn.folds), len(rows.label)
         recall = {name: float(shares.mean()) for name, shares in rows.recall.items()}
         del rows
+        validation = validation_scores(sources, ranker, drawn.folds[-1])
         if not drawn.joint:
             del sources
             progress.message("all sources on all playlists and seeds")
             sources = self.sources(drawn.serving)
-        return sources, ranker, TrainingSummary((), n_queries, n_rows, ranker.importance(), recall)
+        facts = (n_queries, n_rows, ranker.importance(), recall, validation)
+        return sources, ranker, TrainingSummary((), *facts)
 
     def rows(self, drawn: TrainingQueries) -> tuple[TrainingRows, FittedSources]:
         """Describe the candidates of all training queries; also return the last fold's sources."""
@@ -444,7 +449,14 @@ class _Fit:
             sources = self.sources(fold.dataset)
             seed = self.config.seed + number
             parts.append(
-                training_rows(sources, fold.holdout, self.config.ranker, seed=seed, first=fold.first)
+                training_rows(
+                    sources,
+                    fold.holdout,
+                    self.config.ranker,
+                    seed=seed,
+                    first=fold.first,
+                    left_out=fold.validation,
+                )
             )
         assert sources is not None
         return TrainingRows.concatenate(parts), sources

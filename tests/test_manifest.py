@@ -20,13 +20,17 @@ from challenge.manifest import (
     Input,
     Inputs,
     Manifest,
+    MeanScore,
     Private,
     RankerFacts,
     SubmissionFacts,
     TrainingFacts,
+    ValidationScores,
 )
 from challenge.profile import Profile, StageCost
 from challenge.sealed import seal
+
+SCORES = ValidationScores(3, MeanScore(0.5, 0.25), MeanScore(0.75, 0.125), MeanScore(1.5, 0.5))
 
 
 def full_manifest() -> Manifest:
@@ -37,7 +41,7 @@ def full_manifest() -> Manifest:
         inputs=Inputs(Input("mpd.zip", "zip", "sha256:ab"), Input("challenge.json", "json", "md5:cd")),
         dataset=DatasetFacts(50, 5, 4, 1, 10, 300, 90, False),
         lightgcn=(TrainingFacts("cpu", epochs=(Epoch(0, ndcg=0.1), Epoch(1, 0.7, 0.2, 3.5)), best_epoch=1),),
-        ranker=RankerFacts(60, 4000, {"popularity": 0.75, "score": 0.25}),
+        ranker=RankerFacts(60, 4000, {"popularity": 0.75, "score": 0.25}, validation=SCORES),
         submission=SubmissionFacts("submission.csv.gz", "ef", {"first_5": {"title": 3}}),
         profile=Profile({"train": StageCost(1.5, 1000)}, {"train": {"factors": StageCost(1, 10)}}),
     )

@@ -21,15 +21,19 @@ from challenge.data.dataset import Dataset
 from challenge.errors import ConfigError, FormatError, InputError, MissingInputError, ResourceError
 from challenge.files import write_json
 from challenge.machine import Memory
+from challenge.manifest import ValidationScores
 from challenge.ranking.fill import FilledLists
-from challenge.recommender import Recommender, RecommenderFacts
+from challenge.ranking.ranker import Ranker
+from challenge.ranking.validation import validation_scores
+from challenge.recommender import Recommender, RecommenderFacts, TrainingSummary
 from challenge.sealed import hashes_of, write_sealed
 from challenge.sources import ials as ials_module
 from challenge.sources.base import IndexedQueries
 from challenge.sources.ials import FittedIals
 from challenge.sources.lightgcn import FittedLightGCN
-from challenge.sources.registry import USUAL
+from challenge.sources.registry import USUAL, FittedSources
 from challenge.split import training_queries
+from challenge.split.training_queries import TrainingFold
 from challenge.types import LIST_LENGTH
 from tests.tiny_runs import TINY, with_sources
 
@@ -99,6 +103,51 @@ def test_the_summary_tells_what_was_learned(fitted: Recommender, dataset: Datase
     assert sum(summary.importance.values()) == pytest.approx(1)
     assert set(summary.candidate_recall) == set(everything.queries.categories[len(dataset.queries) :])
     assert all(0 < share <= 1 for share in summary.candidate_recall.values())
+
+
+@pytest.mark.parametrize("n_folds", [0, 2])
+def test_the_ranker_is_validated_on_queries_that_it_did_not_learn_from(
+    n_folds: int, dataset: Dataset, joined: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scores are those of the lists that these queries would get; by hand, from tracks and artists."""
+    monkeypatch.setattr(training_queries, "VALIDATION_SHARE", 0.1)
+    seen: list[tuple[TrainingFold, FilledLists]] = []
+
+    def watch(sources: FittedSources, ranker: Ranker, fold: TrainingFold) -> ValidationScores | None:
+        queries = sources.queries()
+        every = Recommender(config, sources, ranker, len(queries), TrainingSummary()).fill(queries)
+        seen.append((fold, every))
+        return validation_scores(sources, ranker, fold)
+
+    monkeypatch.setattr(recommender_module, "validation_scores", watch)
+    config = with_sources(*COUNTING, ranker=replace(TINY.ranker, num_folds=n_folds))
+    found = Recommender.fit(dataset, config).summary.validation
+    assert found is not None
+    ((fold, lists),) = seen
+    rows = fold.validation.tolist()
+    artist_of, values = dataset.catalog.track_artist, []
+    for row in rows:
+        wanted, listed = set(fold.holdout.row(row).tolist()), lists.track[fold.first + row].tolist()
+        first = listed[: len(wanted)]
+        others = {int(artist_of[track]) for track in first if track not in wanted}
+        shared = others.intersection(artist_of[list(wanted)].tolist())
+        credit = len(wanted.intersection(first)) + 0.25 * len(shared)
+        gain = sum(1 / np.log2(rank + 2) for rank, track in enumerate(listed) if track in wanted)
+        ideal = sum(1 / np.log2(rank + 2) for rank in range(len(wanted)))
+        pages = next((rank // 10 for rank, track in enumerate(listed) if track in wanted), 51)
+        values.append((credit / len(wanted), gain / ideal, pages))
+    expected, count = np.array(values), len(rows)
+    assert found.queries == count > 2
+    for column, each in enumerate((found.r_precision, found.ndcg, found.clicks)):
+        assert each.mean == pytest.approx(expected[:, column].mean())
+        deviation = np.sqrt(((expected[:, column] - each.mean) ** 2).sum() / (count - 1))
+        assert each.standard_error == pytest.approx(deviation / np.sqrt(count))
+    assert 0.05 < found.ndcg.mean < 0.8
+
+
+def test_too_few_training_queries_are_not_scored(dataset: Dataset) -> None:
+    few = with_sources("popularity", "title_knn", ranker=replace(TINY.ranker, num_queries=20))
+    assert Recommender.fit(dataset, few).summary.validation is None
 
 
 def test_no_queries_are_not_all_queries(fitted: Recommender) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from challenge import processes as group
 from challenge.cli import options
 from challenge.cli.console import cost_table, make_table, show, show_json, size_text
+from challenge.cli.metric_text import validation_lines
 from challenge.cli.settings import SETTINGS, load_config, with_settings
 from challenge.errors import ConfigError
 from challenge.manifest import Manifest
@@ -113,6 +114,9 @@ def _verdict(then: Manifest, now: Manifest) -> list[str]:
 
 def summary(result: RunResult) -> dict[str, object]:
     """What a script wants to know of a run."""
+    from msgspec import to_builtins
+
+    ranker = result.manifest.ranker
     return {
         "output": str(result.output),
         "submission": str(result.fill.submission),
@@ -124,6 +128,7 @@ def summary(result: RunResult) -> dict[str, object]:
             stage: {name: vars(cost) for name, cost in sections.items()}
             for stage, sections in result.manifest.profile.sections.items()
         },
+        "ranker_validation": to_builtins(ranker.validation) if ranker else None,
         "scorecard": result.scorecard.to_dict() if result.scorecard else None,
     }
 
@@ -135,6 +140,9 @@ def _show(result: RunResult) -> None:
         from challenge.cli.score import show_card
 
         show_card(result.scorecard)
+    else:
+        for line in validation_lines(result.manifest):
+            show(line)
     show(
         f"valid {result.fill.submission}: {result.fill.n_playlists:,} playlists of 500 tracks, "
         f"{size_text(result.fill.submission.stat().st_size)}"

@@ -8,6 +8,7 @@ from typing import Any
 from challenge import processes as group
 from challenge.cli import options
 from challenge.cli.console import cost_table, show, show_json
+from challenge.cli.metric_text import validation_lines
 from challenge.cli.settings import SETTINGS, load_config, with_settings
 
 
@@ -53,4 +54,6 @@ def train(
         )
         return
     show(cost_table(f"Trained into {RunFolder(output).recommender}", manifest.profile))
+    for line in validation_lines(manifest):
+        show(line)
     show(f"Next: challenge fill --output {quote(str(output))}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
@@ -19,7 +19,7 @@ from challenge.ranking.ranker import Ranker, RankerConfig, TrainingRows, sample_
 from challenge.sources.base import IndexedQueries, QueryBatch
 from challenge.sources.merge import Candidates
 from challenge.sources.registry import FittedSources
-from challenge.types import LIST_LENGTH, FloatArray, Int32Array
+from challenge.types import LIST_LENGTH, FloatArray, Int32Array, Int64Array
 
 BATCH_BYTES: Final = 2 << 30
 """Memory that the scores of one batch may take, all sources together."""
@@ -48,9 +48,18 @@ def iterate_batches(
 
 
 def training_rows(
-    sources: FittedSources, holdout: Interactions, config: RankerConfig, *, seed: int, first: int = 0
+    sources: FittedSources,
+    holdout: Interactions,
+    config: RankerConfig,
+    *,
+    seed: int,
+    first: int = 0,
+    left_out: Sequence[int] | Int64Array = (),
 ) -> TrainingRows:
-    """Describe and label the candidates of training queries: those from ``first`` on, one a row."""
+    """Describe and label the candidates of training queries: those from ``first`` on, one a row.
+
+    Those in the rows ``left_out`` are counted in the recall, and teach nothing.
+    """
     rng, parts = np.random.default_rng([seed, 11]), []
     queries, n_found = sources.queries(), []
     with section("training queries"):
@@ -59,7 +68,8 @@ def training_rows(
         ):
             features = make_features(sources, batch, candidates)
             label = label_candidates(candidates, holdout, start - first)
-            parts.append(sample_rows(features, label, candidates.query, config.negative_share, rng))
+            teaches = label * ~np.isin(candidates.query + (start - first), left_out)
+            parts.append(sample_rows(features, teaches, candidates.query, config.negative_share, rng))
             n_found.append(np.bincount(candidates.query, weights=label, minlength=len(batch)))
     found = np.concatenate(n_found) / np.maximum(holdout.lengths, 1)
     categories = np.array(queries.queries.categories[first:])
@@ -157,12 +167,14 @@ class RankedLists:
     names: tuple[str, ...]
 
 
-def rank_queries(sources: FittedSources, scorer: Scorer, queries: IndexedQueries) -> RankedLists:
-    """Rank the candidates of all queries; ties go to the lower track index."""
+def rank_queries(
+    sources: FittedSources, scorer: Scorer, queries: IndexedQueries, *, label: str = "rank"
+) -> RankedLists:
+    """Rank the candidates of all queries; ties go to the lower track index. ``label`` tells what for."""
     track = np.full((len(queries), LIST_LENGTH), -1, np.int32)
     source = np.full((len(queries), LIST_LENGTH), -1, np.int8)
-    with section("rank"):
-        for start, batch, candidates in iterate_batches(sources, queries, "rank"):
+    with section(label):
+        for start, batch, candidates in iterate_batches(sources, queries, label):
             here = slice(start, start + len(batch))
             take_best(candidates, scorer(batch, candidates), track[here], source[here])
     return RankedLists(track, source, sources.names)

@@ -134,6 +134,7 @@ def render_page(facts: RunFacts, template: Template | None = None) -> str:
         costs=list(facts.manifest.profile.rows()),
         listings=_listings(facts.manifest),
         charts=_charts(facts),
+        validation=facts.manifest.ranker.validation if facts.manifest.ranker else None,
         groups=seed_groups(facts.manifest.submission.sources if facts.manifest.submission else {}),
         changed=changed_settings(facts.manifest),
         value_text=value_text,

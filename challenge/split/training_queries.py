@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -22,13 +22,16 @@ from challenge.data.interactions import Interactions
 from challenge.errors import MissingInputError
 from challenge.split.holdout import HeldOut, HoldoutPool, target_lengths
 from challenge.split.split import holdout_of, queries_of
-from challenge.types import Category
+from challenge.types import Category, Int64Array
 
 MAX_SHARE: Final = 0.5
 """Of the playlists that can be held out, at most this share becomes training queries."""
 JOINT_SHARE: Final = 0.1
 """Training queries up to this share of the training playlists join the challenge: so little is not missed."""
 FOLDS: Final = 3
+VALIDATION_SHARE: Final = 0.05
+"""Share of the training queries that the ranker is scored on and does not learn from."""
+MAX_VALIDATION: Final = 300
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +42,14 @@ class TrainingFold:
         dataset: remaining training playlists, and the fold's playlists as queries.
         holdout: held-out tracks of each training query.
         first: the query that is the first training query; those before it are the challenge's.
+        validation: the training queries, by their rows of ``holdout``, that the ranker does not learn from;
+            int64, ascending.
     """
 
     dataset: Dataset
     holdout: Interactions
     first: int = 0
+    validation: Int64Array = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +57,7 @@ class TrainingQueries:
     """Training queries, and the dataset that serves the challenge once the ranker has learned from them.
 
     Attributes:
-        folds: where the ranker learns.
+        folds: where the ranker learns; the last one has the validation queries.
         serving: the dataset whose first queries are the challenge's.
     """
 
@@ -89,14 +95,13 @@ def draw_training_queries(dataset: Dataset, count: int, *, folds: int = 0, seed:
             hint="take more slices of the MPD, or rank with --ranking blend",
         )
     if folds == 0 and len(chosen) <= JOINT_SHARE * len(dataset.playlists):
-        joint = _joined(dataset, chosen)
+        joint = _with_validation(_joined(dataset, chosen), len(chosen))
         return TrainingQueries((joint,), joint.dataset)
     n_folds = min(folds or FOLDS, len(chosen))
     # Dealt out in turn after shuffling within categories, every fold gets the same mix.
     deal = sorted(rng.permutation(len(chosen)), key=lambda i: chosen[i].category)
-    return TrainingQueries(
-        tuple(_fold(dataset, [chosen[i] for i in deal[first::n_folds]]) for first in range(n_folds)), dataset
-    )
+    dealt = [_fold(dataset, [chosen[i] for i in deal[first::n_folds]]) for first in range(n_folds)]
+    return TrainingQueries((*dealt[:-1], _with_validation(dealt[-1], len(chosen))), dataset)
 
 
 def _draw(pool: HoldoutPool, dataset: Dataset, count: int, rng: np.random.Generator) -> list[HeldOut]:
@@ -112,6 +117,14 @@ def _draw(pool: HoldoutPool, dataset: Dataset, count: int, rng: np.random.Genera
 def _fold(dataset: Dataset, chosen: Sequence[HeldOut]) -> TrainingFold:
     remaining = _without(dataset, chosen, queries_of(dataset.playlists, chosen))
     return TrainingFold(remaining, holdout_of(chosen))
+
+
+def _with_validation(fold: TrainingFold, n_queries: int) -> TrainingFold:
+    """Choose some of ``n_queries`` in all, at equal distances: queries are in order of category."""
+    size = len(fold.holdout)
+    count = min(int(VALIDATION_SHARE * n_queries), MAX_VALIDATION, size // 2)
+    rows = ((np.arange(count) + 0.5) * size / max(count, 1)).astype(np.int64)
+    return replace(fold, validation=rows)
 
 
 def _joined(dataset: Dataset, chosen: Sequence[HeldOut]) -> TrainingFold:

@@ -69,7 +69,11 @@ def record_training(manifest: Manifest, trained: TrainingSummary) -> None:
     manifest.ranker = None
     if trained.ranker_queries:
         manifest.ranker = RankerFacts(
-            trained.ranker_queries, trained.ranker_rows, trained.importance, trained.candidate_recall
+            trained.ranker_queries,
+            trained.ranker_rows,
+            trained.importance,
+            trained.candidate_recall,
+            trained.validation,
         )
 
 

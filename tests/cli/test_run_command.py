@@ -87,6 +87,7 @@ def test_json_is_all_there_is_on_stdout(invoke: Invoke, sample: TinySample, tmp_
     assert facts["playlists"] == 50
     assert facts["scorecard"] is None
     assert facts["device"] == "none"
+    assert facts["ranker_validation"] is None
     assert facts["stages"].keys() == {"prepare", "train", "save", "fill", "validate"}
     assert sum(sum(counts.values()) for counts in facts["sources"].values()) == 25_000
     config = saved(tmp_path)
@@ -106,6 +107,14 @@ def test_train_tells_what_it_made_and_what_is_next(
     facts = json.loads(again.stdout)
     assert facts["device"] == "none"
     assert facts["ranker"]["rows"] > 1000
+    scores = facts["ranker"]["validation"]
+    told = trained.stdout.splitlines()[-3:-1]
+    assert told[0] == (
+        f"Estimated on {scores['queries']} training playlists kept from the ranker, ± standard error:"
+    )
+    ndcg = scores["ndcg"]
+    assert f", NDCG {ndcg['mean']:.4f} ±{ndcg['standard_error']:.4f}, clicks " in told[1]
+    assert max(map(len, told)) <= 80
 
 
 def test_options_reach_the_training_over_the_file(invoke: Invoke, sample: TinySample, tmp_path: Path) -> None:

@@ -330,6 +330,32 @@ def test_training_rows_from_a_query_on(toy: ToyDataset, fitted: FittedSources) -
     assert later.group.tolist() == everything.group[-len(later.group) :].tolist()
 
 
+@pytest.mark.parametrize("size", [128, 4])
+def test_queries_that_are_left_out_teach_nothing(
+    size: int, toy: ToyDataset, fitted: FittedSources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever they hold out, the ranker learns from the same rows; the recall counts them."""
+    monkeypatch.setattr(rank_module, "batch_size", lambda _: size)
+    held_out = [tracks_of(g).tolist()[::3] if g else [5] for g in toy.genre_of][6:]
+    config = RankerConfig(negative_share=0.4)
+
+    def rows_of(holdout: list[list[int]], left_out: list[int]) -> TrainingRows:
+        rows = Interactions.from_rows(holdout)
+        return training_rows(fitted, rows, config, seed=3, first=6, left_out=left_out)
+
+    everything, without = rows_of(held_out, []), rows_of(held_out, [1, 4])
+    begins = np.cumsum(everything.group) - everything.group
+    gone = np.concatenate([np.arange(begins[row], begins[row] + everything.group[row]) for row in (1, 4)])
+    np.testing.assert_array_equal(without.features, np.delete(everything.features, gone, axis=0))
+    np.testing.assert_array_equal(without.label, np.delete(everything.label, gone))
+    assert without.group.tolist() == np.delete(everything.group, [1, 4]).tolist()
+    assert {name: shares.tolist() for name, shares in without.recall.items()} == {
+        name: shares.tolist() for name, shares in everything.recall.items()
+    }
+    others = [[7] if row in (1, 4) else tracks for row, tracks in enumerate(held_out)]
+    np.testing.assert_array_equal(rows_of(others, [1, 4]).features, without.features)
+
+
 def test_recall_is_the_share_of_held_out_tracks_among_the_candidates(
     toy: ToyDataset, fitted: FittedSources
 ) -> None:

@@ -19,9 +19,11 @@ from challenge.manifest import (
     Input,
     Inputs,
     Manifest,
+    MeanScore,
     RankerFacts,
     SubmissionFacts,
     TrainingFacts,
+    ValidationScores,
 )
 from challenge.profile import Profile, StageCost
 from challenge.report.page import flatten, render_report, source_counts, training_curves
@@ -113,6 +115,27 @@ def test_recall_of_candidates_is_shown_in_the_order_of_the_challenge(run_dir: Pa
     facts.save(run_dir / "manifest.json")
     page = render_report(run_dir).read_text()
     assert page.index("title only: 25.0%") < page.index("title random 100: 62.5%")
+
+
+def test_without_answers_the_scores_on_training_queries_are_shown(run_dir: Path) -> None:
+    assert "is the only figure of this run" in render_report(run_dir).read_text()
+    facts = manifest()
+    scores = ValidationScores(300, MeanScore(0.21256, 0.01), MeanScore(0.4, 0.0123), MeanScore(1.5, 0.25))
+    facts.ranker = RankerFacts(5, 100, validation=scores)
+    facts.save(run_dir / "manifest.json")
+    page = render_report(run_dir).read_text()
+    assert "Not scored" in page
+    assert "is the only figure of this run" not in page
+    table = page[page.index("Estimated on 300 training playlists") :]
+    table = table[: table.index("</table>")]
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", table) == [
+        "0.2126",
+        "0.0100",
+        "0.4000",
+        "0.0123",
+        "1.500",
+        "0.250",
+    ]
 
 
 def test_quartiles_count_each_place() -> None:

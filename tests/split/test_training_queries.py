@@ -110,6 +110,31 @@ def test_training_queries_are_cut_like_their_category(
             assert held_out.tolist() == [track for track in row if track not in seeds]
 
 
+@pytest.mark.parametrize(("count", "n_folds"), [(60, 3), (60, 1), (200, 0), (38, 3), (60, 50)])
+def test_few_queries_of_the_last_fold_are_kept_from_the_ranker(
+    dataset: Dataset, count: int, n_folds: int
+) -> None:
+    """A twentieth of all, and at most half of the fold."""
+    *others, last = draw_training_queries(dataset, count, folds=n_folds, seed=0).folds
+    n_queries = sum(len(fold.holdout) for fold in (*others, last))
+    rows, size = last.validation.tolist(), len(last.holdout)
+    assert len(rows) == min(n_queries // 20, size // 2)
+    assert rows == sorted(set(rows))
+    assert all(0 <= row < size for row in rows)
+    assert all(len(fold.validation) == 0 for fold in others)
+
+
+def test_validation_queries_are_of_all_categories(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_query, "VALIDATION_SHARE", 0.15)
+    monkeypatch.setattr(training_query, "MAX_VALIDATION", 10)
+    for n_folds in (1, 3):
+        last = draw_training_queries(dataset, 100, folds=n_folds, seed=0).folds[-1]
+        assert len(last.validation) == 10
+        found = Counter(last.dataset.queries.categories[last.first + row] for row in last.validation.tolist())
+        for category, number in MIX.items():
+            assert abs(found[category] - 10 * number / 30) <= 1
+
+
 def test_what_is_held_out_counts_nowhere(dataset: Dataset, folds: tuple[TrainingFold, ...]) -> None:
     """A fold's index equals one of the other playlists and the seeds alone."""
     rows = dataset.playlists.interactions
