@@ -119,7 +119,7 @@ lint: $(READY_DEV) ## Look for faults and bad style
 
 .PHONY: types
 types: $(READY_DEV) ## Check types, strictly
-	$(BIN)/mypy
+	MYPY_NUM_WORKERS=$(JOBS) $(BIN)/mypy
 
 .PHONY: layers
 layers: $(READY_DEV) ## Check that imports point down
