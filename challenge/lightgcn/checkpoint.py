@@ -13,11 +13,11 @@ import msgspec
 import orjson
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from challenge.errors import FormatError, InputError
 from challenge.files import atomic_path, disk_full_explained, write_json
 from challenge.graph import BipartiteGraph
+from challenge.lightgcn.adam import Adam
 from challenge.lightgcn.config import LightGCNConfig
 from challenge.lightgcn.model import LightGCN
 
@@ -51,19 +51,19 @@ class TrainingState:
         return float(sum(entry.get("seconds", 0.0) for entry in self.history))
 
 
-def gathered_tensors(model: LightGCN, optimiser: Optimizer, best: dict[str, Tensor]) -> dict[str, Tensor]:
+def gathered_tensors(model: LightGCN, adam: Adam, best: dict[str, Tensor]) -> dict[str, Tensor]:
     """All tensors of a checkpoint by name: parameters, Adam's moments, the ``best`` parameters so far.
 
     All dimensions; views of the arguments where one process trains.
     """
     found = model.parameters | {f"best.{name}": tensor for name, tensor in best.items()}
-    for name, parameter in model.parameters.items():
-        for key, value in optimiser.state.get(parameter, {}).items():
+    for name in model.parameters:
+        for key, value in adam.state.get(name, {}).items():
             found[f"adam.{name}.{key}"] = value
     return {name: model.group.all_gather(value) for name, value in found.items()}
 
 
-def restore_tensors(tensors: dict[str, Tensor], model: LightGCN, optimiser: Optimizer) -> dict[str, Tensor]:
+def restore_tensors(tensors: dict[str, Tensor], model: LightGCN, adam: Adam) -> dict[str, Tensor]:
     """Put back what :func:`gathered_tensors` gave, and return the best parameters.
 
     Raises:
@@ -80,7 +80,7 @@ def restore_tensors(tensors: dict[str, Tensor], model: LightGCN, optimiser: Opti
             best[name] = shard
         elif kind == "adam":
             name, _, moment = name.partition(".")
-            optimiser.state[model.parameters[name]][moment] = shard
+            adam.state.setdefault(name, {})[moment] = shard
     return best
 
 

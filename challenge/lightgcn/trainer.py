@@ -15,6 +15,7 @@ from challenge import progress
 from challenge.errors import FormatError
 from challenge.graph import BipartiteGraph
 from challenge.lightgcn import checkpoint
+from challenge.lightgcn.adam import Adam
 from challenge.lightgcn.batches import prepared_batches
 from challenge.lightgcn.config import LightGCNConfig
 from challenge.lightgcn.device import choose_device, prepare_device, wait_for
@@ -108,13 +109,7 @@ class Trainer:
         chunk_rows = rows_per_chunk(model.device.type, device_memory(model.device.type).total)
         self._batches = prepared_batches(self.sampler, model.device, chunk_rows)
         self._loss = BatchLoss(model)
-        self._optimiser = torch.optim.Adam(
-            list(model.parameters.values()),
-            lr=model.config.learning_rate,
-            betas=(0.9, 0.99),
-            eps=1e-10,
-            fused=True,
-        )
+        self._adam = Adam(model.parameters)
         self._validation, self._folder = validation, checkpoint_dir
         self._state = checkpoint.TrainingState(checkpoint.fingerprint(model.graph, model.config, seed))
         self._best: dict[str, Tensor] = {}
@@ -142,8 +137,7 @@ class Trainer:
         gradients = {"columns": model.columns, "rows": model.rows, "bias": bias_gradient}
         for name, parameter in model.parameters.items():
             parameter.grad = gradients[name]
-        self._optimiser.param_groups[0]["lr"] = learning_rate
-        self._optimiser.step()
+        self._adam.step(learning_rate)
         return loss
 
     def evaluate(self, validation: Validation) -> float:
@@ -237,7 +231,7 @@ class Trainer:
 
     def _checkpoint(self) -> None:
         if self._folder is not None:
-            tensors = checkpoint.gathered_tensors(self.model, self._optimiser, self._best)
+            tensors = checkpoint.gathered_tensors(self.model, self._adam, self._best)
             if self.model.group.rank == 0:
                 checkpoint.save_checkpoint(self._folder, tensors, self._state)
         self._last_checkpoint = time.monotonic()
@@ -251,7 +245,7 @@ class Trainer:
         assert self._folder is not None
         try:
             tensors, state = checkpoint.load_checkpoint(self._folder, fingerprint=self._state.fingerprint)
-            self._best = checkpoint.restore_tensors(tensors, self.model, self._optimiser)
+            self._best = checkpoint.restore_tensors(tensors, self.model, self._adam)
         except FormatError as error:
             progress.message(f"{error.message}: the training begins anew")
             return
@@ -261,7 +255,7 @@ class Trainer:
     def release(self) -> None:
         """Give back all memory but the parameters; no step can follow."""
         self._batches.close()
-        self._optimiser.state.clear()
+        self._adam.state.clear()
         for parameter in self.model.parameters.values():
             parameter.grad = None
         del self._batches
