@@ -77,13 +77,13 @@ def single_thread() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> TinySample:
-    """A tiny sample with a cache of its own."""
+    """A tiny sample with a cache of its own, which no test may change."""
     return make_tiny_sample(tmp_path_factory.mktemp("sample"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def dataset(sample: TinySample) -> Dataset:
     """The tiny sample as a dataset."""
     return load_inputs(sample.mpd, sample.challenge, cache=sample.cache).dataset

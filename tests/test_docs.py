@@ -23,7 +23,7 @@ from challenge.config import RunConfig, load
 from challenge.evaluation.ground_truth import read_ground_truth
 from challenge.mpd.store import prepare_store
 from challenge.playlist_files import read_playlists
-from tests.tiny_runs import TINY, make_tiny_sample, one_thread
+from tests.tiny_runs import TINY, TinySample, one_thread
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -213,11 +213,14 @@ def test_the_answers_and_playlists_in_the_pages_can_be_read(tmp_path: Path) -> N
 
 
 def test_python_of_the_how_tos_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    sample: TinySample,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CHALLENGE_CACHE", str(tmp_path / "cache"))
-    files = make_tiny_sample(tmp_path / "data" / "sample")
+    files = sample.copied(tmp_path / "data" / "sample")
     asked, fitted = blocks("docs/how-to.md", "python")
     with one_thread():
         # A learned ranking and all sources at their full size take longer than a test should.

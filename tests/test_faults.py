@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from challenge.cli.app import build_app
 from challenge.files import UNFINISHED
-from tests.tiny_runs import TINY_TOML, TinySample, make_tiny_sample
+from tests.tiny_runs import TinySample
 
 Disk = Callable[[str], Path]
 
@@ -37,20 +37,13 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> TinySample:
-    made = make_tiny_sample(tmp_path_factory.mktemp("sample"))
-    (made.mpd.parent / "tiny.toml").write_text(TINY_TOML)
-    return made
-
-
 def challenge(*arguments: object) -> Result:
     return CliRunner().invoke(build_app(), [*map(str, arguments), "--threads", "1", "--quiet"])
 
 
 def run_into(sample: TinySample, output: Path, *more: str) -> Result:
     inputs = ("--mpd", sample.mpd, "--challenge", sample.challenge, "--cache", sample.cache)
-    return challenge("run", *inputs, "--config", sample.mpd.parent / "tiny.toml", "--output", output, *more)
+    return challenge("run", *inputs, "--config", sample.config, "--output", output, *more)
 
 
 def unfinished(folder: Path) -> list[Path]:

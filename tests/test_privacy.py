@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny_runs import TINY_TOML, TinySample
+from tests.tiny_runs import TinySample
 
 LISTENING = """
 import sys
@@ -38,10 +38,9 @@ class Ran:
 @pytest.fixture(scope="module")
 def ran(sample: TinySample, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     base = tmp_path_factory.mktemp("secret-place")
-    (base / "tiny.toml").write_text(TINY_TOML)
     folder, cache, heard = base / "run", base / "cache", base / "heard"
     paths = ["--mpd", sample.mpd, "--challenge", sample.challenge, "--answers", sample.answers]
-    paths += ["--output", folder, "--cache", cache, "--config", base / "tiny.toml"]
+    paths += ["--output", folder, "--cache", cache, "--config", sample.config]
     command = [
         sys.executable,
         "-c",

@@ -110,7 +110,7 @@ def test_the_ranker_is_validated_on_queries_that_it_did_not_learn_from(
     n_folds: int, dataset: Dataset, joined: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The scores are those of the lists that these queries would get; by hand, from tracks and artists."""
-    monkeypatch.setattr(training_queries, "VALIDATION_SHARE", 0.1)
+    monkeypatch.setattr(training_queries, "VALIDATION_EVERY", 8)
     seen: list[tuple[TrainingFold, FilledLists]] = []
 
     def watch(sources: FittedSources, ranker: Ranker, fold: TrainingFold) -> ValidationScores | None:
@@ -146,7 +146,7 @@ def test_the_ranker_is_validated_on_queries_that_it_did_not_learn_from(
 
 
 def test_too_few_training_queries_are_not_scored(dataset: Dataset) -> None:
-    few = with_sources("popularity", "title_knn", ranker=replace(TINY.ranker, num_queries=20))
+    few = with_sources("popularity", "title_knn", ranker=replace(TINY.ranker, num_queries=10))
     assert Recommender.fit(dataset, few).summary.validation is None
 
 

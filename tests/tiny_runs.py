@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from challenge import threads
 from challenge.config import RunConfig, override
@@ -17,18 +18,21 @@ from challenge.sample.write import write_sample
 from challenge.sources.base import Source
 
 PER_CATEGORY = 5
-TINY = override(
+TINY: Final = override(
     RunConfig(team="Tiny team", email="tiny@example.org"),
     {
         "sources.ials.embedding_size": 8,
         "sources.ials.iterations": 2,
         "sources.lightgcn.embedding_size": 8,
         "sources.lightgcn.epochs": 1,
-        "ranker.num_queries": 60,
+        "ranker.num_queries": 30,
         "ranker.num_iterations": 10,
     },
 )
-TINY_TOML = """\
+"""So few training queries join the challenge: one fit of the sources does."""
+IN_FOLDS: Final = override(TINY, {"ranker.num_queries": 60})
+"""Training queries in three folds, for each of which all sources are fitted anew."""
+TINY_TOML: Final = """\
 team = "Tiny team"
 email = "tiny@example.org"
 [sources.ials]
@@ -38,7 +42,7 @@ iterations = 2
 embedding_size = 8
 epochs = 1
 [ranker]
-num_queries = 60
+num_queries = 30
 num_iterations = 10
 """
 
@@ -56,12 +60,20 @@ def with_settings(config: RunConfig, **settings: Source) -> RunConfig:
 
 @dataclass(frozen=True)
 class TinySample:
-    """The files, and a cache for the stores made of them."""
+    """The files, a cache for the stores made of them, and tiny settings."""
 
     mpd: Path
     challenge: Path
     answers: Path
     cache: Path
+    config: Path
+
+    def copied(self, folder: Path) -> TinySample:
+        """Copy the files into a folder, with a cache of their own."""
+        folder.mkdir(parents=True, exist_ok=True)
+        files = (self.mpd, self.challenge, self.answers, self.config)
+        mpd, challenge, answers, config = (Path(shutil.copy(path, folder)) for path in files)
+        return TinySample(mpd, challenge, answers, folder / "cache", config)
 
     def challenge_set(self) -> dict[str, Any]:
         """The challenge set as JSON, to be changed."""
@@ -92,7 +104,9 @@ class TinySample:
 def make_tiny_sample(folder: Path, seed: int = 5) -> TinySample:
     """300 playlists and a challenge of 50."""
     files = write_sample(folder, SampleOptions(300, PER_CATEGORY, seed=seed), workers=1)
-    return TinySample(files.mpd, files.challenge_set, files.answers, folder / "cache")
+    config = folder / "tiny.toml"
+    config.write_text(TINY_TOML)
+    return TinySample(files.mpd, files.challenge_set, files.answers, folder / "cache", config)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -122,9 +123,14 @@ def templates(*more: BaseLoader) -> Environment:
     return environment
 
 
+@cache
+def _page_template() -> Template:
+    return templates().get_template(_TEMPLATE)
+
+
 def render_page(facts: RunFacts, template: Template | None = None) -> str:
     """Return the page as HTML; by a ``template`` that extends it, where one is given."""
-    template = template or templates().get_template(_TEMPLATE)
+    template = template or _page_template()
     return template.render(
         run=facts,
         version=__version__,

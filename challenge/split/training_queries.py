@@ -29,8 +29,8 @@ MAX_SHARE: Final = 0.5
 JOINT_SHARE: Final = 0.1
 """Training queries up to this share of the training playlists join the challenge: so little is not missed."""
 FOLDS: Final = 3
-VALIDATION_SHARE: Final = 0.05
-"""Share of the training queries that the ranker is scored on and does not learn from."""
+VALIDATION_EVERY: Final = 20
+"""One training query in so many is what the ranker is scored on and does not learn from."""
 MAX_VALIDATION: Final = 300
 
 
@@ -122,7 +122,7 @@ def _fold(dataset: Dataset, chosen: Sequence[HeldOut]) -> TrainingFold:
 def _with_validation(fold: TrainingFold, n_queries: int) -> TrainingFold:
     """Choose some of ``n_queries`` in all, at equal distances: queries are in order of category."""
     size = len(fold.holdout)
-    count = min(int(VALIDATION_SHARE * n_queries), MAX_VALIDATION, size // 2)
+    count = min(-(-n_queries // VALIDATION_EVERY), MAX_VALIDATION, size // 2)
     rows = ((np.arange(count) + 0.5) * size / max(count, 1)).astype(np.int64)
     return replace(fold, validation=rows)
 

@@ -23,7 +23,7 @@ from challenge.playlist import Playlist, Reason, Recommendation, reason_lines
 from challenge.quoting import printable, table_cell
 from challenge.recommender import Recommender
 from challenge.submission.reader import read_submission
-from tests.tiny_runs import TINY_TOML, TinySample
+from tests.tiny_runs import TinySample
 
 Invoke = Callable[..., Result]
 
@@ -37,14 +37,13 @@ def narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def run(sample: TinySample) -> Path:
+def run(sample: TinySample, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run with a learned ranking."""
-    folder = sample.mpd.parent
-    (folder / "tiny.toml").write_text(TINY_TOML)
+    folder = tmp_path_factory.mktemp("asked")
     options = ["--sources", "playlist_knn,title_knn,ials,popularity", "--threads", "1", "--quiet"]
     paths = {"mpd": sample.mpd, "challenge": sample.challenge, "cache": sample.cache}
     given = [text for name, path in paths.items() for text in (f"--{name}", str(path))]
-    settings = ["--config", str(folder / "tiny.toml"), "--output", str(folder / "run")]
+    settings = ["--config", str(sample.config), "--output", str(folder / "run")]
     result = CliRunner().invoke(build_app(), ["run", *given, *settings, *options])
     assert result.exit_code == 0, result.output
     return folder / "run"

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from challenge.cli.app import build_app
 from challenge.submission.reader import read_submission
-from tests.tiny_runs import TINY_TOML, TinySample, make_tiny_sample
+from tests.tiny_runs import TinySample
 
 SOURCES = ["--sources", "playlist_knn,title_knn,lightgcn,popularity", "--threads", "1", "--quiet"]
 
@@ -26,13 +26,11 @@ def files_of(sample: TinySample) -> list[object]:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
+def trained(sample: TinySample, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
     """What ``train`` left, its files deleted since, and the submission of ``run`` on the same files."""
     folder = tmp_path_factory.mktemp("trained")
-    sample = make_tiny_sample(folder / "files")
-    config = folder / "files" / "tiny.toml"
-    config.write_text(TINY_TOML)
-    options = [*files_of(sample), "--config", config, *SOURCES]
+    files = sample.copied(folder / "files")
+    options = [*files_of(files), "--config", files.config, *SOURCES]
     for command in ("run", "train"):
         done = invoke(command, *options, "--output", folder / command)
         assert done.exit_code == 0, done.output

@@ -25,13 +25,6 @@ QUICK = ["--sources", "playlist_knn,title_knn,popularity", "--threads", "1"]
 Invoke = Callable[..., Result]
 
 
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> TinySample:
-    made = make_tiny_sample(tmp_path_factory.mktemp("sample"))
-    (made.mpd.parent / "tiny.toml").write_text(TINY_TOML)
-    return made
-
-
 @pytest.fixture(autouse=True)
 def narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
@@ -51,7 +44,7 @@ def invoke(sample: TinySample, tmp_path: Path) -> Invoke:
 
 
 def config_of(sample: TinySample) -> list[str]:
-    return ["--config", str(sample.mpd.parent / "tiny.toml")]
+    return ["--config", str(sample.config)]
 
 
 def saved(tmp_path: Path) -> RunConfig:

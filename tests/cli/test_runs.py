@@ -13,13 +13,12 @@ from challenge.evaluation.scorecard import PlaylistScores, Scorecard
 from challenge.run_folder import RunFolder
 from challenge.workflows.run import run
 from challenge.workflows.score import kept_scores
-from tests.tiny_runs import TinySample, make_tiny_sample, one_thread, with_sources
+from tests.tiny_runs import TinySample, one_thread, with_sources
 
 
 @pytest.fixture(scope="module")
-def two_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[TinySample, Path, Path]:
+def two_runs(sample: TinySample, tmp_path_factory: pytest.TempPathFactory) -> tuple[TinySample, Path, Path]:
     folder = tmp_path_factory.mktemp("two")
-    sample = make_tiny_sample(folder / "sample")
     runs = []
     with one_thread():
         for name, sources in (("a", ("popularity",)), ("b", ("playlist_knn", "title_knn"))):

@@ -13,7 +13,7 @@ from challenge.files import file_hash
 from challenge.mpd.challenge_set import ChallengeSet
 from challenge.workflows.fill import fill
 from challenge.workflows.run import run
-from tests.tiny_runs import TinySample, make_tiny_sample, one_thread, with_sources
+from tests.tiny_runs import TinySample, one_thread, with_sources
 
 CLIENT = """#!/bin/sh
 pwd >> "$SEEN"; ls -A >> "$SEEN"; for each in "$@"; do echo "$each" >> "$SEEN"; done
@@ -22,9 +22,8 @@ exit "${CLIENT_ENDS:-0}"
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[TinySample, Path]:
+def made(sample: TinySample, tmp_path_factory: pytest.TempPathFactory) -> tuple[TinySample, Path]:
     folder = tmp_path_factory.mktemp("submit")
-    sample = make_tiny_sample(folder / "sample")
     config = with_sources("popularity", ranking="blend", team="The Crowd", email="me@crowd.net")
     with one_thread():
         output = folder / "first"

@@ -12,12 +12,12 @@ from typer.testing import CliRunner
 from challenge.cli.app import build_app
 from challenge.mpd import store
 from challenge.submission.team import TeamInfo
-from tests.tiny_runs import TinySample, make_tiny_sample
+from tests.tiny_runs import TinySample
 
 
 @pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> TinySample:
-    made = make_tiny_sample(tmp_path_factory.mktemp("sample"))
+def files(sample: TinySample, tmp_path_factory: pytest.TempPathFactory) -> TinySample:
+    made = sample.copied(tmp_path_factory.mktemp("files"))
     submission = made.mpd.parent / "submission.csv"
     submission.write_text(TeamInfo("T", "a@b.org").line() + "\n")
     other = json.loads(made.answers.read_text())
@@ -37,9 +37,9 @@ def mpd_untouched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("COLUMNS", "300")
 
 
-def refused(sample: TinySample, words: str, tmp_path: Path) -> Any:
+def refused(files: TinySample, words: str, tmp_path: Path) -> Any:
     """Run a command line in which {S} is the sample's folder and {T} an empty one."""
-    text = words.format(S=sample.mpd.parent, T=tmp_path)
+    text = words.format(S=files.mpd.parent, T=tmp_path)
     return CliRunner().invoke(build_app(), [*text.split(), "--quiet"])
 
 
@@ -124,10 +124,10 @@ CASES = [
 
 @pytest.mark.parametrize(("words", "code", "message"), CASES)
 def test_refused_before_the_mpd_is_read(
-    sample: TinySample, tmp_path: Path, words: str, code: int, message: str
+    files: TinySample, tmp_path: Path, words: str, code: int, message: str
 ) -> None:
-    before = {path: path.read_bytes() for path in sample.mpd.parent.iterdir() if path.is_file()}
-    result = refused(sample, words, tmp_path)
+    before = {path: path.read_bytes() for path in files.mpd.parent.iterdir() if path.is_file()}
+    result = refused(files, words, tmp_path)
     assert result.exit_code == code, result.output
     assert message in result.stderr
     assert result.stderr.startswith("Error: ")
@@ -136,11 +136,11 @@ def test_refused_before_the_mpd_is_read(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_misspelt_system_gets_a_suggestion(sample: TinySample, tmp_path: Path) -> None:
+def test_a_misspelt_system_gets_a_suggestion(files: TinySample, tmp_path: Path) -> None:
     for typed, meant in (("popularty", "popularity"), ("KNN", "knn"), ("lightgnc", "lightgcn")):
-        result = refused(sample, f"compare {MPD} --systems title,{typed}", tmp_path)
+        result = refused(files, f"compare {MPD} --systems title,{typed}", tmp_path)
         assert f"Hint: did you mean {meant}?" in result.stderr
-    assert "did you mean" not in refused(sample, f"compare {MPD} --systems xyz", tmp_path).stderr
+    assert "did you mean" not in refused(files, f"compare {MPD} --systems xyz", tmp_path).stderr
 
 
 @pytest.mark.parametrize(
@@ -161,16 +161,16 @@ def test_a_misspelt_system_gets_a_suggestion(sample: TinySample, tmp_path: Path)
     ],
 )
 def test_a_number_that_is_none_is_told_with_what_was_expected(
-    sample: TinySample, tmp_path: Path, words: str, found: str, expected: str
+    files: TinySample, tmp_path: Path, words: str, found: str, expected: str
 ) -> None:
-    result = refused(sample, words, tmp_path)
+    result = refused(files, words, tmp_path)
     assert result.exit_code == 2
     assert f"found '{found}'; expected {expected}" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_choice_that_is_none_is_told_without_the_library_speaking(
-    sample: TinySample, tmp_path: Path
+    files: TinySample, tmp_path: Path
 ) -> None:
-    result = refused(sample, f"split {MPD} -o {{T}}/out --kind test", tmp_path)
+    result = refused(files, f"split {MPD} -o {{T}}/out --kind test", tmp_path)
     assert "Invalid value for '--kind': 'test' is not one of 'tuning', 'final'." in result.stderr

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from challenge.workflows.run import run
-from tests.tiny_runs import make_tiny_sample, one_thread, with_sources
+from tests.tiny_runs import TinySample, one_thread, with_sources
 
 HOSTILE_TITLE = "<script>alert('title')</script>&\"><img src=x onerror=alert(1)>"
 HOSTILE_TRACK = '</span><script src="https://evil.example/a.js"></script>{{ 7 * 7 }}'
@@ -31,12 +31,12 @@ class ExploredRun:
 
 
 @pytest.fixture(scope="package")
-def explored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExploredRun]:
+def explored(sample: TinySample, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExploredRun]:
     """A run on a tiny sample."""
     folder = tmp_path_factory.mktemp("explored")
     with one_thread():
-        sample = make_tiny_sample(folder)
-        track = rename_most_popular(sample.mpd)
+        files = sample.copied(folder)
+        track = rename_most_popular(files.mpd)
         pids: list[int] = []
 
         def rename(playlists: list[dict[str, Any]]) -> None:
@@ -44,10 +44,10 @@ def explored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExploredRun]:
             titled["name"] = HOSTILE_TITLE
             pids.append(titled["pid"])
 
-        challenge = sample.changed(folder / "hostile.json", rename)
+        challenge = files.changed(folder / "hostile.json", rename)
         config = with_sources("playlist_knn", "title_knn", "ials", "popularity")
-        run(sample.mpd, challenge, folder / "run", config, cache=folder / "cache", answers=sample.answers)
-        yield ExploredRun(folder / "run", sample.answers, track, pids[0])
+        run(files.mpd, challenge, folder / "run", config, cache=folder / "cache", answers=files.answers)
+        yield ExploredRun(folder / "run", files.answers, track, pids[0])
 
 
 def rename_most_popular(mpd: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 
@@ -118,14 +119,14 @@ def test_few_queries_of_the_last_fold_are_kept_from_the_ranker(
     *others, last = draw_training_queries(dataset, count, folds=n_folds, seed=0).folds
     n_queries = sum(len(fold.holdout) for fold in (*others, last))
     rows, size = last.validation.tolist(), len(last.holdout)
-    assert len(rows) == min(n_queries // 20, size // 2)
+    assert len(rows) == min(math.ceil(n_queries / 20), size // 2)
     assert rows == sorted(set(rows))
     assert all(0 <= row < size for row in rows)
     assert all(len(fold.validation) == 0 for fold in others)
 
 
 def test_validation_queries_are_of_all_categories(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_query, "VALIDATION_SHARE", 0.15)
+    monkeypatch.setattr(training_query, "VALIDATION_EVERY", 7)
     monkeypatch.setattr(training_query, "MAX_VALIDATION", 10)
     for n_folds in (1, 3):
         last = draw_training_queries(dataset, 100, folds=n_folds, seed=0).folds[-1]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from challenge.config import override
 from challenge.data.interactions import Interactions
 from challenge.errors import ConfigError, FormatError
 from challenge.evaluation.ground_truth import read_ground_truth
@@ -30,10 +31,14 @@ from challenge.workflows.compare import (
 from challenge.workflows.inputs import load_inputs
 from challenge.workflows.run import RunResult, run
 from challenge.workflows.systems import SYSTEMS
-from tests.tiny_runs import TINY, TinySample, make_tiny_sample, with_sources
+from tests.tiny_runs import IN_FOLDS, TINY, TinySample, make_tiny_sample, with_sources
 from tests.toy_dataset import toy_dataset
 
-CHEAP = with_sources("playlist_knn", "cooccurrence", "title_knn", "ials", "popularity")
+CHEAP = override(
+    with_sources("playlist_knn", "cooccurrence", "title_knn", "ials", "popularity"),
+    {"ranker.num_queries": IN_FOLDS.ranker.num_queries},
+)
+"""So that the sources that serve see all training playlists, whether a ranking is learned or not."""
 
 
 pytestmark = pytest.mark.usefixtures("single_thread")

@@ -18,7 +18,7 @@ from challenge.submission.reader import read_submission
 from challenge.workflows.fill import fill
 from challenge.workflows.run import RunResult, run
 from challenge.workflows.train import train
-from tests.tiny_runs import TINY, TinySample, make_tiny_sample, with_sources
+from tests.tiny_runs import TINY, TinySample, with_sources
 
 pytestmark = pytest.mark.usefixtures("single_thread")
 
@@ -30,10 +30,10 @@ def finished(sample: TinySample, tmp_path_factory: pytest.TempPathFactory) -> Ru
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(sample: TinySample, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a training whose files are gone: MPD, challenge set and the store made of them."""
     folder = tmp_path_factory.mktemp("trained")
-    files = make_tiny_sample(folder / "files")
+    files = sample.copied(folder / "files")
     train(files.mpd, files.challenge, folder / "out", TINY, cache=files.cache)
     shutil.rmtree(folder / "files")
     return folder / "out"

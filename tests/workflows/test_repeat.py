@@ -16,6 +16,7 @@ from challenge.errors import ConfigError, FormatError, InputError, MissingInputE
 from challenge.manifest import Manifest, Private
 from challenge.report.page import render_report
 from challenge.run_folder import RunFolder
+from challenge.workflows.inputs import load_inputs
 from challenge.workflows.repeat import Difference, differences, plan_repetition, same_lists
 from challenge.workflows.run import run
 from tests.tiny_runs import TinySample, with_sources
@@ -121,7 +122,7 @@ def test_nothing_private_is_in_what_is_shared(finished: RunFolder, sample: TinyS
         "ann@private.example",
         str(sample.mpd),
         str(sample.challenge),
-        str(next(sample.cache.glob("mpd-*"))),
+        str(load_inputs(sample.mpd, sample.challenge, cache=sample.cache).store.path),
     )
     assert finished.private.stat().st_mode & 0o077 == 0
 

@@ -1,4 +1,4 @@
-"""Several processes from the command line make one submission."""
+"""Commands in processes of their own: whichever they are, and however many, they make one submission."""
 
 from __future__ import annotations
 
@@ -14,36 +14,62 @@ from challenge import processes
 from challenge.run_folder import RunFolder
 from challenge.submission.reader import read_submission
 from challenge.threads import available_cpus, thread_count
-from tests.tiny_runs import TINY_TOML, TinySample, make_tiny_sample
+from tests.tiny_runs import TinySample
 
 ALONE = [sys.executable, "-m", "challenge"]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> TinySample:
-    return make_tiny_sample(tmp_path_factory.mktemp("sample"))
-
-
-def challenge(launcher: list[str], *words: str | Path) -> subprocess.CompletedProcess[str]:
+def challenge(
+    launcher: list[str], *words: str | Path, hash_seed: str = "0"
+) -> subprocess.CompletedProcess[str]:
     command = [*launcher, *map(str, words), "--threads", "1"]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONHASHSEED": hash_seed}
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
 
-def test_two_processes_make_one_submission(sample: TinySample, tmp_path: Path) -> None:
-    (tmp_path / "tiny.toml").write_text(TINY_TOML)
+def require_fine(done: subprocess.CompletedProcess[str]) -> None:
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def files_of(sample: TinySample) -> list[str | Path]:
     files: list[str | Path] = ["--mpd", sample.mpd, "--challenge", sample.challenge, "--cache", sample.cache]
-    files += ["--config", tmp_path / "tiny.toml"]
-    alone, torchrun, here = (RunFolder(tmp_path / name) for name in ("alone", "torchrun", "here"))
+    return [*files, "--config", sample.config]
+
+
+@pytest.fixture(scope="module")
+def alone(sample: TinySample, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A run as a command, by one process."""
+    folder = RunFolder(tmp_path_factory.mktemp("runs") / "alone")
+    require_fine(challenge(ALONE, "run", *files_of(sample), "--output", folder.path))
+    return folder
+
+
+def test_another_process_with_another_hash_seed_gives_the_same_bytes(
+    sample: TinySample, alone: RunFolder, tmp_path: Path
+) -> None:
+    """Whatever order sets of words have, which Python draws for each process."""
+    again = RunFolder(tmp_path / "again")
+    files = [*files_of(sample), "--cache", tmp_path / "cache"]
+    require_fine(challenge(ALONE, "run", *files, "--output", again.path, hash_seed="2718"))
+    assert alone.submission.read_bytes() == again.submission.read_bytes()
+    kept = [path for path in alone.recommender.rglob("*") if path.is_file()]
+    assert len(kept) > 10
+    for path in kept:
+        other = again.recommender / path.relative_to(alone.recommender)
+        assert other.read_bytes() == path.read_bytes(), path.name
+
+
+def test_two_processes_make_one_submission(sample: TinySample, alone: RunFolder, tmp_path: Path) -> None:
+    torchrun, here = (RunFolder(tmp_path / name) for name in ("torchrun", "here"))
+    files = files_of(sample)
     for done in (
-        challenge(ALONE, "run", *files, "--output", alone.path),
         challenge([*TORCHRUN, "-m", "challenge"], "run", *files, "--output", torchrun.path),
         challenge(ALONE, "train", *files, "--output", here.path, "--processes", "2"),
         challenge(ALONE, "fill", "--output", here.path, "--processes", "2"),
     ):
-        assert done.returncode == 0, done.stderr
-        assert "Traceback" not in done.stderr
+        require_fine(done)
     expected = read_submission(alone.submission)
     for folder in (torchrun, here):
         found = read_submission(folder.submission)
