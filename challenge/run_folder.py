@@ -1,8 +1,9 @@
 """The folder of a run: the name of every file in it, and which of them belong together.
 
-A scorecard and a validation are of one submission, and say so by the hash of its file. What is of another
-submission than the one in the folder is not shown, and a new training or filling removes it when it begins.
-Manifest and recommender are of one run, and say so by its id. One command at a time writes to the folder.
+A scorecard, a validation and examples are of one submission, and say so by the hash of its file. What is of
+another submission than the one in the folder is not shown, and a new training or filling removes it when it
+begins. Manifest and recommender are of one run, and say so by its id. One command at a time writes to the
+folder.
 """
 
 from __future__ import annotations
@@ -22,7 +23,11 @@ from challenge.sealed import seal, unseal
 
 SUBMISSION_HASH: Final = "submission_sha256"
 """Key under which a scorecard and a validation name their submission."""
-_COMMANDS: Final = {"validation.json": "validate, or run", "scorecard.json": "score"}
+_COMMANDS: Final = {
+    "validation.json": "validate, or run",
+    "scorecard.json": "score",
+    "examples.json": "fill, or run",
+}
 
 
 class RunFolder:
@@ -38,6 +43,7 @@ class RunFolder:
         self.validation = path / "validation.json"  # what the check against the rules found
         self.scorecard = path / "scorecard.json"
         self.scores = path / "scores.csv"  # of each playlist; the scorecard has its hash
+        self.examples = path / "examples.json"  # a few lists with names: challenge.report.examples
         self.report = path / "report.html"
         self.recommender = path / "recommender"  # what was learned: challenge.recommender.Recommender
         self.checkpoints = path / "checkpoint"  # of LightGCN's trainings
@@ -81,11 +87,11 @@ class RunFolder:
         return written.sha256 if written is not None else None
 
     def write_of_submission(self, path: Path, content: Mapping[str, Any]) -> None:
-        """Write a scorecard or a validation of the submission here, with its hash."""
+        """Write a scorecard, a validation or examples of the submission here, with its hash."""
         write_json(path, seal({SUBMISSION_HASH: file_hash(self.submission), **content}))
 
     def read_of_submission(self, path: Path) -> dict[str, Any] | None:
-        """Read a scorecard or a validation; None where there is none, or it is of another submission.
+        """Read what was written of a submission; None where nothing was, or it is of another submission.
 
         Raises:
             FormatError: not a JSON object, or changed since it was written.
@@ -113,7 +119,7 @@ class RunFolder:
         remove_abandoned(self.path)
         if resume and self._run() == manifest.run:
             return
-        stale = [self.submission, self.scorecard, self.scores, self.validation, self.report]
+        stale = [self.submission, self.scorecard, self.scores, self.validation, self.examples, self.report]
         stale += [self.manifest, self.private, self.recommender] + ([] if resume else [self.checkpoints])
         self._replace(stale)
         manifest.save(self.manifest)
@@ -128,11 +134,13 @@ class RunFolder:
     def begin_filling(self) -> None:
         """Remove what is of the earlier submission, which stays until it is written over."""
         remove_abandoned(self.path)
-        self._replace([self.scorecard, self.scores, self.validation, self.report], kept=self.submission)
+        stale = [self.scorecard, self.scores, self.validation, self.examples, self.report]
+        self._replace(stale, kept=self.submission)
 
     def keep_only_of_submission(self) -> None:
-        """Remove a scorecard and a validation that are not of the submission here, and with them the page."""
-        stale = [path for path in (self.scorecard, self.validation) if self._is_stale(path)]
+        """Remove what is not of the submission here, and with it the page."""
+        kept = (self.scorecard, self.validation, self.examples)
+        stale = [path for path in kept if self._is_stale(path)]
         if stale:
             for path in (*stale, self.scores, self.report):
                 remove(path)

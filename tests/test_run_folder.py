@@ -38,6 +38,7 @@ def run(tmp_path: Path) -> RunFolder:
         (path / "deep" / "file").write_text("x")
     folder.write_of_submission(folder.scorecard, {"signature": "s"})
     folder.write_of_submission(folder.validation, {"valid": True})
+    folder.write_of_submission(folder.examples, {"playlists": []})
     manifest_of("one").save(folder.manifest)
     return folder
 
@@ -58,7 +59,7 @@ def test_a_new_filling_keeps_the_models_and_the_submission_until_it_is_written(
 ) -> None:
     before = left(run)
     run.begin_filling()
-    assert before - left(run) == {"scorecard.json", "validation.json", "report.html"}
+    assert before - left(run) == {"scorecard.json", "validation.json", "examples.json", "report.html"}
     assert told == [f"{run.path}: replaces the run of {DATE}"]
 
 
@@ -113,7 +114,7 @@ def test_what_is_of_another_submission_goes_once_this_one_is_written(run: RunFol
     run.submission.write_text("another")
     run.write_of_submission(run.validation, {"valid": True})
     run.keep_only_of_submission()
-    assert before - left(run) == {"scorecard.json", "report.html"}
+    assert before - left(run) == {"scorecard.json", "examples.json", "report.html"}
 
 
 def test_the_manifest_names_a_submission_that_was_taken_away(run: RunFolder) -> None:

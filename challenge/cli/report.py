@@ -16,16 +16,23 @@ def report(
         Path,
         typer.Argument(metavar="DIR", help="Folder that 'challenge run --output' wrote.", show_default=False),
     ],
+    playlists: Annotated[
+        bool,
+        typer.Option(
+            "--playlists/--no-playlists",
+            help="Show ten of the challenge's playlists; a page without them may be passed on.",
+        ),
+    ] = True,
     json: JsonFlag = False,
 ) -> None:
-    """Make one HTML page of a run: scores, sources, training, time, memory and settings.
+    """Make one HTML page of a run: scores, playlists, sources, training, time, memory and settings.
 
-    Reads manifest.json in DIR, and validation.json and scorecard.json where they are there. Writes
-    DIR/report.html, which needs no other file and no network.
+    Reads manifest.json in DIR, and validation.json, scorecard.json and examples.json where they are there.
+    Writes DIR/report.html, which needs no other file and no network.
     """
     from challenge.report.page import render_report
 
-    path = render_report(run)
+    path = render_report(run, playlists=playlists)
     if json:
         show_json({"report": str(path)})
     else:

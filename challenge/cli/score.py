@@ -58,6 +58,7 @@ def score(
     variants of the metrics, the answers and the seed. A submission that is broken or lacks playlists of
     the answers is refused.
     """
+    from challenge.evaluation.ground_truth import read_ground_truth
     from challenge.mpd.outputs import require_writable_file
     from challenge.workflows.score import save_beside
     from challenge.workflows.score import score as score_file
@@ -66,8 +67,9 @@ def score(
     if per_playlist is not None:
         require_writable_file(per_playlist, (file, answers, mpd, challenge))
     where = {"store": store, "mpd": mpd, "challenge": challenge}
-    card, scores = score_file(file, answers, **where, variants=variants, seed=seed, resamples=resamples)
-    save_beside(file, card, scores)
+    truth = read_ground_truth(answers)
+    card, scores = score_file(file, truth, **where, variants=variants, seed=seed, resamples=resamples)
+    save_beside(file, truth, card, scores)
     if per_playlist is not None:
         scores.save(per_playlist)
     for note in card.notes:

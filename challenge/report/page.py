@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +30,7 @@ from challenge.report.charts import (
     source_panel,
     training_panels,
 )
+from challenge.report.examples import Example, read_examples
 from challenge.report.leaderboard_2018 import WINNER
 from challenge.run_folder import RunFolder
 from challenge.setting_list import value_text
@@ -50,14 +51,15 @@ class Verdict(msgspec.Struct, frozen=True):
 class RunFacts:
     """What could be read from the folder of a run, ``name``.
 
-    ``validation`` and ``card`` are None where the submission was not checked or scored; ``notes`` tell what
-    is there but of another submission.
+    ``validation`` and ``card`` are None where the submission was not checked or scored, ``examples`` are some
+    of its playlists; ``notes`` tell what is there but of another submission.
     """
 
     name: str
     manifest: Manifest
     validation: Verdict | None = None
     card: Scorecard | None = None
+    examples: tuple[Example, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -66,14 +68,20 @@ class RunFacts:
         return self.manifest.dataset is not None and self.manifest.dataset.official_challenge_set
 
 
-def render_report(run_dir: Path) -> Path:
+def render_report(run_dir: Path, *, playlists: bool = True) -> Path:
     """Write ``report.html`` into the folder of a run and return its path.
+
+    Args:
+        run_dir: the folder.
+        playlists: whether to show some of the challenge's playlists, which may not be passed on.
 
     Raises:
         MissingInputError: the folder has no manifest.
         FormatError: a file in it is not what it should be.
     """
     facts = read_run(run_dir)
+    if not playlists:
+        facts = replace(facts, examples=())
     path = RunFolder(run_dir).report
     write_text(path, render_page(facts))
     return path
@@ -90,16 +98,15 @@ def read_run(run_dir: Path) -> RunFacts:
     manifest = folder.load_manifest()
     checked = folder.read_of_submission(folder.validation)
     scored = folder.read_of_submission(folder.scorecard)
-    others = [
-        path.name
-        for path, own in ((folder.validation, checked), (folder.scorecard, scored))
-        if own is None and path.exists()
-    ]
+    examples = read_examples(folder)
+    found = {folder.validation: checked, folder.scorecard: scored, folder.examples: examples}
+    others = [path.name for path, own in found.items() if own is None and path.exists()]
     return RunFacts(
         run_dir.resolve().name,
         manifest,
         None if checked is None else _verdict(folder.validation, checked),
         None if scored is None else Scorecard.load(folder.scorecard),
+        () if examples is None else examples.playlists,
         tuple(f"{name} is not of the submission in this folder and is not shown" for name in others),
     )
 

@@ -15,6 +15,7 @@ from challenge.run_folder import RunFolder
 from challenge.submission.submission import Submission
 from challenge.submission.team import TeamInfo
 from challenge.submission.writer import write_submission
+from challenge.workflows.examples import keep_filled
 from challenge.workflows.record import coverage_of, new_manifest, public_settings, record_fill
 from challenge.workflows.together import connect, fill_together
 
@@ -88,6 +89,7 @@ def write_lists(recommender: Recommender, folder: RunFolder, manifest: Manifest)
         team, vocabulary = TeamInfo(config.team, config.email), recommender.dataset.catalog.tracks
         submission = Submission.for_challenge(team, queries.queries, lists.track, vocabulary)
         write_submission(submission, folder.submission)
+        keep_filled(folder, lists, submission, queries.queries, recommender.dataset.catalog)
     folder.keep_only_of_submission()
     filled = lists.counts(queries.queries.categories)
     coverage = coverage_of(lists.track, recommender.sources.index.popularity)

@@ -13,6 +13,7 @@ from challenge.evaluation.scorecard import Scorecard
 from challenge.manifest import Manifest
 from challenge.report.page import render_report
 from challenge.run_folder import RunFolder
+from challenge.workflows.examples import keep_scored
 from challenge.workflows.fill import FillSummary, write_lists
 from challenge.workflows.inputs import RunInputs, load_inputs
 from challenge.workflows.record import new_manifest, private_facts, record_inputs
@@ -78,6 +79,7 @@ def run(
                     filled.submission, truth, store=inputs.store.path, challenge=inputs.challenge_set
                 )
             keep_scores(folder, scorecard, scores)
+            keep_scored(folder, truth, scores, inputs.dataset)
         manifest.save(folder.manifest)
         render_report(output)
         return RunResult(output, manifest, filled, scorecard)

@@ -18,6 +18,7 @@ from challenge.report.page import render_report
 from challenge.run_folder import RunFolder
 from challenge.submission.reader import read_submission
 from challenge.workflows.catalog_source import find_catalog, require_one
+from challenge.workflows.examples import keep_scored
 
 SCORES_HASH: Final = "scores_sha256"
 """Key under which a scorecard names the scores of each playlist that it is the mean of."""
@@ -80,13 +81,14 @@ def score(
     return card, scores
 
 
-def save_beside(submission: Path, card: Scorecard, scores: PlaylistScores) -> Path | None:
+def save_beside(submission: Path, truth: GroundTruth, card: Scorecard, scores: PlaylistScores) -> Path | None:
     """Keep the scores of a run where ``submission`` is that run's own; return the path of its scorecard."""
     folder = RunFolder(submission.parent)
     if submission.name != folder.submission.name or not folder.manifest.exists():
         return None
     try:
         keep_scores(folder, card, scores)
+        keep_scored(folder, truth, scores)
         if folder.report.exists():
             render_report(folder.path)
     except PermissionError:

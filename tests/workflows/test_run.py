@@ -168,7 +168,7 @@ def test_the_page_of_a_run_tells_what_it_recommends_and_what_was_chosen(finished
 def test_nothing_else_is_left(finished: Finished) -> None:
     names = {path.name for path in finished.result.output.iterdir()}
     files = {"manifest.json", "private.json", "submission.csv.gz", "validation.json", "scorecard.json"}
-    files |= {"scores.csv", "report.html"}
+    files |= {"scores.csv", "examples.json", "report.html"}
     assert names == {*files, "recommender", "checkpoint"}
 
 
@@ -210,7 +210,7 @@ def test_a_run_into_a_used_folder_leaves_nothing_of_the_one_before(
     blend = with_sources("playlist_knn", "popularity", ranking="blend")
     run(sample.mpd, sample.challenge, tmp_path, blend, cache=sample.cache)
     expected = {"manifest.json", "private.json", "submission.csv.gz", "validation.json", "recommender"}
-    assert files(folder) == {*expected, "report.html"}
+    assert files(folder) == {*expected, "examples.json", "report.html"}
     assert "Not scored" in folder.report.read_text()
     assert not (folder.recommender / "ranker.txt").exists()
     assert [text for text in told if "replaces" in text] == [
@@ -224,7 +224,13 @@ def test_filling_anew_leaves_no_verdict_on_the_submission_before(sample: TinySam
     run(sample.mpd, sample.challenge, tmp_path, blend, cache=sample.cache, answers=sample.answers)
     render_report(tmp_path)
     fill(tmp_path, team="Other")
-    assert files(folder) == {"manifest.json", "private.json", "submission.csv.gz", "recommender"}
+    assert files(folder) == {
+        "manifest.json",
+        "private.json",
+        "submission.csv.gz",
+        "examples.json",
+        "recommender",
+    }
     assert list(folder.load_manifest().profile.stages) == ["prepare", "train", "save", "fill"]
 
 
