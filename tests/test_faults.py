@@ -55,7 +55,7 @@ def test_a_run_on_a_disk_that_fills_keeps_what_is_done(
 ) -> None:
     """Each size is too small for another of the files; what was there before stays, and the run goes on."""
     assert run_into(sample, tmp_path / "run").exit_code == 0
-    for options in ("size=8k", "remount,size=600k", "remount,size=4500k"):
+    for options in ("size=8k", "remount,size=600k", "remount,size=4200k"):
         folder = disk(options)
         ended = run_into(sample, folder / "run", "--resume")
         assert ended.exit_code == 5, ended.output

@@ -22,7 +22,7 @@ CHROMIUM: Final = next(
 )
 """An installed browser; None where there is none."""
 PHONE: Final[dict[str, Any]] = {
-    "viewport": {"width": 375, "height": 700}, "is_mobile": True, "has_touch": True
+    "viewport": {"width": 360, "height": 700}, "is_mobile": True, "has_touch": True
 }  # fmt: skip
 PAGES: Final = ("/", "/?title=love&words=a", "/playlists", "/run")
 
@@ -90,6 +90,40 @@ def opened(browser: Browser, address: str, **how: Any) -> Iterator[tuple[Page, l
         yield page, complaints
     finally:
         context.close()
+
+
+NAMED: Final = frozenset(
+    (
+        *("heading", "image", "navigation", "region", "table", "columnheader", "rowheader"),
+        *("button", "checkbox", "combobox", "link", "searchbox", "textbox", "DisclosureTriangle"),
+    )
+)
+"""Roles of what a screen reader has to call by some name."""
+
+
+def spoken_faults(page: Page) -> list[str]:
+    """Tell what of a page a screen reader cannot name or find its way by, as Chromium describes it to one."""
+    client = page.context.new_cdp_session(page)
+    client.send("Accessibility.enable")
+    nodes = [each for each in client.send("Accessibility.getFullAXTree")["nodes"] if not each.get("ignored")]
+    roles = [each["role"]["value"] for each in nodes]
+    faults, level = [], 0
+    for node, role in zip(nodes, roles, strict=True):
+        name = node.get("name", {}).get("value", "").strip()
+        if role in NAMED and not name:
+            faults.append(f"{role} without a name")
+        if role == "image" and not node.get("description", {}).get("value"):
+            faults.append(f"image {name!r} without a description")
+        if role == "heading":
+            before, level = (
+                level,
+                next(p["value"]["value"] for p in node["properties"] if p["name"] == "level"),
+            )
+            if level > before + 1:
+                faults.append(f"heading {name!r} of level {level} below one of level {before}")
+    faults += [f"{roles.count(one)} of role {one}" for one in ("main",) if roles.count(one) != 1]
+    headings = page.get_by_role("heading", level=1).count()
+    return faults + ([] if headings == 1 else [f"{headings} headings of level 1"])
 
 
 def wander(page: Page, steps: int, seed: int = 0) -> list[str]:

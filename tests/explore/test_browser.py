@@ -6,17 +6,29 @@ import re
 import signal
 import urllib.request
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from tests.explore.browsing import CHROMIUM, PAGES, PHONE, chromium, explore_command, opened, wander
+from challenge.run_folder import RunFolder
+from tests.explore.browsing import (
+    CHROMIUM,
+    PAGES,
+    PHONE,
+    chromium,
+    explore_command,
+    opened,
+    spoken_faults,
+    wander,
+)
 from tests.explore.conftest import HOSTILE_TITLE, HOSTILE_TRACK, ExploredRun
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 NEXT = "#next ol > li"
+OPEN_ALL = "for (const each of document.querySelectorAll('details')) each.open = true"
+FAULTY = "document.body.innerHTML = '<h2>a</h2><button></button><svg role=img><title>b</title></svg>'"
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
 
@@ -192,7 +204,7 @@ def test_a_phone_shows_all_pages_in_its_width(
     with opened(browser, address, color_scheme=scheme, **PHONE) as (page, complaints):
         for path in (*PAGES, f"/playlists/{explored.pid}"):
             page.goto(path)
-            assert page.evaluate("document.documentElement.scrollWidth") == 375, path
+            assert page.evaluate("document.documentElement.scrollWidth") == 360, path
             paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
             assert (sum(map(int, re.findall(r"\d+", paper)[:3])) > 384) == (scheme == "light"), path
         page.goto("/?title=love")
@@ -239,6 +251,45 @@ def test_a_screen_reader_is_told_what_each_thing_is(page: Page, explored: Explor
     texts = [text.strip() for text in page.locator("#next a").all_text_contents()]
     assert len(set(texts)) == 100, "whoever hears the links one by one can tell them apart"
     assert page.get_by_role("status").inner_text().startswith("50 tracks for “love”")
+
+
+@needs_browser
+def test_everything_has_a_name_and_headings_nest(page: Page, explored: ExploredRun) -> None:
+    """By the tree that Chromium gives to screen readers; what would be a fault is found where it is made."""
+    for path in (*PAGES, f"/playlists/{explored.pid}"):
+        page.goto(path)
+        page.evaluate(OPEN_ALL)
+        assert spoken_faults(page) == [], path
+    page.goto("/run")
+    page.evaluate(
+        "document.body.innerHTML = '<h2>a</h2><button></button><svg role=img><title>b</title></svg>'"
+    )
+    assert sorted(spoken_faults(page)) == [
+        "0 headings of level 1",
+        "0 of role main",
+        "button without a name",
+        "heading 'a' of level 2 below one of level 0",
+        "image 'b' without a description",
+    ]
+
+
+@needs_browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_report_is_a_page_of_its_own_on_a_phone_and_for_a_screen_reader(
+    browser: Browser, explored: ExploredRun, scheme: Literal["light", "dark"]
+) -> None:
+    """With hostile names in it, as a file, 360 pixels wide."""
+    context = browser.new_context(viewport={"width": 360, "height": 740}, color_scheme=scheme)
+    page = context.new_page()
+    page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+    page.goto(RunFolder(explored.folder).report.as_uri())
+    page.evaluate(OPEN_ALL)
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert page.locator("article").count() == 10
+    assert spoken_faults(page) == []
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (sum(map(int, re.findall(r"\d+", paper)[:3])) > 384) == (scheme == "light")
+    context.close()
 
 
 # -- the end ---------------------------------------------------------------------------------------------

@@ -93,7 +93,9 @@ def test_page_of_a_scored_run(run_dir: Path) -> None:
     assert "<code>challenge run --mpd mpd.zip</code>" in page
     assert "<code>sha256:0123abcd</code>" in page
     assert "Note: " not in page.replace("Note: a note.", "")
-    assert re.search(r"<td>all</td><td class=\"number\">11\.8</td><td class=\"number\">3\.50</td>", page)
+    assert re.search(
+        r"<th scope=\"row\">all</th><td class=\"number\">11\.8</td><td class=\"number\">3\.50</td>", page
+    )
 
 
 def test_importance_and_shares_by_number_of_seeds_are_shown(run_dir: Path) -> None:
