@@ -31,6 +31,7 @@ import numpy as np
 import orjson
 
 from benchmarks._damages import DAMAGES, link_tree
+from benchmarks._killed import import_all
 from challenge.cli.errors import explain
 from challenge.config import RunConfig, override
 from challenge.errors import ChallengeError, InputError, ResourceError
@@ -322,6 +323,7 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path)
     options = parser.parse_args()
     begin = time.monotonic()
+    import_all(("challenge.lightgcn.trainer", "lightgbm"))
     whole, other = make_worlds(options.folder)
     results = options.folder / "results.jsonl"
     lines = results.read_bytes().splitlines() if results.exists() else []

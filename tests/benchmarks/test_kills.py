@@ -10,7 +10,7 @@ import msgspec
 
 from benchmarks.kills import Killed, table
 
-KILLS = 6
+KILLS = 4
 
 
 def test_killed_commands_come_to_the_right_end(tmp_path: Path) -> None:
