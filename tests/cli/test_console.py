@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
+import os
+import re
+import struct
+import sys
+import termios
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -197,3 +203,55 @@ def test_tables_separate_thousands_and_keep_brackets(capsys: pytest.CaptureFixtu
     assert lines[0] == ["Title"]
     assert lines[1] == ["what", "count"]
     assert lines[3:] == [["[red]", "12,345"], ["none"], ["[plain]", "x" * 200]]
+
+
+# -- on a terminal -----------------------------------------------------------------------------------
+
+
+def printed_on_a_terminal(monkeypatch: pytest.MonkeyPatch, **environment: str) -> str:
+    """What a table, a line, a task and a message print on a terminal of 80 columns."""
+    for name in ("TERM", "NO_COLOR", "COLUMNS", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    with os.fdopen(theirs, "w", encoding="utf-8") as terminal, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", terminal)
+        patch.setattr(sys, "stderr", terminal)
+        with console_progress(quiet=False):
+            assert list(progress.track(range(3), "Rank the lists of " + "x" * 70, unit="lists")) == [0, 1, 2]
+            progress.message("told")
+        row = ["a name " * 9, *range(100_001, 100_009, 2)]
+        show(make_table("Scores", ("name", *"abcd"), [row]), "done")
+        terminal.flush()
+        found = os.read(ours, 65536).decode()
+    os.close(ours)
+    return found
+
+
+COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3|4|9|10)\d")
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def test_a_terminal_of_80_columns_is_wide_enough_for_tables_and_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = printed_on_a_terminal(monkeypatch, TERM="xterm")
+    assert COLOUR.search(found), "bars are coloured"
+    lines = [line for line in re.split(r"[\r\n]+", ESCAPE.sub("", found)) if "✓" not in line]
+    assert max(map(len, lines)) == 80
+    assert "100,007" in found
+
+
+def test_no_color_leaves_the_marks(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = printed_on_a_terminal(monkeypatch, TERM="xterm", NO_COLOR="1")
+    assert not COLOUR.search(found)
+    assert "✓" in found
+    assert ESCAPE.search(found), "bars move still"
+
+
+@pytest.mark.parametrize("more", [{}, {"NO_COLOR": "1"}])
+def test_a_dumb_terminal_gets_plain_lines(monkeypatch: pytest.MonkeyPatch, more: dict[str, str]) -> None:
+    found = printed_on_a_terminal(monkeypatch, TERM="dumb", **more)
+    assert "\x1b" not in found
+    assert "told" in found
+    assert "100,007" in found
