@@ -102,7 +102,7 @@ endif
 
 .PHONY: test
 test: $(READY_DEV) ## Run the tests with their coverage gate (JOBS=2, PYTEST_ARGS="-k fill")
-	$(BIN)/pytest -n $(JOBS) --dist loadfile --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 .PHONY: format
 format: $(READY_DEV) ## Format the code

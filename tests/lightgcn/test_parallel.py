@@ -30,12 +30,13 @@ def run(name: str, folder: Path | None = None) -> TrainingResult:
     return train(graph, CONFIGS[name], validation=validation, device="cpu", checkpoint_dir=folder)
 
 
-@pytest.mark.parametrize("name", CONFIGS)
-def test_two_gloo_processes_equal_one(name: str, tmp_path: Path) -> None:
-    root = Path(__file__).parents[2]
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two processes made of all settings, in a folder for each."""
+    root, folder = Path(__file__).parents[2], tmp_path_factory.mktemp("together")
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [*launcher, __file__, name, str(tmp_path)],
+        [*launcher, __file__, str(folder)],
         check=False,
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{root}:{root / 'tests'}", "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -43,9 +44,14 @@ def test_two_gloo_processes_equal_one(name: str, tmp_path: Path) -> None:
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_two_gloo_processes_equal_one(name: str, together: Path) -> None:
     alone = run(name)
     for rank in range(2):
-        found = np.load(tmp_path / f"{rank}.npz")
+        found = np.load(together / name / f"{rank}.npz")
         np.testing.assert_allclose(found["rows"], alone.embeddings.rows, atol=1e-4)
         np.testing.assert_allclose(found["columns"], alone.embeddings.columns, atol=1e-4)
         losses = [entry.loss or 0 for entry in alone.report.epochs[1:]]
@@ -53,7 +59,7 @@ def test_two_gloo_processes_equal_one(name: str, tmp_path: Path) -> None:
     # What two processes wrote, one can go on from.
     graph = two_genres()
     validation = hold_out(graph, n_rows=20)
-    folder = tmp_path / "checkpoints"
+    folder = together / name / "checkpoints"
     resumed = train(
         graph, CONFIGS[name], validation=validation, device="cpu", checkpoint_dir=folder, resume=True
     )
@@ -70,10 +76,13 @@ def test_dimensions_must_be_dealt_out_evenly() -> None:
 if __name__ == "__main__":
     import os
 
-    result = run(sys.argv[1], Path(sys.argv[2]) / "checkpoints")
-    np.savez(
-        Path(sys.argv[2]) / f"{os.environ['RANK']}.npz",
-        rows=result.embeddings.rows,
-        columns=result.embeddings.columns,
-        losses=[entry.loss or 0 for entry in result.report.epochs[1:]],
-    )
+    for name in CONFIGS:
+        folder = Path(sys.argv[1]) / name
+        folder.mkdir(exist_ok=True)
+        result = run(name, folder / "checkpoints")
+        np.savez(
+            folder / f"{os.environ['RANK']}.npz",
+            rows=result.embeddings.rows,
+            columns=result.embeddings.columns,
+            losses=[entry.loss or 0 for entry in result.report.epochs[1:]],
+        )

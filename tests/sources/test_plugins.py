@@ -243,9 +243,11 @@ def test_the_documentation_s_source_has_no_more_than_20_lines() -> None:
 def test_its_scores_are_products_of_singular_vectors(fitted: Recommender, dataset: Dataset) -> None:
     context = fitted.sources.context
     matrix = context.graph.normalised_matrix()[:, : dataset.n_tracks].toarray()
-    # All but the sign of each direction is determined, and the projection on them entirely.
-    directions = np.linalg.svd(matrix, full_matrices=False)[2][:8]
-    projection = directions.T @ directions
+    # All but the sign of each direction is determined, and the projection on them entirely. The directions
+    # are the images of the eigenvectors of the smaller of the two products of the matrix with itself.
+    _, vectors = np.linalg.eigh(matrix @ matrix.T)
+    directions = vectors[:, :-9:-1].T @ matrix
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     batch = fitted.queries().batch(20, 40)
     scores = fitted.sources.fitted["svd"].score(batch)
     query = np.repeat(np.arange(len(batch), dtype=np.int32), dataset.n_tracks)
@@ -253,7 +255,7 @@ def test_its_scores_are_products_of_singular_vectors(fitted: Recommender, datase
     seeds = np.zeros((len(batch), dataset.n_tracks))
     seeds[batch.seed_query, batch.seed_track] = 1
     np.testing.assert_allclose(
-        scores.of(query, track).reshape(seeds.shape), seeds @ projection, rtol=1e-3, atol=1e-4
+        scores.of(query, track).reshape(seeds.shape), seeds @ directions.T @ directions, rtol=1e-3, atol=1e-4
     )
 
 
