@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
+from challenge.cli.app import build_app
 from challenge.cli.settings import load_config
 from challenge.config import RunConfig, as_dict, dump, load
 from challenge.presets import PRESETS
@@ -65,14 +65,13 @@ def load_from(text: str, folder: Path) -> RunConfig:
     return load(path)
 
 
-def challenge(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "challenge", "settings", *arguments]
-    return subprocess.run(command, text=True, capture_output=True, check=False)
+def challenge(*arguments: str) -> Result:
+    return CliRunner(env={"COLUMNS": "80"}).invoke(build_app(), ["settings", *arguments])
 
 
 def test_the_command_prints_a_table_json_and_presets() -> None:
     shown = challenge()
-    assert shown.returncode == 0
+    assert shown.exit_code == 0
     assert max(map(len, shown.stdout.splitlines())) <= 80
     assert "[sources.playlist_knn_close] as [sources.playlist_knn], but for these" in shown.stdout
     listed = json.loads(challenge("ranker", "--json").stdout)
@@ -83,5 +82,5 @@ def test_the_command_prints_a_table_json_and_presets() -> None:
         PRESETS["quick"].read_text("utf-8")
     )
     wrong = challenge("--preset", "quikc")
-    assert wrong.returncode == 2
+    assert wrong.exit_code == 2
     assert "did you mean quick?" in wrong.stderr
