@@ -20,6 +20,7 @@ from challenge.quoting import printable, quoted
 from challenge.ranking.ranker import RankerConfig
 from challenge.settings import Settings, convert
 from challenge.sources.registry import SourcesConfig
+from challenge.sources.tuning import TuningConfig
 from challenge.submission.team import TeamInfo
 from challenge.types import NonNegativeInt
 
@@ -42,6 +43,7 @@ class RunConfig(Settings):
         device: where LightGCN is trained and vectors are searched, ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         ranking: ``learned`` from training queries, or ``blend`` of the sources by their weights.
         sources: where candidates come from.
+        tuning: how settings that depend on the size of the data are chosen.
         ranker: the learned ranking.
     """
 
@@ -51,6 +53,7 @@ class RunConfig(Settings):
     device: str = "auto"
     ranking: Literal["learned", "blend"] = "learned"
     sources: SourcesConfig = field(default_factory=SourcesConfig)
+    tuning: TuningConfig = field(default_factory=TuningConfig)
     ranker: RankerConfig = field(default_factory=RankerConfig)
 
     def __post_init__(self) -> None:

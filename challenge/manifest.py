@@ -247,6 +247,25 @@ class RankerFacts(msgspec.Struct, frozen=True):
     validation: ValidationScores | None = None
 
 
+class Trial(msgspec.Struct, frozen=True):
+    """A value of a setting of a source, tried on the data at hand.
+
+    Attributes:
+        source, setting, value: what was tried.
+        ndcg: mean NDCG of the source alone on training queries, other settings as chosen until then; of a
+            smaller factorisation where that is one.
+        recall: mean share of the held-out tracks in its 500 best.
+        chosen: whether it took the place of the default.
+    """
+
+    source: str
+    setting: str
+    value: float
+    ndcg: float
+    recall: float
+    chosen: bool = False
+
+
 class Coverage(msgspec.Struct, frozen=True):
     """Which part of the catalogue the lists hold, and how popular it is.
 
@@ -300,6 +319,7 @@ class Manifest(msgspec.Struct, kw_only=True):
         inputs: what was read; None before that.
         dataset: facts of it; None before it was read.
         lightgcn: its trainings, the last one on all data.
+        trials: settings of sources that were tried on the data at hand.
         ranker: None where none was trained.
         submission: None before it was written.
         profile: what each stage cost.
@@ -319,6 +339,7 @@ class Manifest(msgspec.Struct, kw_only=True):
     inputs: Inputs | None = None
     dataset: DatasetFacts | None = None
     lightgcn: tuple[TrainingFacts, ...] = ()
+    trials: tuple[Trial, ...] = ()
     ranker: RankerFacts | None = None
     submission: SubmissionFacts | None = None
     profile: Profile = msgspec.field(default_factory=Profile)

@@ -20,7 +20,7 @@ from challenge.data.interactions import Interactions
 from challenge.data.playlists import Playlists
 from challenge.errors import ConfigError, FormatError, MissingInputError
 from challenge.files import replacing_directory, write_text
-from challenge.manifest import TrainingFacts, ValidationScores
+from challenge.manifest import TrainingFacts, Trial, ValidationScores
 from challenge.playlist import Playlist, Recommendation, as_queries, track_indices
 from challenge.profile import section
 from challenge.ranking.features import feature_names
@@ -36,12 +36,13 @@ from challenge.sources.ials import FittedIals
 from challenge.sources.lightgcn import FittedLightGCN, LightGCN
 from challenge.sources.postings import PlaylistIndex
 from challenge.sources.registry import FittedSources, fit_sources
-from challenge.split.training_queries import TrainingQueries, draw_training_queries
+from challenge.sources.tuning import tune
+from challenge.split.training_queries import TrainingFold, TrainingQueries, draw_training_queries
 from challenge.types import LIST_LENGTH, FloatArray
 from challenge.versions import package_versions
 
 Part = TypeVar("Part")
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 _FACTS: Final = "recommender.json"
 _CONFIG: Final = "config.toml"
 _RANKER: Final = "ranker.txt"
@@ -61,6 +62,7 @@ class TrainingSummary:
         candidate_recall: mean share of a training query's held-out tracks that were among its candidates, by
             category.
         validation: what the lists of training queries score that the ranker did not learn from.
+        trials: settings of sources that were tried on the data at hand.
     """
 
     lightgcn: tuple[TrainingFacts, ...] = ()
@@ -69,6 +71,7 @@ class TrainingSummary:
     importance: dict[str, float] = field(default_factory=dict)
     candidate_recall: dict[str, float] = field(default_factory=dict)
     validation: ValidationScores | None = None
+    trials: tuple[Trial, ...] = ()
 
     @property
     def device(self) -> str:
@@ -137,7 +140,7 @@ class Recommender:
         fit = _Fit(alone, checkpoint_dir, resume)
         datasets = [dataset] if config.ranking == "blend" else _drawn(dataset, config).datasets
         for each in datasets:
-            fit.sources(each)
+            fit.sources(fit.context(each))
 
     @property
     def dataset(self) -> Dataset:
@@ -219,13 +222,10 @@ class Recommender:
 
     def _track_vectors(self) -> FloatArray:
         """Embeddings of all tracks without biases; float32, shape (T, D)."""
-        n_tracks = self.sources.index.n_tracks
-        lightgcn, ials = self.sources.fitted.get("lightgcn"), self.sources.fitted.get("ials")
-        if isinstance(lightgcn, FittedLightGCN):
-            size = lightgcn.embeddings.messages.shape[1]
-            return lightgcn.embeddings.columns[:n_tracks, :size]
-        if isinstance(ials, FittedIals):
-            return ials.factors.columns[:n_tracks]
+        for name in ("lightgcn", "ials"):
+            source = self.sources.fitted.get(name)
+            if isinstance(source, FittedLightGCN | FittedIals):
+                return source.track_embeddings
         raise ConfigError(
             "no embeddings: neither lightgcn nor ials is among the sources", hint="fit with one of them"
         )
@@ -408,14 +408,15 @@ class _Fit:
     resume: bool
     reports: list[TrainingFacts] = field(default_factory=list)
     n_fits: int = 0
+    trials: tuple[Trial, ...] = ()
 
     def recommender(self, dataset: Dataset) -> Recommender:
         n_queries = len(dataset.queries)
         if self.config.ranking == "blend":
-            sources, ranker, summary = self.sources(dataset), None, TrainingSummary()
+            sources, ranker, summary = self.sources(self.context(dataset)), None, TrainingSummary()
         else:
             sources, ranker, summary = self.learned(dataset)
-        summary = replace(summary, lightgcn=tuple(self.reports))
+        summary = replace(summary, lightgcn=tuple(self.reports), trials=self.trials)
         return Recommender(self.config, sources, ranker, n_queries, summary)
 
     def learned(self, dataset: Dataset) -> tuple[FittedSources, Ranker, TrainingSummary]:
@@ -432,7 +433,7 @@ class _Fit:
         if not drawn.joint:
             del sources
             progress.message("all sources on all playlists and seeds")
-            sources = self.sources(drawn.serving)
+            sources = self.sources(self.context(drawn.serving))
         facts = (n_queries, n_rows, ranker.importance(), recall, validation)
         return sources, ranker, TrainingSummary((), *facts)
 
@@ -446,7 +447,10 @@ class _Fit:
                 f"training queries, fold {number + 1} of {len(drawn.folds)}: {len(fold.holdout):,} "
                 "training playlists cut like the challenge's"
             )
-            sources = self.sources(fold.dataset)
+            context = self.context(fold.dataset)
+            if number == 0 and self.config.tuning.num_queries:
+                self.choose_settings(context, fold)
+            sources = self.sources(context)
             seed = self.config.seed + number
             parts.append(
                 training_rows(
@@ -461,21 +465,30 @@ class _Fit:
         assert sources is not None
         return TrainingRows.concatenate(parts), sources
 
-    def sources(self, dataset: Dataset) -> FittedSources:
+    def context(self, dataset: Dataset) -> FitContext:
         checkpoint_dir = self.checkpoint_dir and self.checkpoint_dir / f"fit-{self.n_fits}"
         self.n_fits += 1
         gc.collect()  # the sources of an earlier fit and their context refer to each other
-        sources = fit_sources(
-            FitContext(
-                dataset,
-                self.config.sources.settings,
-                seed=self.config.seed,
-                device=self.config.device,
-                checkpoint_dir=checkpoint_dir,
-                resume=self.resume,
-            ),
-            self.config.sources,
+        return FitContext(
+            dataset,
+            self.config.sources.settings,
+            seed=self.config.seed,
+            device=self.config.device,
+            checkpoint_dir=checkpoint_dir,
+            resume=self.resume,
         )
+
+    def choose_settings(self, context: FitContext, fold: TrainingFold) -> None:
+        """Choose settings of sources on the first fold, for it and for all that is fitted after it."""
+        with section("choose settings"):
+            chosen, self.trials = tune(
+                context, self.config.sources, fold.holdout, self.config.tuning, first=fold.first
+            )
+        self.config = replace(self.config, sources=chosen)
+        context.sources = chosen.settings
+
+    def sources(self, context: FitContext) -> FittedSources:
+        sources = fit_sources(context, self.config.sources)
         trained = (each for each in sources.fitted.values() if isinstance(each, FittedLightGCN))
         self.reports += [each.report for each in trained if each.report is not None][:1]
         return sources

@@ -25,7 +25,7 @@ from challenge.manifest import ValidationScores
 from challenge.ranking.fill import FilledLists
 from challenge.ranking.ranker import Ranker
 from challenge.ranking.validation import validation_scores
-from challenge.recommender import Recommender, RecommenderFacts, TrainingSummary
+from challenge.recommender import FORMAT_VERSION, Recommender, RecommenderFacts, TrainingSummary
 from challenge.sealed import hashes_of, write_sealed
 from challenge.sources import ials as ials_module
 from challenge.sources.base import IndexedQueries
@@ -389,16 +389,16 @@ def test_a_folder_without_a_recommender(tmp_path: Path) -> None:
         assert "challenge train" in str(error.hint)
 
 
-@pytest.mark.parametrize("version", [0, 1, 3, None, "2"])
+@pytest.mark.parametrize("version", [0, FORMAT_VERSION - 1, FORMAT_VERSION + 1, None, str(FORMAT_VERSION)])
 def test_another_version_is_refused(copy: Path, version: object) -> None:
     path = copy / "recommender.json"
     write_json(path, orjson.loads(path.read_bytes()) | {"format": version})
     error = refused(copy)
     assert isinstance(error, FormatError)
-    assert error.message == f"{path}: format is {version!r}; expected 2"
+    assert error.message == f"{path}: format is {version!r}; expected {FORMAT_VERSION}"
 
 
-@pytest.mark.parametrize("text", ["", "[]", "5", "{}", '{"format": 2}', '{"format": 2, "fingerprint": 3}'])
+@pytest.mark.parametrize("text", ["", "[]", "5", "{}", '{"format": 3}', '{"format": 3, "fingerprint": 3}'])
 def test_facts_of_another_shape_are_refused(copy: Path, text: str) -> None:
     (copy / "recommender.json").write_text(text)
     assert isinstance(refused(copy), FormatError)

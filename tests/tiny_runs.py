@@ -27,6 +27,7 @@ TINY: Final = override(
         "sources.lightgcn.epochs": 1,
         "ranker.num_queries": 30,
         "ranker.num_iterations": 10,
+        "tuning.num_queries": 0,
     },
 )
 """So few training queries join the challenge: one fit of the sources does."""
@@ -44,6 +45,8 @@ epochs = 1
 [ranker]
 num_queries = 30
 num_iterations = 10
+[tuning]
+num_queries = 0
 """
 
 

@@ -55,7 +55,8 @@ _REST: Final = "popularity, age and length"
 def feature_group(feature: str, sources: Sequence[str]) -> str:
     """Name the group that a feature belongs to: a source, or what it tells of."""
     for source in sources:
-        if feature in (f"{source}_score", f"{source}_rank", f"{source}_relative"):
+        own = (f"{source}_score", f"{source}_rank", f"{source}_relative")
+        if feature in own or feature.startswith(f"{source}_cosine_"):
             return source.replace("_", " ")
     for group, features in _GROUPS.items():
         if feature in features:

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from challenge.ranking.cosine_features import cosine_features, cosine_names
 from challenge.ranking.pair_features import Pair, pair_features
 from challenge.sources.base import QueryBatch
 from challenge.sources.merge import Candidates
@@ -59,7 +60,7 @@ def feature_names(sources: Sequence[str]) -> list[str]:
     """Names of the columns of :func:`make_features`, in order."""
     by_source = [f"{source}_{kind}" for source in sources for kind in ("score", "rank", "relative")]
     pairs = [f"pair_{column.name.lower()}" for column in Pair]
-    return [*by_source, *pairs, *CANDIDATE_FEATURES, *QUERY_FEATURES]
+    return [*by_source, *pairs, *cosine_names(tuple(sources)), *CANDIDATE_FEATURES, *QUERY_FEATURES]
 
 
 def query_features(sources: FittedSources, batch: QueryBatch) -> FloatArray:
@@ -102,12 +103,13 @@ def make_features(
     by_source = np.stack([candidates.score, rank, candidates.score / best], axis=2)
     by_source = by_source.reshape(len(query), 3 * len(sources.names))
     pairs = pair_features(sources.index, batch, candidates) if pairs is None else pairs
+    cosines = cosine_features(sources, batch, candidates)
     table = query_features(sources, batch)[query]
     durations = np.array([_mean_duration(sources.index, batch.seeds(i)) for i in range(len(batch))])
     known_title = "title_knn" in sources.names
     title_score = candidates.score[:, sources.names.index("title_knn")] if known_title else np.float32(0)
     own = _candidate_features(sources.index, candidates, pairs, table, title_score, durations[query], rank)
-    return np.concatenate([by_source, pairs, own, table], axis=1, dtype=np.float32)
+    return np.concatenate([by_source, pairs, cosines, own, table], axis=1, dtype=np.float32)
 
 
 def _mean_duration(index: PlaylistIndex, seeds: Int32Array) -> np.float32:

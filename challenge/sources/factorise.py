@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -76,20 +77,30 @@ class FactorMatrix:
 
 
 def factorise(
-    matrix: sp.csr_matrix, config: FactorisationConfig, *, seed: int = 0
+    matrix: sp.csr_matrix,
+    config: FactorisationConfig,
+    *,
+    late: Callable[[], sp.csr_matrix] | None = None,
+    seed: int = 0,
 ) -> tuple[FloatArray, FloatArray]:
     """Factorise a binary matrix, shape (R, C); returns rows (R, D) and columns (C, D), float32.
 
-    Rows without entries become zero. Source: Hu, Koren and Volinsky 2008, solved with conjugate gradients as
+    Rows without entries become zero. ``late`` makes a matrix (R, L) of further columns, which have no part in
+    the alternation: they are solved for with the columns in its last step, and the rows after it with them;
+    then C + L columns are returned. Source: Hu, Koren and Volinsky 2008, solved with conjugate gradients as
     in Takács, Pilászy and Tikk 2011, preconditioned by the Gram matrix (:func:`solve_side`).
     """
     rng, size = np.random.default_rng(seed), config.embedding_size
     transposed = matrix.T.tocsr()
     columns = FactorMatrix(rng.standard_normal((matrix.shape[1], size), np.float32) * np.float32(0.01))
     with progress.task("factorise", config.iterations, unit="iterations") as advance:
-        for _ in range(config.iterations):
+        for iteration in range(1, config.iterations + 1):
             rows = solve_side(matrix, columns, config, config.cg_steps)
             del columns  # two of a side at once would be the largest that is ever held
+            if late is not None and iteration == config.iterations:
+                del transposed
+                matrix = sp.csr_matrix(sp.hstack([matrix, late()], format="csr"))
+                transposed = matrix.T.tocsr()
             columns = solve_side(transposed, rows, config, config.cg_steps)
             del rows
             advance()

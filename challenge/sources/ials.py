@@ -1,4 +1,4 @@
-"""iALS: implicit-feedback factorisation of playlists by tracks and title words."""
+"""iALS: implicit-feedback factorisation of playlists by tracks and title words, artists added at its end."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from challenge.blocks import each_block
@@ -22,8 +23,9 @@ from challenge.sources.base import FitContext, QueryBatch
 from challenge.sources.embedding import EmbeddingScores, TrackVectors
 from challenge.sources.factorise import FactorisationConfig, factorise, fold_in, gram_matrix
 from challenge.sources.held_columns import HeldColumns
+from challenge.sources.postings import PlaylistIndex
 from challenge.sources.search.cpu import lengths_of
-from challenge.types import CandidateCount, Float64Array, FloatArray, NonNegative
+from challenge.types import CandidateCount, Float64Array, FloatArray, Int32Array, NonNegative
 
 _CHUNK: Final = 1 << 15
 """Rows that one thread scales at once."""
@@ -32,6 +34,9 @@ _CHUNK: Final = 1 << 15
 @dataclass(frozen=True)
 class Ials(FactorisationConfig):
     """Settings of the factorisation as a source; tracks score their inner product with the query.
+
+    Artists are further columns, solved for once tracks and words are known: so a query with rare seeds is
+    known by their artists too, in little of the time that artists in the whole alternation would take.
 
     Source: Hu, Koren and Volinsky 2008, Collaborative filtering for implicit feedback datasets.
     """
@@ -50,9 +55,13 @@ class Ials(FactorisationConfig):
 
     def fit(self, context: FitContext) -> FittedIals:
         """Factorise the playlists and queries of the graph, all columns weighing the same."""
-        graph, columns = context.graph, context.columns
-        rows, factors = factorise(graph.matrix().astype(np.float32), self, seed=context.seed)
-        held = graph.matrix()[graph.n_playlists :].astype(np.float32)
+        graph, columns = context.graph, HeldByArtist.of(context.columns, context.index)
+
+        def artists() -> sp.csr_matrix:
+            return columns.artists(graph.matrix()[:, : graph.n_tracks])
+
+        rows, factors = factorise(graph.matrix().astype(np.float32), self, late=artists, seed=context.seed)
+        held = columns.with_artists(graph.matrix()[graph.n_playlists :])
         rows[graph.n_playlists :][~columns.known(held)] = 0  # factors of what only the query holds are chance
         queries = rows[graph.n_playlists :].copy()
         arrays = IalsArrays(queries, factors, to_directions(rows), gram_matrix(factors), lengths_of(factors))
@@ -61,10 +70,53 @@ class Ials(FactorisationConfig):
     def load(self, folder: Path, context: FitContext) -> FittedIals:
         """Read what :meth:`FittedIals.save` wrote."""
         assert context.saved is not None
-        index, n_columns = context.index, len(context.columns.in_training)
-        lengths = {"queries": index.n_queries, "columns": n_columns, "directions": len(index.row_lengths)}
+        index, columns = context.index, HeldByArtist.of(context.columns, context.index)
+        n_columns, n_rows = len(columns.in_training), len(index.row_lengths)
+        lengths = {"queries": index.n_queries, "columns": n_columns, "directions": n_rows}
         arrays = load_record(IalsArrays, folder, of=context.saved.fingerprint, lengths=lengths)
-        return FittedIals(self, arrays, context.columns, context.torch_device())
+        return FittedIals(self, arrays, columns, context.torch_device())
+
+
+@dataclass(frozen=True, eq=False)
+class HeldByArtist:
+    """What a playlist holds, its artists included: tracks, words of titles, then A artists; C in all.
+
+    Attributes:
+        plain: tracks and words.
+        track_artist: int32, shape (T,).
+        in_training: which columns some training playlist holds, bool, shape (C,).
+    """
+
+    plain: HeldColumns
+    track_artist: Int32Array
+    in_training: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, plain: HeldColumns, index: PlaylistIndex) -> HeldByArtist:
+        """Add the artists of ``index``."""
+        artists = np.zeros(len(index.artist_popularity), bool)
+        artists[index.track_artist[plain.in_training[: plain.n_tracks]]] = True
+        return cls(plain, index.track_artist, np.concatenate([plain.in_training, artists]))
+
+    def artists(self, tracks: sp.csr_matrix) -> sp.csr_matrix:
+        """Mark the artists of what rows (n, T) mark as theirs; CSR of ones, float32, shape (n, A)."""
+        n_artists = len(self.in_training) - len(self.plain.in_training)
+        entries = (np.ones(len(self.track_artist), np.int32), self.track_artist)
+        by_track = sp.csr_matrix(
+            (*entries, np.arange(len(self.track_artist) + 1)), (len(self.track_artist), n_artists)
+        )
+        found = sp.csr_matrix(tracks @ by_track)
+        return sp.csr_matrix((np.ones(found.nnz, np.float32), found.indices, found.indptr), found.shape)
+
+    def with_artists(self, held: sp.csr_matrix) -> sp.csr_matrix:
+        """Add the artists to what rows hold of tracks and words; CSR of ones, float32, shape (n, C)."""
+        held = held.astype(np.float32)
+        return sp.csr_matrix(sp.hstack([held, self.artists(held[:, : self.plain.n_tracks])], format="csr"))
+
+    def known(self, held: sp.csr_matrix) -> NDArray[np.bool_]:
+        """Tell which rows hold something that a training playlist holds too; bool, shape (n,)."""
+        found: NDArray[np.bool_] = held @ self.in_training.astype(np.float32) > 0
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +125,7 @@ class IalsArrays:
 
     Attributes:
         queries: factors of the queries in the dataset, float32, shape (Q, D).
-        columns: factors of the columns, tracks first, float32, shape (C, D).
+        columns: factors of the columns, tracks first, then words and artists, float32, shape (C, D).
         directions: factors of all rows scaled to length 1, float32, shape (P + Q, D).
         gram: sum of the squares of the columns' factors, float64, shape (D, D).
         lengths: Euclidean lengths of the columns' factors, float32, shape (C,).
@@ -107,19 +159,23 @@ class FittedIals:
 
     config: Ials
     factors: IalsArrays
-    columns: HeldColumns
+    columns: HeldByArtist
     device: str = "cpu"
 
     def save(self, folder: Path, fingerprint: str) -> None:
         """Write the factors; ``fingerprint`` stands for the rows and columns they are of."""
         save_record(self.factors, folder, of=fingerprint)
 
+    @property
+    def track_embeddings(self) -> FloatArray:
+        """The factors of the tracks, float32, shape (T, D)."""
+        return self.factors.columns[: self.columns.plain.n_tracks]
+
     @cached_property
     def tracks(self) -> TrackVectors:
         """The factors of the tracks, to be searched."""
-        n_tracks = self.columns.n_tracks
-        vectors, lengths = self.factors.columns[:n_tracks], self.factors.lengths[:n_tracks]
-        return TrackVectors(vectors, device=self.device, lengths=lengths)
+        lengths = self.factors.lengths[: self.columns.plain.n_tracks]
+        return TrackVectors(self.track_embeddings, device=self.device, lengths=lengths)
 
     def score(self, batch: QueryBatch) -> EmbeddingScores:
         """Score tracks by their inner product with each query's factors."""
@@ -131,7 +187,8 @@ class FittedIals:
 
         Queries of the dataset have theirs from the factorisation, the others are folded in.
         """
-        held = self.columns.held(batch.seed_indptr, batch.seed_track, batch.queries.titles)
+        plain = self.columns.plain.held(batch.seed_indptr, batch.seed_track, batch.queries.titles)
+        held = self.columns.with_artists(plain)
         known, fitted = self.columns.known(held), batch.index_row >= 0
         result = np.zeros((len(batch), self.factors.columns.shape[1]), np.float32)
         first = len(self.factors.directions) - len(self.factors.queries)
@@ -158,8 +215,11 @@ def to_directions(rows: FloatArray) -> FloatArray:
 
 
 def estimate_memory(graph: BipartiteGraph, size: int) -> int:
-    """Bytes that ``size`` factors of all rows and columns take, and the matrix both ways beside them."""
-    return 4 * size * (graph.n_rows + graph.n_columns) + 16 * graph.n_edges
+    """Bytes that ``size`` factors of all rows and columns take, and the matrix both ways beside them.
+
+    A row has at most as many artists as tracks, so the matrix at most twice as many entries as edges.
+    """
+    return 4 * size * (graph.n_rows + graph.n_columns) + 32 * graph.n_edges
 
 
 def require_memory(graph: BipartiteGraph, config: FactorisationConfig) -> None:

@@ -14,7 +14,7 @@ from challenge.lightgcn.config import LightGCNConfig, paper_config
 from challenge.manifest import TrainingFacts
 from challenge.sources.base import FitContext, QueryBatch
 from challenge.sources.embedding import EmbeddingScores, TrackVectors
-from challenge.types import CandidateCount, NonNegative
+from challenge.types import CandidateCount, FloatArray, NonNegative
 
 if TYPE_CHECKING:
     from challenge.lightgcn.embeddings import Embeddings
@@ -85,6 +85,12 @@ class FittedLightGCN:
         """Write the embeddings but those of training playlists, which answer nothing."""
         first = len(self.embeddings.rows) - self.context.index.n_queries
         save_record(replace(self.embeddings, rows=self.embeddings.rows[first:]), folder, of=fingerprint)
+
+    @property
+    def track_embeddings(self) -> FloatArray:
+        """The embeddings of the tracks without their biases, float32, shape (T, D)."""
+        size = self.embeddings.messages.shape[1]
+        return self.embeddings.columns[: self.context.columns.n_tracks, :size]
 
     @cached_property
     def tracks(self) -> TrackVectors:

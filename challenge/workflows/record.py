@@ -65,7 +65,7 @@ def record_inputs(manifest: Manifest, inputs: RunInputs, mpd: Path, challenge: P
 def record_training(manifest: Manifest, trained: TrainingSummary) -> None:
     """Note what training did."""
     manifest.device = trained.device
-    manifest.lightgcn = trained.lightgcn
+    manifest.lightgcn, manifest.trials = trained.lightgcn, trained.trials
     manifest.ranker = None
     if trained.ranker_queries:
         manifest.ranker = RankerFacts(

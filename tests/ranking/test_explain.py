@@ -72,7 +72,8 @@ def test_every_feature_has_its_group() -> None:
     assert {name for features in _GROUPS.values() for name in features} <= set(names), "none that is no more"
     for source in SOURCES:
         own = [name for name, group in groups.items() if group == source.replace("_", " ")]
-        assert own == [f"{source}_{kind}" for kind in ("score", "rank", "relative")]
+        of_all = [f"{source}_{kind}" for kind in ("score", "rank", "relative")]
+        assert own == of_all + [name for name in names if name.startswith(f"{source}_cosine_")]
     expected = {
         "title_share": "title",
         "query_seeds": "the playlist itself",

@@ -327,11 +327,25 @@ def test_factorise_descends_and_ends_on_exact_rows() -> None:
         np.testing.assert_allclose(rows[row], expected, rtol=1e-2, atol=1e-3)
 
 
+def test_late_columns_are_solved_for_at_the_end_and_rows_with_them() -> None:
+    matrix, late = random_matrix(5), random_matrix(6)
+    config = FactorisationConfig(embedding_size=4, regularisation=0.5, iterations=3, cg_steps=4)
+    rows, columns = factorise(matrix, config, late=lambda: late)
+    assert len(columns) == matrix.shape[1] + late.shape[1]
+    np.testing.assert_allclose(columns[: matrix.shape[1]], factorise(matrix, config)[1], atol=1e-5)
+    both = sp.csr_matrix(sp.hstack([matrix, late]))
+    gram = columns.T @ columns + 0.5 * np.eye(4)
+    for row in range(20):
+        held = columns[both[row].indices].astype(float)
+        expected = np.linalg.solve(gram + 20 * held.T @ held, 21 * held.sum(axis=0))
+        np.testing.assert_allclose(rows[row], expected, rtol=1e-2, atol=1e-3)
+
+
 def test_factors_that_would_not_fit_are_refused_with_what_would(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = BipartiteGraph.from_matrix(sp.csr_matrix(np.ones((300, 200), np.int8)))
     config = FactorisationConfig(embedding_size=128)
     room = estimate_memory(graph, 128)
-    assert room == 4 * 128 * 500 + 16 * 60_000
+    assert room == 4 * 128 * 500 + 32 * 60_000
     monkeypatch.setattr(ials, "memory", lambda: Memory(room, room))
     require_memory(graph, config)
     monkeypatch.setattr(ials, "memory", lambda: Memory(room, room - 1))

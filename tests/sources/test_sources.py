@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from challenge.data.dataset import Dataset
 from challenge.errors import ConfigError, InvariantError
@@ -15,7 +16,7 @@ from challenge.sources.artist_album import ArtistAlbum
 from challenge.sources.base import FitContext, FittedSource, IndexedQueries
 from challenge.sources.embedding import EmbeddingScores, TrackVectors
 from challenge.sources.held_columns import HeldColumns
-from challenge.sources.ials import FittedIals, Ials, IalsArrays, to_directions
+from challenge.sources.ials import FittedIals, HeldByArtist, Ials, IalsArrays, to_directions
 from challenge.sources.ials_knn import FittedIalsKnn, IalsKnn
 from challenge.sources.lightgcn import FittedLightGCN, LightGCN
 from challenge.sources.merge import merge_candidates, without_seeds
@@ -318,7 +319,8 @@ def test_factors_of_strangers_solve_the_normal_equations(toy: ToyDataset, fitted
     assert isinstance(ials, FittedIals)
     batch = IndexedQueries.strangers(fitted.index, toy.dataset.queries).batch(0, 15)
     found, known = ials.encode(batch)
-    held = ials.columns.held(batch.seed_indptr, batch.seed_track, batch.queries.titles).toarray()
+    plain = ials.columns.plain.held(batch.seed_indptr, batch.seed_track, batch.queries.titles)
+    held = ials.columns.with_artists(plain).toarray()
     factors, config = ials.factors.columns.astype(np.float64), ials.config
     assert known.tolist() == [True] * 12 + [False] * 3
     for query in range(15):
@@ -460,7 +462,7 @@ def test_nearest_playlists_among_factors_by_hand() -> None:
             np.full((2, 2), 7.0),
             np.full(7, 2**0.5, np.float32),
         )
-        ials = FittedIals(Ials(), arrays, context.columns)
+        ials = FittedIals(Ials(), arrays, HeldByArtist.of(context.columns, context.index))
         return FittedIalsKnn(config, context.index, ials).score(batch_of(dataset)).table
 
     scores = knn(IalsKnn(num_neighbours=2, amplification=2.0), rows)
@@ -489,6 +491,32 @@ def test_columns_that_queries_hold_by_hand() -> None:
     ]
     assert held.dtype == np.float32
     assert columns.known(held).tolist() == [True, True, False, False, False]
+
+
+def test_artists_that_queries_hold_by_hand() -> None:
+    """Tracks 0 to 3 by artists 1, 0, 1 and 2, one word; a training playlist holds track 2 and the word."""
+    plain = HeldColumns(4, ("x",), np.array([False, False, True, False, True]))
+    index = build_index(alone([0]))
+    index = replace(
+        index, track_artist=np.array([1, 0, 1, 2], np.int32), artist_popularity=np.zeros(3, np.float32)
+    )
+    columns = HeldByArtist.of(plain, index)
+    assert columns.in_training.tolist() == [False, False, True, False, True, False, True, False]
+    held = columns.with_artists(
+        plain.held(np.array([0, 2, 3, 3]), np.array([0, 2, 3], np.int32), [None, None, "x"])
+    )
+    assert held.toarray().tolist() == [
+        [1, 0, 1, 0, 0, 0, 1, 0],
+        [0, 0, 0, 1, 0, 0, 0, 1],
+        [0, 0, 0, 0, 1, 0, 0, 0],
+    ]
+    assert columns.known(held).tolist() == [True, False, True]
+
+
+def test_an_artist_of_hundreds_of_tracks_counts_once() -> None:
+    plain = HeldColumns(512, (), np.ones(512, bool))
+    columns = HeldByArtist(plain, np.zeros(512, np.int32), np.ones(513, bool))
+    assert columns.artists(sp.csr_matrix(np.ones((1, 512), np.int8))).toarray().tolist() == [[1.0]]
 
 
 def test_no_queries_hold_nothing() -> None:
