@@ -178,6 +178,8 @@ def test_the_seed_reaches_every_draw(
     again = Recommender.fit(dataset, fitted.config)
     other = Recommender.fit(dataset, replace(fitted.config, seed=1))
     require_equal(again.fill(), answers)
+    assert again.summary.validation == fitted.summary.validation
+    assert fitted.summary.validation is not None
     assert (other.fill().track != answers.track).any()
 
     def drawn(recommender: Recommender) -> list[np.ndarray]:
