@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from challenge.errors import ConfigError
+from challenge.ranking.cosine_features import WITH_EMBEDDINGS, cosine_names
 from challenge.ranking.features import CANDIDATE_FEATURES, QUERY_FEATURES, feature_names
 
 _FUSED: Final = ("fused_rank", "best_rank", "artist_candidates", "artist_fused_rank", "album_fused_rank")
@@ -45,6 +46,7 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "pair_cooccurrence": (*(f"pair_{name}" for name in _PAIR_COUNTS), *_MEANS[:3]),
     "pair_order": (*(f"pair_{name}" for name in _PAIR_ORDER), *_MEANS[3:5]),
     "pair_makers": tuple(f"pair_{name}" for name in _PAIR_MAKERS),
+    "seed_cosines": tuple(cosine_names(WITH_EMBEDDINGS)),
     "candidate_facts": tuple(name for name in CANDIDATE_FEATURES if name not in (*_FUSED, *_MEANS)),
     "query_facts": QUERY_FEATURES,
     "fused_ranks": _FUSED,
@@ -100,7 +102,7 @@ def parse_removal(name: str, sources: Sequence[str]) -> Removal:
     features = tuple(
         feature for part in parts if part not in sources for feature in GROUPS.get(part, (part,))
     )
-    if not set(features) <= set(feature_names(sources)) or len(gone) == len(sources):
+    if not set(features) <= {*feature_names(sources), *GROUPS["seed_cosines"]} or len(gone) == len(sources):
         expected = ", ".join((*sources, *GROUPS))
         raise ConfigError(f"removal {name!r}: expected features or some of {expected}, but not all sources")
     return Removal(name, gone, features, other_seed=name == OTHER_SEED)

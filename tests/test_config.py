@@ -18,6 +18,7 @@ from challenge.ranking.ranker import RankerConfig
 from challenge.sources.playlist_knn import PlaylistKnn
 from challenge.sources.popularity import Popularity
 from challenge.sources.registry import SOURCES, SourcesConfig
+from challenge.sources.tuning import TuningConfig
 
 DEFAULTS: Final = as_dict(RunConfig())
 OTHER_VALUES: Final[dict[str, Any]] = {
@@ -109,9 +110,10 @@ def write(folder: Path, text: str) -> Path:
 
 def test_all_tables_are_walked() -> None:
     """Every source has a table of its own, and every field of every settings class is a key."""
-    assert [(), ("sources",), *(("sources", name) for name in SOURCES), ("ranker",)] == TABLES
+    assert [(), ("sources",), *(("sources", name) for name in SOURCES), ("tuning",), ("ranker",)] == TABLES
     for name, source in SOURCES.items():
         assert list(keys_of(("sources", name))) == [field.name for field in fields(source)]  # type: ignore[arg-type]
+    assert list(keys_of(("tuning",))) == [field.name for field in fields(TuningConfig)]
     assert list(keys_of(("ranker",))) == [field.name for field in fields(RankerConfig)]
     assert list(keys_of(())) == ["team", "email", "seed", "device", "ranking"]
     assert list(keys_of(("sources",))) == ["names", "modules"]
@@ -227,7 +229,7 @@ def test_a_module_adds_a_source_with_a_table_of_its_own(tmp_path: Path) -> None:
         (
             "zzz = 1",
             "unknown setting zzz",
-            "known here: device, email, ranker, ranking, seed, sources, team",
+            "known here: device, email, ranker, ranking, seed, sources, team, tuning",
         ),
         ("seed = true", "seed is True; expected a whole number", None),
         ("seed = 1.5", "seed is 1.5; expected a whole number", None),

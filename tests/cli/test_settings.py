@@ -27,7 +27,13 @@ def test_every_setting_is_listed_once_with_its_default_and_a_meaning() -> None:
         assert json.loads(json.dumps(each.value)) == json.loads(json.dumps(table[each.key])), each.name
     flat = sum(
         len([key for key, value in table.items() if not isinstance(value, dict)])
-        for table in (expected, expected["ranker"], expected["sources"], *expected["sources"].values())
+        for table in (
+            expected,
+            expected["tuning"],
+            expected["ranker"],
+            expected["sources"],
+            *expected["sources"].values(),
+        )
         if isinstance(table, dict)
     )
     assert len(found) == flat
