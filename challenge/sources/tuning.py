@@ -60,7 +60,7 @@ class TuningConfig(Settings):
     """
 
     num_queries: NonNegativeInt = 500
-    embedding_size: PositiveInt = 64
+    embedding_size: PositiveInt = 128
     iterations: PositiveInt = 3
     min_gain: Annotated[float, Meta(ge=0, le=100)] = 2.0
 
