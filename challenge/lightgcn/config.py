@@ -54,7 +54,7 @@ class LightGCNConfig(Settings):
         storage: number format of what is propagated; sums, parameters and Adam's moments are fp32 always.
         checkpoint_minutes: at least this long between checkpoints inside an epoch.
         max_edges: on a CPU, stop after the epoch in which propagation has read so many edges in all; 0 for no
-            limit. The whole MPD reaches the default after 14 epochs, 20 minutes of two cores.
+            limit. The whole MPD reaches the default after 14 epochs.
         max_seconds: stop after the epoch in which this is passed, counted over interruptions; 0 for no limit.
             With a limit the clock decides, so that another run of the same seed may end elsewhere.
     """
@@ -91,7 +91,7 @@ class LightGCNConfig(Settings):
     initial_scale: Annotated[float, Meta(ge=1e-6, le=1000)] = 0.01
     storage: Literal["fp32", "bf16"] = "bf16"
     checkpoint_minutes: NonNegative = 10.0
-    max_edges: Annotated[int, Meta(ge=0, le=2**62)] = 75_000_000_000
+    max_edges: Annotated[int, Meta(ge=0, le=2**62)] = 60_000_000_000
     max_seconds: NonNegative = 0.0
 
     def __post_init__(self) -> None:

@@ -107,7 +107,10 @@ class LightGCN:
 
     def backward(self) -> None:
         """Turn the gradients at the outputs into those of the embeddings, and unmask all edges."""
-        self._propagation.apply_(self.rows, self.columns, columns_only=not self.config.row_embeddings)
+        if self.config.row_embeddings:
+            self._propagation.apply_(self.rows, self.columns)
+        else:
+            self._propagation.apply_to_columns_(self.rows, self.columns)
         self._propagation.unmask_all()
 
     def vectors(self, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -127,10 +130,8 @@ class LightGCN:
     @property
     def passes_per_step(self) -> int:
         """How often a step reads all edges: forward and backward, once for each direction of a layer."""
-        without_rows = not self.config.row_embeddings
-        forward = needed_passes(self.config.readout, rows_are_zero=without_rows)
-        backward = needed_passes(self.config.readout, columns_only=without_rows)
-        return sum(map(sum, [*forward, *backward]))
+        forward = needed_passes(self.config.readout, rows_are_zero=not self.config.row_embeddings)
+        return 2 * sum(map(sum, forward))
 
     def release(self) -> None:
         """Give back all memory but the parameters."""

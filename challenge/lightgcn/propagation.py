@@ -2,13 +2,14 @@
 
 ``P = sum over k of w_k * A^k`` with the symmetric ``A = [[0, N], [N^T, 0]]``. ``P`` is symmetric, so the
 gradient of a loss with respect to the layer-0 embeddings is ``P`` applied to its gradient with respect to the
-outputs: backward is the same call as forward, and no activation is kept.
+outputs: backward is ``P`` again, and no activation is kept.
 
 Source: He et al., LightGCN, SIGIR 2020, equations 7, 8 and 11.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -34,25 +35,15 @@ class Passes(NamedTuple):
     to_columns: bool
 
 
-def needed_passes(
-    layer_weights: tuple[float, ...], *, rows_are_zero: bool = False, columns_only: bool = False
-) -> list[Passes]:
-    """Return for layers 1, 2, … which directions bring anything but zero that anything wanted depends on.
+def needed_passes(layer_weights: tuple[float, ...], *, rows_are_zero: bool = False) -> list[Passes]:
+    """Return for layers 1, 2, … up to the last that counts which directions bring anything but zero.
 
     Rows without embeddings of their own start from zero, so that the sums of an odd layer reach rows alone
-    and those of an even layer columns alone: half the work of a forward pass.
+    and those of an even layer columns alone: half the work.
     """
-    filled = [Passes(not rows_are_zero, True)]
-    for _ in layer_weights[1:]:
-        filled.append(Passes(filled[-1].to_columns, filled[-1].to_rows))
-    passes: list[Passes] = []
-    later = Passes(False, False)
-    for weight, nonzero in zip(layer_weights[:0:-1], filled[:0:-1], strict=True):
-        rows = (weight != 0 and not columns_only) or later.to_columns
-        columns = weight != 0 or later.to_rows
-        later = Passes(rows and nonzero.to_rows, columns and nonzero.to_columns)
-        passes.append(later)
-    return passes[::-1]
+    last = max((layer for layer, weight in enumerate(layer_weights) if weight != 0), default=0)
+    both = not rows_are_zero
+    return [Passes(both or layer % 2 == 1, both or layer % 2 == 0) for layer in range(1, last + 1)]
 
 
 class Propagation:
@@ -100,15 +91,12 @@ class Propagation:
         self._masking = EdgeMasking(graph, device) if maskable else None
         self._masked: tuple[Tensor, Tensor] | None = None
 
-    def apply_(
-        self, rows: Tensor, columns: Tensor, *, rows_are_zero: bool = False, columns_only: bool = False
-    ) -> None:
+    def apply_(self, rows: Tensor, columns: Tensor, *, rows_are_zero: bool = False) -> None:
         """Replace ``rows`` (R, D) and ``columns`` (C, D), both fp32, by ``P`` applied to them.
 
-        What is zero because the rows are, and what only the rows of the result would need where
-        ``columns_only`` are wanted, is left out; with ``columns_only`` the rows' values are of no use after.
+        What is zero because the rows are is left out.
         """
-        passes = needed_passes(self._weights, rows_are_zero=rows_are_zero, columns_only=columns_only)
+        passes = needed_passes(self._weights, rows_are_zero=rows_are_zero)
         first = passes[0] if passes else Passes(False, False)
         weight = self._weights[0]
         _scale_and_weigh(rows, weight, self._row_scale, self._buffers[0][0] if first.to_columns else None)
@@ -124,6 +112,28 @@ class Propagation:
                 self._to_columns.apply(
                     row_source, columns, column_next if following.to_rows else None, weight
                 )
+
+    def apply_to_columns_(self, rows: Tensor, columns: Tensor) -> None:
+        """Replace ``columns`` (C, D) by those of ``P`` applied to ``rows`` (R, D) and to them, both fp32.
+
+        Horner's rule: from the last layer to the first, what has been summed and the values themselves go on
+        together to the other side. That is one direction a layer, where the layers one by one would have to
+        go both ways. The values of ``rows`` stay.
+        """
+        last = len(needed_passes(self._weights))
+        for layer in range(last, 0, -1):
+            row_source, column_source = self._buffers[0]
+            weight, is_sum = self._weights[layer], layer < last
+            if layer % 2 == 0:
+                _scale_into(column_source, columns, weight * self._column_scale, add=is_sum)
+                self._to_rows.apply(column_source, rows, row_source, 0.0)
+            else:
+                _scale_into(row_source, rows, weight * self._row_scale, add=is_sum)
+                if layer > 1:
+                    self._to_columns.apply(row_source, columns, column_source, 0.0)
+        columns.mul_(self._weights[0])
+        if last > 0:
+            self._to_columns.apply(self._buffers[0][0], columns, None, 1.0)
 
     def rows_from(self, columns: Tensor) -> Tensor:
         """Multiply the normalised R × C adjacency by ``columns`` (C, any width); a new fp32 tensor."""
@@ -167,19 +177,31 @@ class Propagation:
 
 def _scale_and_weigh(values: Tensor, weight: float, scale: Tensor, source: Tensor | None) -> None:
     """Put ``values * scale`` into ``source``, if wanted, and multiply ``values`` by ``weight`` in place."""
-    on_cpu = values.device.type == "cpu"
-    step = _CHUNK_ROWS if on_cpu else max(1, len(values))
-    for start in range(0, len(values), step):
-        here = slice(start, start + step)
+    for here in _chunks(values):
         some = values[here]
-        if source is not None and on_cpu and source.dtype != values.dtype:
-            source[here].copy_(some * scale[here])  # faster than a product into another dtype
-        elif source is not None:
-            torch.mul(some, scale[here], out=source[here])
+        if source is not None:
+            _scale_into(source[here], some, scale[here])
         if weight == 0:
             some.zero_()
         else:
             some.mul_(weight)
+
+
+def _scale_into(source: Tensor, values: Tensor, scale: Tensor, *, add: bool = False) -> None:
+    """Put ``values * scale`` into ``source``, or add it to what is there."""
+    for here in _chunks(values):
+        if add:
+            source[here].add_(values[here] * scale[here])
+        elif values.device.type == "cpu" and source.dtype != values.dtype:
+            source[here].copy_(values[here] * scale[here])  # faster than a product into another dtype
+        else:
+            torch.mul(values[here], scale[here], out=source[here])
+
+
+def _chunks(values: Tensor) -> Iterator[slice]:
+    """Cut the rows of ``values`` where that is of use, on a CPU."""
+    step = _CHUNK_ROWS if values.device.type == "cpu" else max(1, len(values))
+    return (slice(start, start + step) for start in range(0, len(values), step))
 
 
 class EdgeMasking:

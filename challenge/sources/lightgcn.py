@@ -33,7 +33,7 @@ class LightGCN(LightGCNConfig):
 
         It is trained for as many of the paper's 1,000 epochs as ``max_edges`` allows.
         """
-        return cls(**(vars(paper_config()) | {"max_edges": cls.max_edges, "patience": 10}), weight=0.0)
+        return cls(**(vars(paper_config()) | {"max_edges": 75_000_000_000, "patience": 10}), weight=0.0)
 
     def fit(self, context: FitContext) -> FittedLightGCN:
         """Train on the graph, and embed all its nodes.

@@ -14,6 +14,8 @@ from challenge.lightgcn.kernels.base import KernelName
 from challenge.lightgcn.propagation import EdgeMasking, Propagation, mirror_edges, needed_passes
 from tests.lightgcn.graphs import dense_propagation, random_graph
 
+WEIGHTS = [(0.0, 1.0), (0.5, 0.5), (0.0, 0.5, 0.5), (0.2, 0.0, 0.3, 0.1), (0.1, 0.9, 0.0)]
+
 
 def start(graph: BipartiteGraph, size: int = 6, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
@@ -139,9 +141,7 @@ def test_agrees_with_torch_geometric(layers: int) -> None:
     np.testing.assert_allclose(found, wanted, atol=2e-6)
 
 
-@pytest.mark.parametrize(
-    "weights", [(0.0, 1.0), (0.5, 0.5), (0.0, 0.5, 0.5), (0.2, 0.0, 0.3, 0.1), (0.1, 0.9, 0.0)]
-)
+@pytest.mark.parametrize("weights", WEIGHTS)
 def test_passes_left_out_change_nothing(weights: tuple[float, ...]) -> None:
     graph = random_graph(tokens=3, smoothing=2.0)
     rows, columns = start(graph)
@@ -155,16 +155,31 @@ def test_passes_left_out_change_nothing(weights: tuple[float, ...]) -> None:
     nothing = np.zeros_like(rows)
     for found, wanted in zip(run(nothing, columns, rows_are_zero=True), run(nothing, columns), strict=True):
         np.testing.assert_array_equal(found, wanted)
-    np.testing.assert_array_equal(run(rows, columns, columns_only=True)[1], run(rows, columns)[1])
 
 
-def test_two_layers_without_row_embeddings_take_five_passes_of_eight() -> None:
+@pytest.mark.parametrize("weights", [(1.0,), *WEIGHTS])
+@pytest.mark.parametrize("kernel", ["embedding_bag", "compiled"])
+def test_columns_alone_are_those_of_the_whole(weights: tuple[float, ...], kernel: KernelName) -> None:
+    graph = random_graph(tokens=3, smoothing=2.0)
+    rows, columns = start(graph)
+    expected = dense_propagation(graph, rows, columns, weights)[1]
+    for storage, tolerance in (("fp32", 2e-6), ("bf16", len(weights) * 2**-8 * np.abs(expected).max())):
+        propagation = Propagation(
+            graph, embedding_size=6, layer_weights=weights, kernel=kernel, storage=storage
+        )
+        out = torch.tensor(rows, dtype=torch.float32), torch.tensor(columns, dtype=torch.float32)
+        propagation.apply_to_columns_(*out)
+        np.testing.assert_allclose(out[1].numpy(), expected, atol=tolerance)
+        np.testing.assert_array_equal(out[0].numpy(), rows.astype(np.float32))
+
+
+def test_two_layers_without_row_embeddings_take_half_the_passes() -> None:
     weights = (0.0, 0.5, 0.5)
     assert needed_passes(weights, rows_are_zero=True) == [(True, False), (False, True)]
-    assert needed_passes(weights, columns_only=True) == [(True, True), (False, True)]
     assert needed_passes(weights) == [(True, True), (True, True)]
-    # A last layer that does not count is not computed, nor what only it would read.
-    assert needed_passes((0.5, 0.5, 0.0), columns_only=True) == [(False, True), (False, False)]
+    # A last layer that does not count is not computed.
+    assert needed_passes((0.5, 0.5, 0.0)) == [(True, True)]
+    assert needed_passes((1.0,)) == []
 
 
 def test_scales_without_masked_edges_are_the_same_as_a_gpu_computes_them() -> None:
