@@ -11,7 +11,7 @@ from challenge.ranking.pair_features import RECENT_SEEDS
 from challenge.sources.base import QueryBatch
 from challenge.sources.merge import Candidates
 from challenge.sources.registry import FittedSources
-from challenge.types import FloatArray
+from challenge.types import FloatArray, Int32Array
 
 WITH_EMBEDDINGS: Final = ("ials", "lightgcn", "lightgcn_paper")
 """Sources whose embeddings are compared, in any order."""
@@ -53,7 +53,7 @@ def _compare(embeddings: FloatArray, batch: QueryBatch, candidates: Candidates, 
     def compare_query(query: int, _: int) -> None:
         seeds, rows = batch.seeds(query), slice(candidates.indptr[query], candidates.indptr[query + 1])
         if len(seeds):
-            cosines = _unit(embeddings[candidates.track[rows]]) @ _unit(embeddings[seeds]).T
+            cosines = _unit(embeddings, candidates.track[rows]) @ _unit(embeddings, seeds).T
             features[rows] = describe_cosines(cosines)
 
     each_block(compare_query, len(batch), 1)
@@ -72,7 +72,11 @@ def describe_cosines(cosines: FloatArray) -> FloatArray:
     return np.stack(columns, axis=1)
 
 
-def _unit(vectors: FloatArray) -> FloatArray:
-    """Scale rows to length 1; zero rows stay zero."""
+def _unit(embeddings: FloatArray, tracks: Int32Array) -> FloatArray:
+    """Embeddings of some tracks scaled to length 1; zero ones stay zero.
+
+    In rows however ``embeddings`` lie in memory, since sums are rounded by that.
+    """
+    vectors = np.ascontiguousarray(embeddings[tracks])
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)

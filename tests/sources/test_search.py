@@ -77,10 +77,22 @@ def test_totals_make_products_into_probabilities(block: int, monkeypatch: pytest
 
 def test_rising_and_falling_scores_need_the_kept_ones_to_be_cut() -> None:
     """In order of scores each new item is better than all before it, or none is."""
-    ladder = np.arange(50_000, dtype=np.float32)[:, None]
+    ladder = np.exp2(np.linspace(-100, 100, 50_000)).astype(np.float32)[:, None]
     one = np.ones((1, 1), np.float32)
     assert search(one, ladder, 3).item[0].tolist() == [49_999, 49_998, 49_997]
     assert search(-one, ladder, 3).item[0].tolist() == [0, 1, 2]
+
+
+def test_products_that_differ_by_rounding_alone_are_told_apart_by_their_order() -> None:
+    """Tracks in the same playlists have the same vectors; what stands in the same batch must not choose."""
+    rng = np.random.default_rng(4)
+    queries = rng.standard_normal((33, 65)).astype(np.float32)
+    items = np.repeat(rng.standard_normal((40, 65)).astype(np.float32), 100, axis=0)
+    together = search(queries, items, 250).item
+    for query in range(len(queries)):
+        alone = search(queries[query : query + 1], items, 250).item[0]
+        assert alone.tolist() == together[query].tolist()
+        assert (np.diff(alone[:100]) == 1).all()
 
 
 def test_no_items_are_no_finds() -> None:
