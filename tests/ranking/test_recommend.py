@@ -202,7 +202,10 @@ def test_sources_are_those_that_proposed_the_track(recommender: Recommender, dat
     queries = IndexedQueries.strangers(recommender.sources.index, dataset.queries.take(rows))
     batch = queries.batch(0, len(queries))
     lists = recommender.recommend([playlists_in(dataset)[row] for row in rows], 60, explain=True)
-    best = {name: source.score(batch).best(900) for name, source in recommender.sources.fitted.items()}
+    most = int(np.diff(batch.seed_indptr).max())  # asked for the same, since equal products are rounded alike
+    counts = {name: count + most for name, count in recommender.sources.num_candidates.items()}
+    fitted = recommender.sources.fitted
+    best = {name: source.score(batch).best(counts[name]) for name, source in fitted.items()}
     named = 0
     for query, found in enumerate(lists):
         proposed = {}
@@ -219,8 +222,10 @@ def test_sources_are_those_that_proposed_the_track(recommender: Recommender, dat
                 }
                 assert each.reason.sources
                 for name, rank in each.reason.sources.items():
-                    # Of 900 tracks other products are made together than of 500, and rounded otherwise.
-                    assert abs(rank - proposed[name][each.uri]) <= 2
+                    # Ranks are by exact products, proposals by rounded ones: equal but for that, they may differ.
+                    assert 1 <= rank <= len(proposed[name])
+                    if name not in ("ials", "lightgcn"):
+                        assert rank == proposed[name][each.uri]
                 named += len(ranks)
     assert named > 300
 
