@@ -222,7 +222,7 @@ def test_sources_are_those_that_proposed_the_track(recommender: Recommender, dat
                 }
                 assert each.reason.sources
                 for name, rank in each.reason.sources.items():
-                    # Ranks are by exact products, proposals by rounded ones: equal but for that, they may differ.
+                    # Ranks are by exact products, proposals by rounded ones.
                     assert 1 <= rank <= len(proposed[name])
                     if name not in ("ials", "lightgcn"):
                         assert rank == proposed[name][each.uri]
