@@ -99,10 +99,14 @@ def parse_removal(name: str, sources: Sequence[str]) -> Removal:
     """
     parts = [part for part in name.split("+") if part not in (WHOLE, OTHER_SEED)]
     gone = tuple(part for part in parts if part in sources)
+    names = feature_names(sources)
     features = tuple(
-        feature for part in parts if part not in sources for feature in GROUPS.get(part, (part,))
+        feature
+        for part in parts
+        if part not in sources
+        for feature in (filter(names.__contains__, GROUPS[part]) if part in GROUPS else (part,))
     )
-    if not set(features) <= {*feature_names(sources), *GROUPS["seed_cosines"]} or len(gone) == len(sources):
+    if not set(features) <= set(names) or len(gone) == len(sources):
         expected = ", ".join((*sources, *GROUPS))
         raise ConfigError(f"removal {name!r}: expected features or some of {expected}, but not all sources")
     return Removal(name, gone, features, other_seed=name == OTHER_SEED)

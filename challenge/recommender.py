@@ -482,7 +482,12 @@ class _Fit:
         """Choose settings of sources on the first fold, for it and for all that is fitted after it."""
         with section("choose settings"):
             chosen, self.trials = tune(
-                context, self.config.sources, fold.holdout, self.config.tuning, first=fold.first
+                context,
+                self.config.sources,
+                fold.holdout,
+                self.config.tuning,
+                first=fold.first,
+                left_out=fold.validation,
             )
         self.config = replace(self.config, sources=chosen)
         context.sources = chosen.settings

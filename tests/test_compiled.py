@@ -53,6 +53,7 @@ def main(x):
 KERNEL_MODULES = (
     "data.distinct",
     "lightgcn.kernels.cpu",
+    "ranking.first_places",
     "ranking.forest",
     "ranking.pair_features",
     "sources.kernels",

@@ -94,6 +94,14 @@ def test_every_query_gets_500_tracks_and_none_of_its_seeds(
     assert fitted.queries().queries.pid.tolist() == dataset.queries.pid.tolist()
 
 
+def test_a_list_is_the_same_whatever_else_is_in_its_batch(fitted: Recommender, answers: FilledLists) -> None:
+    queries = fitted.queries()
+    for query in range(len(queries)):
+        alone = fitted.fill(queries.take([query]))
+        assert alone.track[0].tolist() == answers.track[query].tolist()
+        assert alone.source[0].tolist() == answers.source[query].tolist()
+
+
 def test_the_summary_tells_what_was_learned(fitted: Recommender, dataset: Dataset) -> None:
     summary, everything = fitted.summary, fitted.sources.context.dataset
     assert summary.device == "cpu"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
@@ -14,7 +15,7 @@ from challenge.sources.registry import FittedSources
 from challenge.types import FloatArray, Int32Array
 
 WITH_EMBEDDINGS: Final = ("ials", "lightgcn", "lightgcn_paper")
-"""Sources whose embeddings are compared, in any order."""
+"""Sources that are :class:`WithEmbeddings`."""
 KINDS: Final = ("min", "median", "upper_quartile", "upper_decile", "max", "mean", "last", "last_seeds")
 """Of the cosines of a candidate and each seed: five percentiles and the mean, then the last seed's, and the
 mean of the last three."""
@@ -30,7 +31,7 @@ class WithEmbeddings(Protocol):
         ...
 
 
-def cosine_names(sources: tuple[str, ...]) -> list[str]:
+def cosine_names(sources: Sequence[str]) -> list[str]:
     """Names of the columns of :func:`cosine_features`, in order."""
     return [f"{source}_cosine_{kind}" for source in sources if source in WITH_EMBEDDINGS for kind in KINDS]
 
@@ -65,18 +66,14 @@ def describe_cosines(cosines: FloatArray) -> FloatArray:
     A percentile is a cosine that occurs: of S in ascending order the one at the whole part of its share of S.
     """
     n_seeds = cosines.shape[1]
-    places = [0, *(int(share * n_seeds) for share in (0.5, 0.75, 0.9)), n_seeds - 1]
     ordered = np.sort(cosines, axis=1)
-    columns = [ordered[:, place] for place in places]
+    columns = [ordered[:, min(int(share * n_seeds), n_seeds - 1)] for share in (0, 0.5, 0.75, 0.9, 1)]
     columns += [cosines.mean(axis=1), cosines[:, -1], cosines[:, -RECENT_SEEDS:].mean(axis=1)]
     return np.stack(columns, axis=1)
 
 
 def _unit(embeddings: FloatArray, tracks: Int32Array) -> FloatArray:
-    """Embeddings of some tracks scaled to length 1; zero ones stay zero.
-
-    In rows however ``embeddings`` lie in memory, since sums are rounded by that.
-    """
-    vectors = np.ascontiguousarray(embeddings[tracks])
+    """Embeddings of some tracks scaled to length 1; zero ones stay zero."""
+    vectors = embeddings[tracks]
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)

@@ -60,7 +60,7 @@ def feature_names(sources: Sequence[str]) -> list[str]:
     """Names of the columns of :func:`make_features`, in order."""
     by_source = [f"{source}_{kind}" for source in sources for kind in ("score", "rank", "relative")]
     pairs = [f"pair_{column.name.lower()}" for column in Pair]
-    return [*by_source, *pairs, *cosine_names(tuple(sources)), *CANDIDATE_FEATURES, *QUERY_FEATURES]
+    return [*by_source, *pairs, *cosine_names(sources), *CANDIDATE_FEATURES, *QUERY_FEATURES]
 
 
 def query_features(sources: FittedSources, batch: QueryBatch) -> FloatArray:

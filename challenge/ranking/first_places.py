@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from challenge.compiled import kernel
 from challenge.evaluation.metrics import ARTIST_CREDIT
 from challenge.sources.merge import Candidates
 from challenge.types import Float64Array, FloatArray, Int32Array
@@ -49,13 +50,26 @@ def expected_gain(probability: Float64Array, query: Int32Array, artist: Int32Arr
     begins[1:] = (np.diff(query[order]) != 0) | (np.diff(artist[order]) != 0)
     starts = np.flatnonzero(begins)
     group = np.cumsum(begins) - 1
-    logs = np.cumsum(np.log(p)) - np.log(p)  # of all before in the order
-    all_before = np.exp(logs - logs[starts][group])
+    all_before = np.empty(len(p))
+    _multiply_earlier(p, begins, all_before)
     any_of_artist = 1 - np.exp(np.add.reduceat(np.log1p(-p), starts)) if len(p) else p
     credit = np.where(begins, any_of_artist[group] - p, all_before * (1 - p))
     gain = np.empty(len(p))
     gain[order] = p + ARTIST_CREDIT * credit
     return gain
+
+
+@kernel()
+def _multiply_earlier(
+    p: Float64Array, begins: NDArray[np.bool_], products: Float64Array
+) -> None:  # pragma: no cover - compiled
+    """Write for each of N values the product of those before it since the last that ``begins`` a group."""
+    product = 1.0
+    for i in range(len(p)):
+        if begins[i]:
+            product = 1.0
+        products[i] = product
+        product *= p[i]
 
 
 def with_first_places(
@@ -75,4 +89,9 @@ def with_first_places(
         return log_odds
     probability = expit(log_odds.astype(np.float64) + np.log(max(negative_share, 1e-9)))
     first = first_places(candidates, probability, track_artist, num_holdouts)
-    return np.asarray(log_odds + first * (1 + np.ptp(log_odds)), np.float32)
+    # By query, as sums are rounded: what else is in the batch must change nothing.
+    filled = np.diff(candidates.indptr) > 0
+    starts = candidates.indptr[:-1][filled]
+    lift = np.zeros(len(filled), np.float32)
+    lift[filled] = 1 + np.maximum.reduceat(log_odds, starts) - np.minimum.reduceat(log_odds, starts)
+    return np.asarray(log_odds + first * lift[candidates.query], np.float32)

@@ -16,7 +16,6 @@ from challenge.sources.kernels import weighted_row_scores
 from challenge.sources.postings import PlaylistIndex
 from challenge.sources.search.base import ItemSearch
 from challenge.sources.search.choose import item_search
-from challenge.sources.search.cpu import pair_products
 from challenge.types import CandidateCount, Exponent, NonNegative
 
 
@@ -63,14 +62,8 @@ class FittedIalsKnn:
     def score(self, batch: QueryBatch) -> DenseScores:
         """Sum the votes for each track."""
         scores = np.zeros((len(batch), self.index.n_tracks), np.float32)
-        directions = self.ials.query_directions(batch)
-        found = self._playlists.best(directions, self.config.num_neighbours)
-        near = np.zeros(found.item.shape, np.float32)
-        query, position = np.nonzero(found.item >= 0)
-        cosines = np.empty(len(query), np.float32)  # those of the search are rounded
-        neighbours = found.item[query, position]
-        pair_products(directions, self.ials.factors.directions, query.astype(np.int32), neighbours, cosines)
-        near[query, position] = np.maximum(cosines, 0)
+        found = self._playlists.best(self.ials.query_directions(batch), self.config.num_neighbours)
+        near = np.maximum(found.score, 0)
         best = np.maximum(near.max(axis=1, keepdims=True, initial=0), 1e-12)
         weighted_row_scores(
             np.arange(len(batch) + 1, dtype=np.int64) * found.item.shape[1],

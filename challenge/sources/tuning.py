@@ -23,7 +23,7 @@ from challenge.sources.base import FitContext, FittedSource, IndexedQueries, Sou
 from challenge.sources.factorise import FactorisationConfig
 from challenge.sources.merge import without_seeds
 from challenge.sources.registry import SOURCES, SourcesConfig
-from challenge.types import LIST_LENGTH, Float64Array, Int32Array, NonNegativeInt, PositiveInt
+from challenge.types import LIST_LENGTH, Float64Array, Int32Array, Int64Array, NonNegativeInt, PositiveInt
 
 STEPS: Final[Mapping[str, Mapping[str, tuple[float, ...]]]] = MappingProxyType(
     {
@@ -72,6 +72,7 @@ def tune(
     config: TuningConfig,
     *,
     first: int = 0,
+    left_out: Sequence[int] | Int64Array = (),
 ) -> tuple[SourcesConfig, tuple[Trial, ...]]:
     """Choose settings of the sources in use, one after the other, by climbing from their defaults.
 
@@ -84,11 +85,13 @@ def tune(
         holdout: held-out tracks of each training query.
         config: how to choose.
         first: the query that is the first training query.
+        left_out: rows of ``holdout`` that are kept for validation.
 
     Returns:
         The settings with those chosen, and what was tried, in order.
     """
-    rows = np.unique(np.linspace(0, len(holdout) - 1, min(config.num_queries, len(holdout))).astype(np.int64))
+    rows = np.setdiff1d(np.arange(len(holdout)), left_out)
+    rows = rows[np.linspace(0, len(rows) - 1, min(config.num_queries, len(rows))).astype(np.int64)]
     queries = _TrainingQueries(context, holdout.take(rows), (rows + first).tolist(), config)
     settings, trials = dict(sources.settings), list[Trial]()
     names = [name for name in sources.names if name in STEPS]
@@ -165,10 +168,10 @@ def climb(
                 source, best, recall = changed, found, recall_now
             if getattr(source, key) != default:
                 break  # what is better in one direction is not looked for in the other
-        for number, trial in enumerate(trials):
-            if trial.setting == key and trial.value == getattr(source, key) != default:
-                trials[number] = msgspec.structs.replace(trial, chosen=True)
-    return source, trials
+    chosen = {key: value for key in keys if (value := getattr(source, key)) != getattr(SOURCES[name], key)}
+    return source, [
+        msgspec.structs.replace(trial, chosen=chosen.get(trial.setting) == trial.value) for trial in trials
+    ]
 
 
 def _directions(steps: tuple[float, ...], default: float) -> tuple[tuple[float, ...], tuple[float, ...]]:

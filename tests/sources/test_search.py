@@ -7,12 +7,18 @@ import pytest
 import torch
 
 from challenge.sources.search import cpu, gpu
+from challenge.sources.search.base import Found
 from challenge.sources.search.choose import item_search
-from challenge.sources.search.cpu import BlockSearch, lengths_of, pair_products, search
+from challenge.sources.search.cpu import BlockSearch, lengths_of, pair_products
 from challenge.sources.search.gpu import TensorSearch
 from challenge.types import FloatArray
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def search(queries: FloatArray, items: FloatArray, count: int, *, softmax: bool = False) -> Found:
+    """The best of all items, whatever their lengths."""
+    return BlockSearch(items).best(queries, count, softmax=softmax)
 
 
 def products(seed: int, queries: int, items: int) -> tuple[FloatArray, FloatArray]:
@@ -77,22 +83,35 @@ def test_totals_make_products_into_probabilities(block: int, monkeypatch: pytest
 
 def test_rising_and_falling_scores_need_the_kept_ones_to_be_cut() -> None:
     """In order of scores each new item is better than all before it, or none is."""
-    ladder = np.exp2(np.linspace(-100, 100, 50_000)).astype(np.float32)[:, None]
+    ladder = np.arange(50_000, dtype=np.float32)[:, None]
     one = np.ones((1, 1), np.float32)
     assert search(one, ladder, 3).item[0].tolist() == [49_999, 49_998, 49_997]
     assert search(-one, ladder, 3).item[0].tolist() == [0, 1, 2]
 
 
-def test_products_that_differ_by_rounding_alone_are_told_apart_by_their_order() -> None:
-    """Tracks in the same playlists have the same vectors; what stands in the same batch must not choose."""
+@pytest.mark.parametrize("repeats", [1, 10, 100, 1000])
+@pytest.mark.parametrize("size", [8, 65, 256])
+def test_the_same_is_found_whatever_else_is_in_the_batch(
+    size: int, repeats: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Products are rounded by what they are made together with; tracks in the same playlists are equal."""
+    monkeypatch.setattr(cpu, "_STRETCH", 1 << 13)
     rng = np.random.default_rng(4)
-    queries = rng.standard_normal((33, 65)).astype(np.float32)
-    items = np.repeat(rng.standard_normal((40, 65)).astype(np.float32), 100, axis=0)
-    together = search(queries, items, 250).item
+    queries = rng.standard_normal((33, size)).astype(np.float32)
+    items = np.repeat(rng.standard_normal((20_000 // repeats, size)).astype(np.float32), repeats, axis=0)
+    items *= rng.random((len(items) // repeats, 1), np.float32).repeat(repeats, axis=0) ** 4
+    together, ours = search(queries, items, 250), BlockSearch(items, lengths_of(items))
     for query in range(len(queries)):
-        alone = search(queries[query : query + 1], items, 250).item[0]
-        assert alone.tolist() == together[query].tolist()
-        assert (np.diff(alone[:100]) == 1).all()
+        one = queries[query : query + 1]
+        exact = np.empty(len(items), np.float32)
+        pair_products(
+            one, items, np.zeros(len(items), np.int32), np.arange(len(items), dtype=np.int32), exact
+        )
+        expected = np.lexsort((np.arange(len(items)), -exact))[:250].tolist()
+        for found in (together.item[query], search(one, items, 250).item[0], ours.best(one, 250).item[0]):
+            assert found.tolist() == expected
+        assert together.highest[query] == exact.max()
+        assert search(one, items, 70).item[0].tolist() == expected[:70]
 
 
 def test_no_items_are_no_finds() -> None:

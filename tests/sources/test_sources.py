@@ -136,9 +136,7 @@ def test_the_best_are_those_with_the_highest_scores(fitted: FittedSources, name:
         assert len(ranked) == min(count, (row > 0).sum())
         assert (found[len(ranked) :] == -1).all()
         assert len(set(ranked.tolist())) == len(ranked)
-        # Products are compared by their first 12 bits; LightGCN's are logits.
-        rounding = {"ials": 1e-3, "lightgcn": 5e-3, "lightgcn_paper": 5e-3}.get(name, 1e-5)
-        np.testing.assert_allclose(row[ranked], np.sort(row)[::-1][: len(ranked)], rtol=rounding)
+        np.testing.assert_allclose(row[ranked], np.sort(row)[::-1][: len(ranked)], rtol=1e-5)
 
 
 # -- merging -----------------------------------------------------------------------------------------

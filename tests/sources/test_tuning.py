@@ -103,6 +103,20 @@ def test_sources_in_use_are_tuned_and_what_was_tried_is_told() -> None:
             assert trial.ndcg > before[0]
 
 
+def test_what_validates_the_ranker_is_not_looked_at() -> None:
+    fold = fold_of(random_dataset(1, playlists=120, queries=20))
+    context = FitContext(fold.dataset, SOURCES)
+    sources = SourcesConfig(names=("title_knn",))
+    config, rows = TuningConfig(num_queries=1000), np.arange(len(fold.holdout))
+    every = tune(context, sources, fold.holdout, config)[1]
+    some = tune(context, sources, fold.holdout, config, left_out=rows[::2])[1]
+    queries = fold.dataset.queries
+    only = replace(fold.dataset, queries=queries.take(rows[1::2].tolist()))
+    again = tune(FitContext(only, SOURCES), sources, fold.holdout.take(rows[1::2]), config)[1]
+    assert [trial.recall for trial in some] == pytest.approx([trial.recall for trial in again])
+    assert [trial.recall for trial in some] != pytest.approx([trial.recall for trial in every])
+
+
 def test_a_recommender_keeps_what_was_chosen(tmp_path: Any) -> None:
     config: RunConfig = override(IN_FOLDS, {"tuning.num_queries": 30, "tuning.min_gain": 0.0})
     config = replace(config, sources=replace(config.sources, names=("playlist_knn", "ials", "title_knn")))

@@ -24,8 +24,10 @@ _BLOCK: Final = 4096
 """Items scored at once."""
 _STRETCH: Final = 1 << 17
 """Items that one thread looks through; fixed, so that nothing depends on the number of threads."""
-_ROUNDING: Final = 1e-3
-"""Share by which lengths and products may be rounded, more than by :func:`_rounded`."""
+_SPARE: Final = 64
+"""Items kept beyond twice those wanted when the kept ones are cut down, for near ties."""
+_ROUNDING: Final = 1e-4
+"""Share by which lengths and products may be rounded."""
 _NEGLIGIBLE: Final = 20.0
 """Logits this far below the greatest add nothing to a sum of millions of exponentials."""
 
@@ -44,7 +46,14 @@ class BlockSearch:
         """See :func:`search`."""
         # Sums of a softmax are over all items.
         reach = None if softmax or self.lengths is None else self.reach(self.lengths, queries, count)
-        return search(queries, self.items, count, softmax=softmax, reach=reach)
+        margin = rounding_margin(queries, self.greatest_length)
+        return search(queries, self.items, count, margin, softmax=softmax, reach=reach)
+
+    @cached_property
+    def greatest_length(self) -> float:
+        """Euclidean length of the longest item."""
+        lengths = lengths_of(self.items) if self.lengths is None else self.lengths
+        return float(lengths.max(initial=0))
 
     @cached_property
     def longest(self) -> Int32Array:
@@ -68,6 +77,7 @@ class BlockSearch:
         if len(some):
             products = queries[some] @ self.items[self.longest].T
             bound[some] = np.partition(products, -count, axis=1)[:, -count] * (1 - _ROUNDING)
+            bound -= rounding_margin(queries, self.greatest_length)
         shortest = (bound[some] / size[some]).min(initial=np.inf)
         if shortest <= 0:
             return None
@@ -93,18 +103,37 @@ class Reach(NamedTuple):
     bound: FloatArray
 
 
+def rounding_margin(queries: FloatArray, length: float) -> FloatArray:
+    """How far apart two products may be rounded to that are equal; float32, shape (B,).
+
+    ``queries`` are (B, D), and no item is longer than ``length``. How a product is rounded depends on what it
+    is made together with, by at most D / 2^24 of both lengths; two products are made in two ways each.
+    """
+    share = 4 * queries.shape[1] * 2.0**-24 * length
+    return np.asarray(np.linalg.norm(queries, axis=1) * share, np.float32)
+
+
 def search(
-    queries: FloatArray, items: FloatArray, count: int, *, softmax: bool = False, reach: Reach | None = None
+    queries: FloatArray,
+    items: FloatArray,
+    count: int,
+    margin: FloatArray,
+    *,
+    softmax: bool = False,
+    reach: Reach | None = None,
 ) -> Found:
     """Find the ``count`` best of ``items`` (N, D) for each of ``queries`` (B, D), float32 both.
 
-    With ``softmax`` the sums that turn products into probabilities are made too. With ``reach`` no items but
-    those are looked at.
+    Blocks of products find what may be among the best, by ``margin`` (:func:`rounding_margin`), and products
+    made one by one decide: so the same items are found for a query whatever else is in its batch. Only where
+    more are within the margin than :func:`_most` has room for, the first of them are looked at. With
+    ``softmax`` the sums that turn products into probabilities are made too. With ``reach`` no items but those
+    are looked at.
     """
     count = min(count, len(items))
     total, stretch = (len(items), _STRETCH) if reach is None else (len(reach.items), _STRETCH // 8)
     bound = np.full(len(queries), -np.inf, np.float32) if reach is None else reach.bound
-    stretches = [_Kept(bound, count) for _ in range(0, total, stretch)]
+    stretches = [_Kept(bound, margin, count) for _ in range(0, total, stretch)]
 
     def look(start: int, stop: int) -> None:
         kept, size = stretches[start // stretch], min(_BLOCK, stop - start)
@@ -122,19 +151,18 @@ def search(
             kept.absorb(scores, first, softmax=softmax)
 
     each_block(look, total, stretch)
-    found = _united(stretches, len(queries), count)
-    if reach is not None and total:
-        found.item[:] = np.where(found.item < 0, -1, reach.items[found.item])
-    return found
+    return _united(
+        stretches, queries, items, count, margin, None if reach is None else reach.items, softmax=softmax
+    )
 
 
 class _Kept:
-    """The best items of a stretch so far, ``count`` or more, in order of items."""
+    """Items of a stretch that may be among the best so far, ``count`` or more, in order of items."""
 
-    def __init__(self, bound: FloatArray, count: int) -> None:
+    def __init__(self, bound: FloatArray, margin: FloatArray, count: int) -> None:
         n_queries = len(bound)
-        room = (n_queries, 4 * count + _BLOCK)
-        self.count = count
+        room = (n_queries, 2 * _most(count) + _BLOCK)
+        self.count, self.margin = count, margin
         self.score, self.item = np.empty(room, np.float32), np.empty(room, np.int32)
         self.size = np.zeros(n_queries, np.int64)
         self.bound = bound.copy()
@@ -151,56 +179,90 @@ class _Kept:
             self.item,
             self.size,
             self.bound,
+            self.margin,
             self.highest,
             self.total,
             softmax,
         )
 
 
-def _united(stretches: list[_Kept], n_queries: int, count: int) -> Found:
-    """Merge what was found in stretches of items, which follow each other."""
-    found = Found.nothing(n_queries, count)
+@kernel(inline="always")
+def _most(count: int) -> int:  # pragma: no cover - compiled
+    """How many are kept, near ties included, where ``count`` are wanted."""
+    return 2 * count + _SPARE
+
+
+def _united(
+    stretches: list[_Kept],
+    queries: FloatArray,
+    items: FloatArray,
+    count: int,
+    margin: FloatArray,
+    numbers: Int32Array | None,
+    *,
+    softmax: bool,
+) -> Found:
+    """Choose from what was kept of stretches of items, which follow each other, by products made anew.
+
+    ``numbers`` are those of the items that were looked at, ascending; None where these are all.
+    """
+    found = Found.nothing(len(queries), count)
+    near = [_near(stretches, query, count, margin[query]) for query in range(len(queries))]
+    item = np.concatenate([np.empty(0, np.int32), *(items for items, _ in near)])
+    item = item if numbers is None else numbers[item]
+    query = np.repeat(np.arange(len(queries), dtype=np.int32), [len(some) for some, _ in near])
+    score = np.empty(len(item), np.float32)
+    pair_products(queries, items, query, item, score)
+    order = np.lexsort((item, -score, query))
+    rank = np.arange(len(order)) - np.searchsorted(query, query)
+    wanted = rank < count
+    found.item[query[wanted], rank[wanted]] = item[order[wanted]]
+    found.score[query[wanted], rank[wanted]] = score[order[wanted]]
     for kept in stretches:
         np.maximum(found.highest, kept.highest, out=found.highest)
-    for kept in stretches:
-        found.total[:] += kept.total * np.exp((kept.highest - found.highest).astype(np.float64))
-    for query in range(n_queries):
-        scores = np.concatenate(
-            [np.empty(0, np.float32), *(k.score[query, : k.size[query]] for k in stretches)]
-        )
-        items = np.concatenate([np.empty(0, np.int32), *(k.item[query, : k.size[query]] for k in stretches)])
-        order = np.argsort(-scores, kind="stable")[:count]
-        found.item[query, : len(order)], found.score[query, : len(order)] = items[order], scores[order]
+    if count:
+        some = found.item[:, 0] >= 0
+        found.highest[some] = found.score[some, 0]
+    if softmax:
+        highest = found.highest.astype(np.float64)
+        for kept in stretches:
+            found.total[:] += kept.total * np.exp(kept.highest - highest)
+        # The greatest terms as made anew: with them goes most of the rounding.
+        before = np.concatenate([np.empty(0, np.float32), *(scores for _, scores in near)])
+        change = np.exp(score - highest[query]) - np.exp(before - highest[query])
+        found.total[:] += np.bincount(query, change, len(queries))
     return found
 
 
-@kernel()
-def _cut_down(scores: FloatArray, items: Int32Array, count: int) -> float:  # pragma: no cover - compiled
-    """Move the best ``count`` items to the front, in their order, and return the least of their scores.
+def _near(stretches: list[_Kept], query: int, count: int, margin: float) -> tuple[Int32Array, FloatArray]:
+    """Items of all stretches that may be among the ``count`` best of a query, ascending, and their scores."""
+    scores = np.concatenate([np.empty(0, np.float32), *(k.score[query, : k.size[query]] for k in stretches)])
+    items = np.concatenate([np.empty(0, np.int32), *(k.item[query, : k.size[query]] for k in stretches)])
+    if len(scores) > count:
+        least = np.partition(scores, len(scores) - count)[len(scores) - count]
+        near = scores >= least - margin
+        items, scores = items[near], scores[near]
+    return items, scores
 
-    Of equal scores the first items stay; later ones that equal the least come too late.
+
+@kernel()
+def _cut_down(
+    scores: FloatArray, items: Int32Array, count: int, margin: float
+) -> tuple[float, int]:  # pragma: no cover - compiled
+    """Move what may be among the best ``count`` to the front, in its order; a bound for others, and how many.
+
+    Of near ties of the least the first stay.
     """
     least = nth_greatest(scores.copy(), count)
-    equals = count - np.count_nonzero(scores > least)
+    bound, clear = least - margin, least + margin
+    ties = _most(count) - np.count_nonzero(scores > clear)
     n = 0
     for i in range(len(scores)):
-        if scores[i] > least or (scores[i] == least and equals > 0):
-            equals -= scores[i] == least
+        if scores[i] > clear or (scores[i] >= bound and ties > 0):
+            ties -= scores[i] <= clear
             scores[n], items[n] = scores[i], items[i]
             n += 1
-    return least  # type: ignore[no-any-return]
-
-
-@kernel(inline="always")
-def _rounded(score: np.float32) -> np.float32:  # pragma: no cover - compiled
-    """Round a float32 to 12 bits, so that products that are the same but for their rounding are the same.
-
-    How a product is rounded depends on what it is made together with; of tracks that stand in the same
-    playlists the first would otherwise be found in one batch and the second in another.
-    Source: Dekker 1971, after Veltkamp.
-    """
-    large = score * np.float32(4097)
-    return large - (large - score)
+    return bound, n
 
 
 @kernel()
@@ -212,6 +274,7 @@ def _absorb(
     kept_item: Int32Array,
     kept: np.ndarray,
     bound: FloatArray,
+    margin: FloatArray,
     highest: FloatArray,
     total: np.ndarray,
     softmax: bool,
@@ -230,14 +293,12 @@ def _absorb(
                     total[query] += exp(row[i] - top)
         highest[query] = top
         for i in range(width):
-            score = _rounded(row[i])
-            if score > least:
-                kept_score[query, n] = score
+            if row[i] > least:
+                kept_score[query, n] = row[i]
                 kept_item[query, n] = first + i
                 n += 1
-        if n > 4 * count:
-            bound[query] = _cut_down(kept_score[query, :n], kept_item[query, :n], count)
-            n = count
+        if n > 2 * _most(count):
+            bound[query], n = _cut_down(kept_score[query, :n], kept_item[query, :n], count, margin[query])
         kept[query] = n
 
 
