@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
 import json
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -167,5 +167,14 @@ def answers_of(queries: Queries, holdout: Interactions, tracks: Vocabulary) -> d
 
 def laid_out(content: bytes) -> bytes:
     """Lay JSON out as the official files are: indented by four and in ASCII, as ``json.dumps`` would."""
-    text = msgspec.json.format(content, indent=4).decode()
-    return re.sub("[^\0-\x7f]+", lambda found: json.dumps(found[0])[1:-1], text).encode()
+    return msgspec.json.format(content, indent=4).decode().encode("ascii", _ESCAPED)
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    """Write what is not ASCII as JSON's escapes."""
+    assert isinstance(error, UnicodeEncodeError)
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
+_ESCAPED: Final = "challenge.json"
+codecs.register_error(_ESCAPED, _escaped)
