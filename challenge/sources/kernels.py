@@ -186,7 +186,7 @@ def artist_album_scores(
 _BLOCK = 64
 
 
-@kernel(parallel=True)
+@kernel(parallel=True, fastmath=True)  # scores are numbers: their greatest is found by several at once
 def best_of_rows(scores: FloatArray, limit: int, best: Int32Array) -> None:  # pragma: no cover - compiled
     """Indices of the ``limit`` greatest positive scores of each row, best first, ties by lower index.
 

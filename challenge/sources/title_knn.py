@@ -110,8 +110,8 @@ class FittedTitleKnn:
     def support(self, titles: tuple[str | None, ...]) -> FloatArray:
         """Sum of the votes' weights for each of B titles, float32, shape (B,)."""
         votes = self.votes(titles)
-        total = np.concatenate([[0], np.cumsum(votes.weight, dtype=np.float64)])
-        return np.diff(total[votes.indptr]).astype(np.float32)
+        query = np.repeat(np.arange(len(titles)), np.diff(votes.indptr))
+        return np.bincount(query, votes.weight, len(titles)).astype(np.float32)
 
     def same_title_count(self, titles: Sequence[str | None]) -> FloatArray:
         """Training playlists with exactly each of B titles, after normalisation; float32, shape (B,)."""

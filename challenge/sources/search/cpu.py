@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import exp
 from typing import Final, NamedTuple
 
 import numba as nb
@@ -28,8 +27,8 @@ _SPARE: Final = 64
 """Items kept beyond twice those wanted when the kept ones are cut down, for near ties."""
 _ROUNDING: Final = 1e-4
 """Share by which lengths and products may be rounded."""
-_NEGLIGIBLE: Final = 20.0
-"""Logits this far below the greatest add nothing to a sum of millions of exponentials."""
+_NEGLIGIBLE: Final = np.float32(-60)
+"""A logit this far from the greatest adds nothing to a sum of exponentials; further ones are taken for it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +169,7 @@ class _Kept:
         self.total = np.zeros(n_queries)
 
     def absorb(self, scores: FloatArray, first: int, *, softmax: bool) -> None:
-        """Take in the scores of a block of items, the first of which is ``first``."""
+        """Take in the scores of a block of items from ``first`` on; with ``softmax`` they are overwritten."""
         _absorb(
             scores,
             first,
@@ -180,10 +179,14 @@ class _Kept:
             self.size,
             self.bound,
             self.margin,
-            self.highest,
-            self.total,
-            softmax,
         )
+        highest = np.maximum(self.highest, scores.max(axis=1))
+        if softmax:
+            self.total *= np.exp(self.highest - highest.astype(np.float64))
+            scores -= highest[:, None]
+            np.maximum(scores, _NEGLIGIBLE, out=scores)
+            self.total += np.exp(scores, out=scores).sum(axis=1)
+        self.highest = highest
 
 
 @kernel(inline="always")
@@ -275,23 +278,11 @@ def _absorb(
     kept: np.ndarray,
     bound: FloatArray,
     margin: FloatArray,
-    highest: FloatArray,
-    total: np.ndarray,
-    softmax: bool,
 ) -> None:  # pragma: no cover - compiled
     width = scores.shape[1]
     for query in range(len(scores)):
         row = scores[query]
         n, least = kept[query], bound[query]
-        top = highest[query]
-        for i in range(width):
-            top = max(top, row[i])
-        if softmax:
-            total[query] *= exp(highest[query] - top) if highest[query] > -np.inf else 0.0
-            for i in range(width):
-                if row[i] > top - np.float32(_NEGLIGIBLE):
-                    total[query] += exp(row[i] - top)
-        highest[query] = top
         for i in range(width):
             if row[i] > least:
                 kept_score[query, n] = row[i]
