@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Annotated, Any, Final
 
@@ -56,12 +57,14 @@ class TuningConfig(Settings):
         num_queries: training queries that settings are compared on; 0 leaves all settings as they are.
         embedding_size: factors of a trial factorisation.
         iterations: alternations of a trial factorisation.
+        max_playlists: of more playlists an even sample of this many takes part in a trial factorisation.
         min_gain: NDCG that another value must gain, in standard errors of the paired difference.
     """
 
     num_queries: NonNegativeInt = 500
     embedding_size: PositiveInt = 128
     iterations: PositiveInt = 3
+    max_playlists: PositiveInt = 100_000
     min_gain: Annotated[float, Meta(ge=0, le=100)] = 2.0
 
 
@@ -120,17 +123,29 @@ class _TrainingQueries:
 
     def evaluate(self, source: Source) -> tuple[Float64Array, float]:
         """NDCG of each query by the source alone, float64, shape (Q,), and the mean recall of its lists."""
-        small: Any = source
+        small, context = source, self.context
         if isinstance(source, FactorisationConfig):
             size = min(source.embedding_size, self.config.embedding_size)
-            small = replace(source, embedding_size=size, iterations=self.config.iterations)
+            trial: Any = source
+            small = replace(trial, embedding_size=size, iterations=self.config.iterations)
+            context = self._sampled
         held_out = Holdouts.of(self.holdout)
-        hits = hit_matrix(self._lists(small.fit(self.context)), held_out)
+        hits = hit_matrix(self._lists(small.fit(context), context), held_out)
         return ndcg(hits, held_out.sizes), float((hits.sum(axis=1) / held_out.sizes).mean())
 
-    def _lists(self, fitted: FittedSource) -> Int32Array:
+    @cached_property
+    def _sampled(self) -> FitContext:
+        """What trial factorisations are fitted to: the same queries beside at most so many playlists."""
+        dataset, most = self.context.dataset, self.config.max_playlists
+        if len(dataset.playlists) <= most:
+            return self.context
+        rows = np.linspace(0, len(dataset.playlists) - 1, most).astype(np.int64)
+        sample = replace(dataset, playlists=dataset.playlists.take(rows))
+        return FitContext(sample, self.context.sources, seed=self.context.seed, device=self.context.device)
+
+    def _lists(self, fitted: FittedSource, context: FitContext) -> Int32Array:
         """The 500 best tracks of each query but its seeds, -1 behind the last; int32, shape (Q, 500)."""
-        queries = IndexedQueries.of_index(self.context.index, self.context.dataset.queries).take(self.rows)
+        queries = IndexedQueries.of_index(context.index, context.dataset.queries).take(self.rows)
         lists = np.full((len(queries), LIST_LENGTH), -1, np.int32)
         for start in range(0, len(queries), _BATCH):
             batch = queries.batch(start, min(start + _BATCH, len(queries)))

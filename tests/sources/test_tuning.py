@@ -117,6 +117,26 @@ def test_what_validates_the_ranker_is_not_looked_at() -> None:
     assert [trial.recall for trial in some] != pytest.approx([trial.recall for trial in every])
 
 
+def test_of_many_playlists_a_sample_takes_part_in_trial_factorisations() -> None:
+    fold = fold_of(random_dataset(1, playlists=120, queries=20))
+    playlists = fold.dataset.playlists
+    some = replace(fold.dataset, playlists=playlists.take(np.linspace(0, len(playlists) - 1, 60).astype(int)))
+    sources = SourcesConfig(
+        names=("playlist_knn", "ials"), settings={**SOURCES, "ials": Ials(embedding_size=4)}
+    )
+
+    def recalls(dataset: Dataset, max_playlists: int) -> dict[str, list[float]]:
+        config = TuningConfig(embedding_size=4, iterations=1, max_playlists=max_playlists, min_gain=100)
+        context = FitContext(dataset, sources.settings)
+        _, trials = tune(context, sources, fold.holdout, config, first=fold.first)
+        return {name: [t.recall for t in trials if t.source == name] for name in sources.names}
+
+    every, sampled, only = recalls(fold.dataset, 1000), recalls(fold.dataset, 60), recalls(some, 1000)
+    assert sampled["ials"] == pytest.approx(only["ials"])
+    assert sampled["ials"] != pytest.approx(every["ials"])
+    assert sampled["playlist_knn"] == every["playlist_knn"]
+
+
 def test_a_recommender_keeps_what_was_chosen(tmp_path: Any) -> None:
     config: RunConfig = override(IN_FOLDS, {"tuning.num_queries": 30, "tuning.min_gain": 0.0})
     config = replace(config, sources=replace(config.sources, names=("playlist_knn", "ials", "title_knn")))
