@@ -21,8 +21,10 @@ from challenge.data.ragged import indptr_from_lengths
 from challenge.ranking.model_text import TreeArrays
 from challenge.types import Float64Array, FloatArray, Int32Array, Int64Array
 
-_ROWS: Final = 16
+_ROWS: Final = 128
 """Rows that are compared with a threshold at once."""
+_TREES: Final = 128
+"""Trees that are gone through together, so that what remains of their leaves stays in the second cache."""
 _BITS: Final = 64
 """Leaves in a word of bits."""
 _ALL: Final = np.uint64(2**64 - 1)
@@ -32,7 +34,7 @@ _DE_BRUIJN: Final = np.uint64(0x03F79D71B4CB0A89)
 
 @dataclass(frozen=True, eq=False)
 class Trees:
-    """Splits of all trees by feature, and the leaves of N trees in W words of bits; F features, M splits.
+    """Splits of some trees by feature, and the leaves of N trees in W words of bits; F features, M splits.
 
     Attributes:
         indptr: where the splits of each feature begin, int64, shape (F + 1,).
@@ -50,21 +52,32 @@ class Trees:
     tree_indptr: Int64Array
     value: Float64Array
 
+
+@dataclass(frozen=True)
+class Forest:
+    """All trees of a model, some at a time."""
+
+    parts: tuple[Trees, ...]
+
     def scores(self, features: FloatArray) -> Float64Array:
         """Sum of the leaves that each row (N, F) ends in; float64, shape (N,)."""
         result = np.zeros(len(features))
         rows = np.ascontiguousarray(features, np.float32)
-        _add_leaves(
-            rows, self.indptr, self.threshold, self.word, self.mask, self.tree_indptr, self.value, result
-        )
+        for trees in self.parts:
+            _add_leaves(rows, *vars(trees).values(), _ROWS, result)
         return result
 
 
-def join_trees(trees: Sequence[TreeArrays]) -> Trees:
-    """Put the splits of all trees into the order of :class:`Trees`."""
+def join_trees(trees: Sequence[TreeArrays]) -> Forest:
+    """Put the splits of trees into order, and the trees into parts."""
+    starts = range(0, len(trees), _TREES)
+    return Forest(tuple(_joined(trees[start : start + _TREES]) for start in starts))
+
+
+def _joined(trees: Sequence[TreeArrays]) -> Trees:
     tree_indptr = indptr_from_lengths([-(-len(tree.leaf_value) // _BITS) for tree in trees])
     value = np.zeros(_BITS * int(tree_indptr[-1]))
-    rows: list[tuple[int, float, int, int]] = []
+    splits: list[tuple[int, float, int, int]] = []
     for tree, first in zip(trees, tree_indptr[:-1].tolist(), strict=True):
         begin, middle, leaf = _leaves_by_split(tree)
         value[_BITS * first : _BITS * first + len(leaf)] = tree.leaf_value[leaf]
@@ -73,14 +86,14 @@ def join_trees(trees: Sequence[TreeArrays]) -> Trees:
                 low = max(begin[split] - _BITS * word, 0)
                 high = min(middle[split] - _BITS * word, _BITS)
                 gone = ((1 << (high - low)) - 1) << low
-                rows.append((int(feature), float(threshold), first + word, int(_ALL) ^ gone))
-    rows.sort()
-    features = [row[0] for row in rows]
+                splits.append((int(feature), float(threshold), first + word, int(_ALL) ^ gone))
+    splits.sort()
+    features = [split[0] for split in splits]
     return Trees(
         np.searchsorted(features, np.arange(max(features, default=-1) + 2)),
-        _at_most(np.array([row[1] for row in rows], np.float64)),
-        np.array([row[2] for row in rows], np.int32),
-        np.array([row[3] for row in rows], np.uint64),
+        _at_most(np.array([split[1] for split in splits], np.float64)),
+        np.array([split[2] for split in splits], np.int32),
+        np.array([split[3] for split in splits], np.uint64),
         tree_indptr,
         value,
     )
@@ -128,6 +141,39 @@ def _lowest_bit(word: np.uint64) -> int:  # pragma: no cover - compiled
     return position
 
 
+@kernel(error_model="numpy")
+def _keep_leaves(
+    rows: FloatArray,
+    first: int,
+    indptr: Int64Array,
+    threshold: FloatArray,
+    word: Int32Array,
+    mask: np.ndarray,
+    values: FloatArray,
+    remaining: np.ndarray,
+) -> None:  # pragma: no cover - compiled
+    """Take away the leaves that rows from ``first`` on cannot end in, of as many rows as ``values`` can hold.
+
+    Writes ``remaining``, uint64, the bits of each word for all of these rows; ``values`` are overwritten.
+    """
+    # How many rows there are is no constant: loops over them would be unrolled instead of made of vectors.
+    n_rows = len(values)
+    remaining[:] = _ALL
+    for feature in range(len(indptr) - 1):
+        greatest = np.float32(-np.inf)
+        for i in range(n_rows):
+            # Past the end the last row comes again, and is not counted.
+            values[i] = rows[min(first + i, len(rows) - 1), feature]
+            greatest = max(greatest, values[i])
+        for split in range(indptr[feature], indptr[feature + 1]):
+            bound, mask_right = threshold[split], mask[split]
+            if not greatest > bound:
+                break
+            leaves = remaining[word[split] * n_rows : (word[split] + 1) * n_rows]
+            for i in range(n_rows):
+                leaves[i] &= mask_right if values[i] > bound else _ALL
+
+
 @kernel(parallel=True)
 def _add_leaves(
     rows: FloatArray,
@@ -137,28 +183,18 @@ def _add_leaves(
     mask: np.ndarray,
     tree_indptr: Int64Array,
     value: Float64Array,
+    size: int,
     result: Float64Array,
 ) -> None:  # pragma: no cover - compiled
-    n_rows = len(rows)
-    for part in nb.prange((n_rows + _ROWS - 1) // _ROWS):
-        first = part * _ROWS
-        remaining = np.full(tree_indptr[-1] * _ROWS, _ALL, np.uint64)
-        values = np.empty(_ROWS, np.float32)
-        for feature in range(len(indptr) - 1):
-            greatest = np.float32(-np.inf)
-            for i in range(_ROWS):
-                # Past the end the last row comes again, and is not counted.
-                values[i] = rows[min(first + i, n_rows - 1), feature]
-                greatest = max(greatest, values[i])
-            for split in range(indptr[feature], indptr[feature + 1]):
-                if not greatest > threshold[split]:
-                    break
-                begin = np.int64(word[split]) * _ROWS
-                for i in range(_ROWS):
-                    remaining[begin + i] &= mask[split] if values[i] > threshold[split] else _ALL
+    """Add the leaves of all rows, ``size`` of them at a time, to ``result``."""
+    for part in nb.prange((len(rows) + size - 1) // size):
+        first = part * size
+        remaining = np.empty(tree_indptr[-1] * size, np.uint64)
+        values = np.empty(size, np.float32)
+        _keep_leaves(rows, first, indptr, threshold, word, mask, values, remaining)
         for tree in range(len(tree_indptr) - 1):
-            for i in range(min(_ROWS, n_rows - first)):
+            for i in range(min(size, len(rows) - first)):
                 k = tree_indptr[tree]
-                while remaining[k * _ROWS + i] == 0:
+                while remaining[k * size + i] == 0:
                     k += 1
-                result[first + i] += value[_BITS * k + _lowest_bit(remaining[k * _ROWS + i])]
+                result[first + i] += value[_BITS * k + _lowest_bit(remaining[k * size + i])]

@@ -151,6 +151,47 @@ def _read_postings(
     return read
 
 
+@kernel()
+def _add_seed(
+    seed: int,
+    n_seeds: int,
+    postings: int,
+    step: int,
+    read: int,
+    shared: FloatArray,
+    short: FloatArray,
+    after: FloatArray,
+    near: FloatArray,
+    popularity: FloatArray,
+    damping: FloatArray,
+    out: FloatArray,
+) -> None:  # pragma: no cover - compiled
+    """Add to the features of each candidate what it shares with the seed at that position."""
+    recency = np.float32((seed + 1) / n_seeds)
+    norm = np.float32(1.0 / (read + 2))
+    weight = np.float32(step / np.float32(postings) ** 0.6)
+    for c in range(len(shared)):
+        if shared[c] == 0:
+            continue
+        confidence = shared[c] * norm
+        cosine = shared[c] * step / np.sqrt(np.float32((postings + 2) * (popularity[c] + 2)))
+        out[c, _CONFIDENCE_SUM] += confidence
+        out[c, _CONFIDENCE_MAX] = max(out[c, _CONFIDENCE_MAX], confidence)
+        out[c, _COSINE_SUM] += cosine
+        out[c, _COSINE_MAX] = max(out[c, _COSINE_MAX], cosine)
+        out[c, _SEEDS_SHARING] += 1
+        out[c, _SHORT_LIST_SUM] += short[c] * norm
+        out[c, _RECENCY_SUM] += confidence * recency
+        out[c, _NEXT_SUM] += after[c] * norm
+        out[c, _NEAR_SUM] += near[c] * norm
+        out[c, _DAMPED_SUM] += shared[c] * weight / damping[c]
+        if seed >= n_seeds - RECENT_SEEDS:
+            out[c, _LAST_SEEDS_SUM] += confidence
+            out[c, _NEXT_LAST_SEEDS] += after[c] * norm
+        if seed == 0:
+            out[c, _FIRST_SEED] = confidence
+
+
 @kernel(parallel=True)
 def _count_shared(
     seed_indptr: Int64Array,
@@ -166,57 +207,31 @@ def _count_shared(
     popularity: FloatArray,
     features: FloatArray,
 ) -> None:  # pragma: no cover - compiled
-    n_tracks = len(track_indptr) - 1
-    for query in nb.prange(len(seed_indptr) - 1):
-        first = candidate_indptr[query]
-        count = candidate_indptr[query + 1] - first
-        if count == 0:
-            continue
-        candidate_of = np.full(n_tracks, -1, np.int32)
-        for c in range(count):
-            candidate_of[candidate_track[first + c]] = c
-        shared = np.zeros(count, np.float32)
-        short = np.zeros(count, np.float32)
-        after = np.zeros(count, np.float32)
-        near = np.zeros(count, np.float32)
-        n_seeds = seed_indptr[query + 1] - seed_indptr[query]
-        out = features[first : first + count]
-        for i in range(n_seeds):
-            track = seed_track[seed_indptr[query] + i]
-            postings = track_indptr[track + 1] - track_indptr[track]
-            step = sampling_step(postings, MAX_POSTINGS, n_seeds)
-            read = _read_postings(
-                track, step, index_row[query], candidate_of, row_indptr, row_track, track_indptr, track_row,
-                track_position, shared, short, after, near,
-            )  # fmt: skip
-            if read == 0:
-                continue
-            recency = np.float32((i + 1) / n_seeds)
-            norm = np.float32(1.0 / (read + 2))
-            damping = np.float32(step / np.float32(postings) ** 0.6)
-            for c in range(count):
-                if shared[c] == 0:
-                    continue
-                track_popularity = popularity[candidate_track[first + c]]
-                confidence = shared[c] * norm
-                cosine = shared[c] * step / np.sqrt(np.float32((postings + 2) * (track_popularity + 2)))
-                out[c, _CONFIDENCE_SUM] += confidence
-                out[c, _CONFIDENCE_MAX] = max(out[c, _CONFIDENCE_MAX], confidence)
-                out[c, _COSINE_SUM] += cosine
-                out[c, _COSINE_MAX] = max(out[c, _COSINE_MAX], cosine)
-                out[c, _SEEDS_SHARING] += 1
-                out[c, _SHORT_LIST_SUM] += short[c] * norm
-                out[c, _RECENCY_SUM] += confidence * recency
-                out[c, _NEXT_SUM] += after[c] * norm
-                out[c, _NEAR_SUM] += near[c] * norm
-                out[c, _DAMPED_SUM] += (
-                    shared[c] * damping / np.float32(track_popularity + 1) ** np.float32(0.2)
-                )
-                if i >= n_seeds - RECENT_SEEDS:
-                    out[c, _LAST_SEEDS_SUM] += confidence
-                    out[c, _NEXT_LAST_SEEDS] += after[c] * norm
-                if i == 0:
-                    out[c, _FIRST_SEED] = confidence
+    n_threads = nb.get_num_threads()
+    for thread in nb.prange(n_threads):
+        candidate_of = np.full(len(popularity), -1, np.int32)
+        for query in range(thread, len(seed_indptr) - 1, n_threads):
+            candidates = slice(candidate_indptr[query], candidate_indptr[query + 1])
+            tracks, out = candidate_track[candidates], features[candidates]
+            candidate_of[tracks] = np.arange(len(tracks), dtype=np.int32)
+            own_popularity = popularity[tracks]
+            damping = (own_popularity + np.float32(1)) ** np.float32(0.2)
+            shared, short, after, near = np.empty((4, len(tracks)), np.float32)
+            n_seeds = seed_indptr[query + 1] - seed_indptr[query]
+            for i in range(n_seeds):
+                track = seed_track[seed_indptr[query] + i]
+                postings = track_indptr[track + 1] - track_indptr[track]
+                step = sampling_step(postings, MAX_POSTINGS, n_seeds)
+                read = _read_postings(
+                    track, step, index_row[query], candidate_of, row_indptr, row_track, track_indptr,
+                    track_row, track_position, shared, short, after, near,
+                )  # fmt: skip
+                if read > 0:
+                    _add_seed(
+                        i, n_seeds, postings, step, read, shared, short, after, near, own_popularity,
+                        damping, out,
+                    )  # fmt: skip
+            candidate_of[tracks] = -1
 
 
 @kernel(parallel=True)

@@ -124,7 +124,7 @@ class Ranker:
         """
         model = read_model(text)
         self._text, self._checked = text, model.text
-        self._trees = join_trees(model.trees)
+        self._forest = join_trees(model.trees)
         self.names, self.negative_share = model.names, negative_share
 
     @cached_property
@@ -136,7 +136,7 @@ class Ranker:
 
     def scores(self, features: FloatArray) -> FloatArray:
         """Score each candidate, float32, shape (N,)."""
-        return self._trees.scores(features).astype(np.float32)
+        return self._forest.scores(features).astype(np.float32)
 
     def contributions(self, features: FloatArray) -> np.ndarray:
         """What each feature adds to the score of each candidate, and last what all start from; (N, F + 1)."""

@@ -15,8 +15,38 @@ from challenge.sources.selection import greatest_first, nth_greatest
 from challenge.types import FloatArray, Int32Array, Int64Array
 
 
+@kernel()
+def _similar_rows(
+    seeds: Int32Array,
+    weights: FloatArray,
+    own_row: int,
+    track_indptr: Int64Array,
+    track_row: Int32Array,
+    similarity: FloatArray,
+    found: Int32Array,
+) -> int:  # pragma: no cover - compiled
+    """Add up in ``similarity`` (P + Q, zeros before) the weights of the seeds that each row holds.
+
+    Writes into ``found`` which rows hold any, and returns how many.
+    """
+    count = 0
+    for i in range(len(seeds)):
+        # Each weight must be above 0: a row is new while its similarity is 0.
+        if not weights[i] > 0.0:
+            continue
+        for j in range(track_indptr[seeds[i]], track_indptr[seeds[i] + 1]):
+            row = track_row[j]
+            if row == own_row:
+                continue
+            if similarity[row] == 0.0:
+                found[count] = row
+                count += 1
+            similarity[row] += weights[i]
+    return count
+
+
 @kernel(parallel=True)
-def neighbour_scores(  # noqa: C901, PLR0912 - a compiled loop
+def neighbour_scores(
     seed_indptr: Int64Array,
     seed_track: Int32Array,
     seed_weight: FloatArray,
@@ -36,41 +66,36 @@ def neighbour_scores(  # noqa: C901, PLR0912 - a compiled loop
     ``neighbours`` rows, their similarity divided by the best one's and raised to ``power``, vote for their
     tracks. Adds into ``scores``, float32, shape (B, T).
     """
-    n_rows = len(row_indptr) - 1
-    for query in nb.prange(len(seed_indptr) - 1):
-        similarity = np.zeros(n_rows, np.float32)
-        touched = np.empty(n_rows, np.int32)
-        count = 0
-        for i in range(seed_indptr[query], seed_indptr[query + 1]):
-            # Each weight must be above 0: a row is new while its similarity is 0.
-            if not seed_weight[i] > 0.0:
+    n_threads = nb.get_num_threads()
+    for thread in nb.prange(n_threads):
+        similarity = np.zeros(len(row_scale), np.float32)
+        found = np.empty(len(row_scale), np.int32)
+        for query in range(thread, len(seed_indptr) - 1, n_threads):
+            seeds = slice(seed_indptr[query], seed_indptr[query + 1])
+            count = _similar_rows(
+                seed_track[seeds],
+                seed_weight[seeds],
+                index_row[query],
+                track_indptr,
+                track_row,
+                similarity,
+                found,
+            )
+            rows = found[:count]
+            value = similarity[rows] * row_scale[rows]
+            similarity[rows] = 0
+            best = value.max() if count else np.float32(0)
+            if not best > 0.0:
                 continue
-            track = seed_track[i]
-            for j in range(track_indptr[track], track_indptr[track + 1]):
-                row = track_row[j]
-                if row == index_row[query]:
+            threshold = np.float32(0.0)
+            if 0 < neighbours < count:
+                threshold = nth_greatest(value.copy(), neighbours)
+            for j in range(count):
+                if value[j] < threshold:
                     continue
-                if similarity[row] == 0.0:
-                    touched[count] = row
-                    count += 1
-                similarity[row] += seed_weight[i]
-        if count == 0:
-            continue
-        value = np.empty(count, np.float32)
-        for j in range(count):
-            value[j] = similarity[touched[j]] * row_scale[touched[j]]
-        best = value.max()
-        if not best > 0.0:
-            continue
-        threshold = np.float32(0.0)
-        if 0 < neighbours < count:
-            threshold = nth_greatest(value.copy(), neighbours)
-        for j in range(count):
-            if value[j] < threshold:
-                continue
-            vote = np.float32((value[j] / best) ** power)
-            for k in range(row_indptr[touched[j]], row_indptr[touched[j] + 1]):
-                scores[query, row_track[k]] += vote
+                vote = np.float32((value[j] / best) ** power)
+                for k in range(row_indptr[rows[j]], row_indptr[rows[j] + 1]):
+                    scores[query, row_track[k]] += vote
 
 
 MAX_READ: Final = 30_000

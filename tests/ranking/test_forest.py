@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from challenge.errors import FormatError
-from challenge.ranking.forest import Trees, join_trees
+from challenge.ranking.forest import Forest, join_trees
 from challenge.ranking.model_text import TreeArrays, read_model
 
 
@@ -22,11 +22,11 @@ def trained(seed: int, leaves: int, rounds: int, **parameters: object) -> tuple[
     return lgb.train(settings, lgb.Dataset(features, label.astype(int)), rounds), features
 
 
-def flatten(model: lgb.Booster) -> Trees:
+def flatten(model: lgb.Booster) -> Forest:
     return join_trees(read_model(model.model_to_string()).trees)
 
 
-@pytest.mark.parametrize(("leaves", "rounds"), [(2, 3), (7, 20), (63, 40)])
+@pytest.mark.parametrize(("leaves", "rounds"), [(2, 3), (7, 20), (63, 40), (200, 3), (5, 300)])
 @pytest.mark.parametrize("n_rows", [0, 1, 2, 3, 5, 511, 1300])
 def test_scores_are_those_of_lightgbm_to_the_last_bit(leaves: int, rounds: int, n_rows: int) -> None:
     model, features = trained(leaves, leaves, rounds)
