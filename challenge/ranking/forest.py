@@ -169,9 +169,9 @@ def _keep_leaves(
             bound, mask_right = threshold[split], mask[split]
             if not greatest > bound:
                 break
-            leaves = remaining[word[split] * n_rows : (word[split] + 1) * n_rows]
+            bits = remaining[word[split] * n_rows : (word[split] + 1) * n_rows]
             for i in range(n_rows):
-                leaves[i] &= mask_right if values[i] > bound else _ALL
+                bits[i] &= mask_right if values[i] > bound else _ALL
 
 
 @kernel(parallel=True)
