@@ -61,6 +61,7 @@ KERNEL_MODULES = (
     "sources.merge",
     "sources.postings",
     "sources.selection",
+    "sources.sparse",
     "sources.search.cpu",
     "split.holdout",
 )

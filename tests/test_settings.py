@@ -28,7 +28,7 @@ from challenge.sources.base import FitContext, Source
 from challenge.sources.playlist_knn import PlaylistKnn
 from challenge.sources.registry import SOURCES, SourcesConfig, fit_sources
 from challenge.split.training_queries import draw_training_queries
-from tests.fitted import SMALL
+from tests.fitted import SMALL, table_of
 from tests.tiny_runs import one_thread
 from tests.toy_dataset import toy_dataset
 
@@ -206,10 +206,10 @@ def test_seeds_that_weigh_nothing_find_nobody(toy: Dataset) -> None:
     nothing = replace(source, track_weight=np.zeros_like(source.track_weight))
     queries = fit_sources(FitContext(toy, BASE), SourcesConfig(("popularity",), settings=BASE)).queries()
     batch = queries.batch(0, len(queries))
-    assert not nothing.score(batch).table.any()
+    assert not table_of(nothing, batch, toy.n_tracks).any()
     far = replace(source, row_scale=np.zeros_like(source.row_scale))
-    assert not far.score(batch).table.any()
-    assert source.score(batch).table.any()
+    assert not table_of(far, batch, toy.n_tracks).any()
+    assert table_of(source, batch, toy.n_tracks).any()
 
 
 # -- wherever they come from --------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from challenge.ranking.first_places import with_first_places
 from challenge.ranking.ranker import Ranker, RankerConfig, TrainingRows, sample_rows
 from challenge.sources.base import IndexedQueries, QueryBatch
 from challenge.sources.merge import Candidates
-from challenge.sources.registry import FittedSources
+from challenge.sources.registry import SOURCES, FittedSources
 from challenge.types import LIST_LENGTH, FloatArray, Int32Array, Int64Array
 
 BATCH_BYTES: Final = 2 << 30
@@ -31,7 +31,9 @@ Scorer: TypeAlias = Callable[[QueryBatch, Candidates], FloatArray]
 
 def batch_size(sources: FittedSources) -> int:
     """How many queries to score at once within :data:`BATCH_BYTES`."""
-    per_query = 4 * max(1, sources.index.n_tracks) * max(1, len(sources.names))
+    # One source fills a table of all scores, cooccurrence, and any from outside may.
+    tables = 1 + len(set(sources.names) - set(SOURCES))
+    per_query = 4 * max(1, sources.index.n_tracks) * tables
     return int(np.clip(BATCH_BYTES // per_query, 4, MAX_BATCH))
 
 

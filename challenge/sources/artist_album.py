@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from challenge.settings import Settings
-from challenge.sources.base import DenseScores, FitContext, QueryBatch
+from challenge.sources.base import FitContext, QueryBatch
 from challenge.sources.kernels import artist_album_scores
 from challenge.sources.postings import PlaylistIndex
+from challenge.sources.sparse import Entries, SparseScores
 from challenge.types import CandidateCount, Int32Array, Int64Array, NonNegative
 
 
@@ -55,10 +56,12 @@ class FittedArtistAlbum:
     artist_indptr: Int64Array
     artist_track: Int32Array
 
-    def score(self, batch: QueryBatch) -> DenseScores:
+    def score(self, batch: QueryBatch) -> SparseScores:
         """Weigh the shares of artist and album by the track's popularity within the artist."""
         index = self.index
-        scores = np.zeros((len(batch), index.n_tracks), np.float32)
+        tracks = np.diff(self.artist_indptr)[index.track_artist[batch.seed_track]]
+        room = np.diff(np.concatenate([[0], np.cumsum(tracks)])[batch.seed_indptr])
+        scores = Entries.with_room(np.minimum(room, index.n_tracks))
         artist_album_scores(
             batch.seed_indptr,
             batch.seed_track,
@@ -68,6 +71,6 @@ class FittedArtistAlbum:
             self.artist_indptr,
             self.artist_track,
             self.config.album_weight,
-            scores,
+            *scores,
         )
-        return DenseScores(scores)
+        return SparseScores(scores, index.n_tracks)

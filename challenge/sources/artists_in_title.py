@@ -11,9 +11,10 @@ import numpy as np
 from challenge.data.titles import tokens
 from challenge.settings import Settings
 from challenge.sources.artist_album import tracks_by_artist
-from challenge.sources.base import DenseScores, FitContext, QueryBatch
+from challenge.sources.base import FitContext, QueryBatch
 from challenge.sources.postings import PlaylistIndex
-from challenge.types import CandidateCount, Int32Array, Int64Array, NonNegative, NonNegativeInt
+from challenge.sources.sparse import Entries, SparseScores
+from challenge.types import CandidateCount, FloatArray, Int32Array, Int64Array, NonNegative, NonNegativeInt
 
 
 @dataclass(frozen=True)
@@ -59,15 +60,22 @@ class FittedArtistsInTitle:
     artist_indptr: Int64Array
     artist_track: Int32Array
 
-    def score(self, batch: QueryBatch) -> DenseScores:
+    def score(self, batch: QueryBatch) -> SparseScores:
         """Weigh the share of the title by the track's popularity within the artist."""
-        scores = np.zeros((len(batch), self.index.n_tracks), np.float32)
-        for row, title in zip(scores, batch.queries.titles, strict=True):
-            for artist, share in self.named(title):
-                tracks = self.artist_track[self.artist_indptr[artist] : self.artist_indptr[artist + 1]]
-                popularity = self.index.popularity[tracks]
-                row[tracks] = np.maximum(row[tracks], share * (popularity / max(popularity.max(), 1)))
-        return DenseScores(scores)
+        rows = [self._scored(title) for title in batch.queries.titles]
+        return SparseScores(Entries.of_rows(*zip(*rows, strict=True)), self.index.n_tracks)
+
+    def _scored(self, title: str | None) -> tuple[Int32Array, FloatArray]:
+        shares: dict[int, float] = {}
+        for artist, share in self.named(title):
+            shares[artist] = max(share, shares.get(artist, 0.0))
+        tracks, scores = [np.empty(0, np.int32)], [np.empty(0, np.float32)]
+        for artist, share in shares.items():
+            own = self.artist_track[self.artist_indptr[artist] : self.artist_indptr[artist + 1]]
+            popularity = self.index.popularity[own]
+            tracks.append(own)
+            scores.append(share * (popularity / max(popularity.max(), 1)))
+        return np.concatenate(tracks), np.concatenate(scores)
 
     def named(self, title: str | None) -> Iterator[tuple[int, float]]:
         """Artists that a title names, and the share of its words that each takes."""

@@ -63,7 +63,10 @@ class Scores(Protocol):
         ...
 
     def of(self, query: Int32Array, track: Int32Array) -> FloatArray:
-        """Scores of N pairs of a query, counted inside the batch, and a track; float32, shape (N,)."""
+        """Scores of N pairs of a query and a track; float32, shape (N,).
+
+        Queries are counted inside the batch, and ascend.
+        """
         ...
 
 

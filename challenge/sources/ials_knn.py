@@ -10,12 +10,12 @@ import numpy as np
 from msgspec import Meta
 
 from challenge.settings import Settings
-from challenge.sources.base import DenseScores, FitContext, QueryBatch
+from challenge.sources.base import FitContext, QueryBatch
 from challenge.sources.ials import FittedIals
-from challenge.sources.kernels import weighted_row_scores
 from challenge.sources.postings import PlaylistIndex
 from challenge.sources.search.base import ItemSearch
 from challenge.sources.search.choose import item_search
+from challenge.sources.sparse import Entries, SparseScores, sum_of_rows
 from challenge.types import CandidateCount, Exponent, NonNegative
 
 
@@ -59,18 +59,13 @@ class FittedIalsKnn:
     def _playlists(self) -> ItemSearch:
         return item_search(self.ials.factors.directions[: self.index.n_playlists], self.ials.tracks.device)
 
-    def score(self, batch: QueryBatch) -> DenseScores:
+    def score(self, batch: QueryBatch) -> SparseScores:
         """Sum the votes for each track."""
-        scores = np.zeros((len(batch), self.index.n_tracks), np.float32)
         found = self._playlists.best(self.ials.query_directions(batch), self.config.num_neighbours)
         near = np.maximum(found.score, 0)
         best = np.maximum(near.max(axis=1, keepdims=True, initial=0), 1e-12)
-        weighted_row_scores(
-            np.arange(len(batch) + 1, dtype=np.int64) * found.item.shape[1],
-            found.item.ravel(),
-            np.where(near > 0, (near / best) ** self.config.amplification, 0).ravel().astype(np.float32),
-            self.index.row_indptr,
-            self.index.row_track,
-            scores,
-        )
-        return DenseScores(scores)
+        vote = np.where(near > 0, (near / best) ** self.config.amplification, 0).astype(np.float32)
+        known = found.item >= 0  # fewer may be found than asked for, the others stand behind
+        size = known.sum(axis=1)
+        votes = Entries(np.cumsum(size) - size, size, found.item[known], vote[known])
+        return sum_of_rows(votes, self.index)

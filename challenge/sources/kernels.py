@@ -46,32 +46,33 @@ def _similar_rows(
 
 
 @kernel(parallel=True)
-def neighbour_scores(
+def find_neighbours(
     seed_indptr: Int64Array,
     seed_track: Int32Array,
     seed_weight: FloatArray,
     index_row: Int32Array,
-    row_indptr: Int64Array,
-    row_track: Int32Array,
     track_indptr: Int64Array,
     track_row: Int32Array,
     row_scale: FloatArray,
     neighbours: int,
     power: float,
-    scores: FloatArray,
+    begin: Int64Array,
+    size: Int64Array,
+    voter: Int32Array,
+    vote: FloatArray,
 ) -> None:  # pragma: no cover - compiled
-    """Add up the tracks of the rows most similar to each query's seeds.
+    """Find the rows most similar to each query's seeds, and what their votes weigh.
 
-    Similarity of a row is the sum of the weights of the seeds it holds times its scale; the best
-    ``neighbours`` rows, their similarity divided by the best one's and raised to ``power``, vote for their
-    tracks. Adds into ``scores``, float32, shape (B, T).
+    Similarity of a row is the sum of the weights of the seeds it holds times its scale; the votes of the best
+    ``neighbours`` rows are their similarity divided by the best one's and raised to ``power``. Writes
+    :class:`challenge.sources.sparse.Entries` with room for all rows that hold any of the seeds.
     """
     n_threads = nb.get_num_threads()
     for thread in nb.prange(n_threads):
         similarity = np.zeros(len(row_scale), np.float32)
-        found = np.empty(len(row_scale), np.int32)
         for query in range(thread, len(seed_indptr) - 1, n_threads):
             seeds = slice(seed_indptr[query], seed_indptr[query + 1])
+            rows = voter[begin[query] :]
             count = _similar_rows(
                 seed_track[seeds],
                 seed_weight[seeds],
@@ -79,23 +80,23 @@ def neighbour_scores(
                 track_indptr,
                 track_row,
                 similarity,
-                found,
+                rows,
             )
-            rows = found[:count]
-            value = similarity[rows] * row_scale[rows]
-            similarity[rows] = 0
+            value = similarity[rows[:count]] * row_scale[rows[:count]]
+            similarity[rows[:count]] = 0
             best = value.max() if count else np.float32(0)
             if not best > 0.0:
                 continue
             threshold = np.float32(0.0)
             if 0 < neighbours < count:
                 threshold = nth_greatest(value.copy(), neighbours)
+            kept = 0
             for j in range(count):
-                if value[j] < threshold:
-                    continue
-                vote = np.float32((value[j] / best) ** power)
-                for k in range(row_indptr[rows[j]], row_indptr[rows[j] + 1]):
-                    scores[query, row_track[k]] += vote
+                if value[j] >= threshold:
+                    rows[kept] = rows[j]
+                    vote[begin[query] + kept] = np.float32((value[j] / best) ** power)
+                    kept += 1
+            size[query] = kept
 
 
 MAX_READ: Final = 30_000
@@ -145,28 +146,6 @@ def cooccurrence_scores(
 
 
 @kernel(parallel=True)
-def weighted_row_scores(
-    entry_indptr: Int64Array,
-    entry_row: Int32Array,
-    entry_weight: FloatArray,
-    row_indptr: Int64Array,
-    row_track: Int32Array,
-    scores: FloatArray,
-) -> None:  # pragma: no cover - compiled
-    """Add up the tracks of given rows with given weights, one ragged list of rows a query.
-
-    Adds into ``scores``, float32, shape (B, T).
-    """
-    for query in nb.prange(len(entry_indptr) - 1):
-        for i in range(entry_indptr[query], entry_indptr[query + 1]):
-            row = entry_row[i]
-            if row < 0:  # fewer were found than asked for
-                continue
-            for k in range(row_indptr[row], row_indptr[row + 1]):
-                scores[query, row_track[k]] += entry_weight[i]
-
-
-@kernel(parallel=True)
 def artist_album_scores(
     seed_indptr: Int64Array,
     seed_track: Int32Array,
@@ -176,15 +155,19 @@ def artist_album_scores(
     artist_indptr: Int64Array,
     artist_track: Int32Array,
     album_weight: float,
-    scores: FloatArray,
+    begin: Int64Array,
+    size: Int64Array,
+    scored: Int32Array,
+    score: FloatArray,
 ) -> None:  # pragma: no cover - compiled
     """Score the tracks by each query's artists; see :class:`challenge.sources.artist_album.ArtistAlbum`.
 
-    Writes into ``scores``, float32, shape (B, T).
+    Writes :class:`challenge.sources.sparse.Entries` with room for all tracks by them.
     """
     for query in nb.prange(len(seed_indptr) - 1):
         seeds = seed_track[seed_indptr[query] : seed_indptr[query + 1]]
         n_seeds = len(seeds)
+        end = begin[query]
         for i in range(n_seeds):
             artist = track_artist[seeds[i]]
             count = 0
@@ -205,7 +188,10 @@ def artist_album_scores(
                     if track_album[seeds[j]] == track_album[track]:
                         shared += 1
                 share = (popularity[track] + np.float32(1)) / (most + np.float32(1))
-                scores[query, track] = (count + album_weight * shared) / n_seeds * share
+                scored[end] = track
+                score[end] = (count + album_weight * shared) / n_seeds * share
+                end += 1
+        size[query] = end - begin[query]
 
 
 _BLOCK = 64

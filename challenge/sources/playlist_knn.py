@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from challenge.settings import Settings
-from challenge.sources.base import DenseScores, FitContext, QueryBatch
-from challenge.sources.kernels import neighbour_scores
+from challenge.sources.base import FitContext, QueryBatch
+from challenge.sources.kernels import find_neighbours
 from challenge.sources.postings import PlaylistIndex
+from challenge.sources.sparse import Entries, SparseScores, sum_of_rows
 from challenge.types import CandidateCount, Exponent, FloatArray, NonNegative, PositiveInt
 
 
@@ -57,18 +58,22 @@ class FittedPlaylistKnn:
     track_weight: FloatArray
     row_scale: FloatArray
 
-    def score(self, batch: QueryBatch) -> DenseScores:
+    def score(self, batch: QueryBatch) -> SparseScores:
         """Sum the votes for each track."""
-        scores = np.zeros((len(batch), self.index.n_tracks), np.float32)
-        neighbour_scores(
+        index = self.index
+        postings = np.concatenate([[0], np.cumsum(np.diff(index.track_indptr)[batch.seed_track])])
+        holding = np.diff(postings[batch.seed_indptr])  # rows that hold several seeds counted several times
+        votes = Entries.with_room(np.minimum(holding, len(index.row_lengths)))
+        find_neighbours(
             batch.seed_indptr,
             batch.seed_track,
             self.track_weight[batch.seed_track],
             batch.index_row,
-            *self.index.links,
+            index.track_indptr,
+            index.track_row,
             self.row_scale,
             self.config.num_neighbours,
             self.config.amplification,
-            scores,
+            *votes,
         )
-        return DenseScores(scores)
+        return sum_of_rows(votes, index)

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from itertools import pairwise
 
 import numpy as np
 import scipy.sparse as sp
 
 from challenge.data.titles import title_key
 from challenge.settings import Settings
-from challenge.sources.base import DenseScores, FitContext, QueryBatch
-from challenge.sources.kernels import weighted_row_scores
+from challenge.sources.base import FitContext, QueryBatch
 from challenge.sources.postings import PlaylistIndex
+from challenge.sources.sparse import Entries, SparseScores, sum_of_rows
 from challenge.sources.title_groups import TitleGroups
 from challenge.sources.title_similarity import TitleSimilarity
 from challenge.types import (
     CandidateCount,
     Exponent,
     FloatArray,
-    Int32Array,
-    Int64Array,
     NonNegative,
     PositiveInt,
     Share,
@@ -57,20 +55,6 @@ class TitleKnn(Settings):
         return FittedTitleKnn(self, context.index, groups, TitleSimilarity(groups.keys, self.max_ngram))
 
 
-class TitleVotes(NamedTuple):
-    """Votes of playlists for B queries; N in all.
-
-    Attributes:
-        indptr: where the votes of each query begin, int64, shape (B + 1,).
-        row: voting playlist, int32, shape (N,).
-        weight: of its vote, float32, shape (N,).
-    """
-
-    indptr: Int64Array
-    row: Int32Array
-    weight: FloatArray
-
-
 @dataclass(frozen=True, eq=False)
 class FittedTitleKnn:
     """Votes of playlists with similar titles."""
@@ -79,24 +63,21 @@ class FittedTitleKnn:
     index: PlaylistIndex
     groups: TitleGroups
     similarity: TitleSimilarity
-    _latest: dict[tuple[str | None, ...], TitleVotes] = field(default_factory=dict)
+    _latest: dict[tuple[str | None, ...], Entries] = field(default_factory=dict)
 
-    def score(self, batch: QueryBatch) -> DenseScores:
+    def score(self, batch: QueryBatch) -> SparseScores:
         """Sum the weighted votes for each track."""
-        scores = np.zeros((len(batch), self.index.n_tracks), np.float32)
-        votes = self.votes(batch.queries.titles)
-        weighted_row_scores(*votes, self.index.row_indptr, self.index.row_track, scores)
-        return DenseScores(scores)
+        return sum_of_rows(self.votes(batch.queries.titles), self.index)
 
-    def votes(self, titles: tuple[str | None, ...]) -> TitleVotes:
+    def votes(self, titles: tuple[str | None, ...]) -> Entries:
         """Let the playlists behind the titles most similar to each of B titles vote."""
         if titles not in self._latest:
             self._latest.clear()  # what features ask after the scores is of the same titles
             self._latest[titles] = self._votes(titles)
         return self._latest[titles]
 
-    def _votes(self, titles: tuple[str | None, ...]) -> TitleVotes:
-        near = sp.vstack([self._near(title) for title in titles], format="csr")
+    def _votes(self, titles: tuple[str | None, ...]) -> Entries:
+        near = self._near(titles)
         sizes = self.groups.sizes[near.indices]
         ends = np.cumsum(sizes)
         first = self.groups.group_indptr[near.indices] - (ends - sizes)
@@ -105,13 +86,13 @@ class FittedTitleKnn:
         damping = np.maximum(self.index.row_lengths[row], 1) ** -self.config.length_damping
         weight = np.repeat(near.data, sizes).astype(np.float32) * damping
         indptr = np.concatenate([[0], ends])[near.indptr].astype(np.int64)
-        return TitleVotes(indptr, row, weight.astype(np.float32))
+        return Entries(indptr[:-1], np.diff(indptr), row, weight.astype(np.float32))
 
     def support(self, titles: tuple[str | None, ...]) -> FloatArray:
         """Sum of the votes' weights for each of B titles, float32, shape (B,)."""
         votes = self.votes(titles)
-        query = np.repeat(np.arange(len(titles)), np.diff(votes.indptr))
-        return np.bincount(query, votes.weight, len(titles)).astype(np.float32)
+        query = np.repeat(np.arange(len(titles)), votes.size)
+        return np.bincount(query, votes.value, len(titles)).astype(np.float32)
 
     def same_title_count(self, titles: Sequence[str | None]) -> FloatArray:
         """Training playlists with exactly each of B titles, after normalisation; float32, shape (B,)."""
@@ -119,14 +100,16 @@ class FittedTitleKnn:
         keys = [title_key(title) if title else "" for title in titles]
         return np.array([sizes[number[key]] if key in number else 0 for key in keys], np.float32)
 
-    def _near(self, title: str | None) -> sp.csr_matrix:
-        """Weights of the known titles nearest to one title; float32, shape (1, K)."""
+    def _near(self, titles: Sequence[str | None]) -> sp.csr_matrix:
+        """Weights of the known titles nearest to each of B titles; CSR, float32, shape (B, K)."""
         config = self.config
-        near = self.similarity.to(title_key(title) if title else "")
+        near = self.similarity.to([title_key(title) if title else "" for title in titles])
         near.data[near.data < config.min_similarity] = 0
-        if near.nnz > config.num_titles:
-            cut = np.partition(near.data, -config.num_titles)[-config.num_titles]
-            near.data[near.data < cut] = 0
+        near.eliminate_zeros()
+        for begin, end in pairwise(near.indptr):
+            data = near.data[begin:end]
+            if len(data) > config.num_titles:
+                data[data < np.partition(data, -config.num_titles)[-config.num_titles]] = 0
         near.eliminate_zeros()
         near.data **= config.amplification
         return near

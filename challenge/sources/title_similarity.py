@@ -31,14 +31,14 @@ class TitleSimilarity:
         self.known = _weighed(counts, self._rarity)
         self._by_ngram = self.known.T.tocsr()
 
-    def weights(self, key: str) -> sp.csr_matrix:
-        """Weights of any title; n-grams that no known title has are left out; CSR, float32, shape (1, N)."""
-        found = [ngram for ngram in ngrams(key, self._max_ngram) if ngram in self._column]
-        return _weighed(_counts([found], self._column), self._rarity)
+    def weights(self, keys: Sequence[str]) -> sp.csr_matrix:
+        """Weights of B titles; n-grams that no known title has are left out; CSR, float32, shape (B, N)."""
+        known = ([ngram for ngram in ngrams(key, self._max_ngram) if ngram in self._column] for key in keys)
+        return _weighed(_counts(list(known), self._column), self._rarity)
 
-    def to(self, key: str) -> sp.csr_matrix:
-        """Return the similarity of ``key`` to each known title; CSR, float32, shape (1, K)."""
-        return sp.csr_matrix(self.weights(key) @ self._by_ngram)
+    def to(self, keys: Sequence[str]) -> sp.csr_matrix:
+        """Return the similarity of B titles to each known one; CSR, float32, shape (B, K)."""
+        return sp.csr_matrix(self.weights(keys) @ self._by_ngram)
 
 
 def ngrams(key: str, max_ngram: int) -> Iterator[str]:

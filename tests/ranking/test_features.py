@@ -248,7 +248,7 @@ def test_batches_cover_everything_once(
 
 def test_batch_size_keeps_to_its_memory(fitted: FittedSources, monkeypatch: pytest.MonkeyPatch) -> None:
     assert batch_size(fitted) == rank_module.MAX_BATCH
-    monkeypatch.setattr(rank_module, "BATCH_BYTES", 4 * fitted.index.n_tracks * len(COUNTING) * 10)
+    monkeypatch.setattr(rank_module, "BATCH_BYTES", 4 * fitted.index.n_tracks * 10)
     assert batch_size(fitted) == 10
     monkeypatch.setattr(rank_module, "BATCH_BYTES", 1)
     assert batch_size(fitted) == 4

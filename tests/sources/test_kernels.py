@@ -32,11 +32,11 @@ from challenge.sources.factorise import (
     solve_side,
 )
 from challenge.sources.ials import estimate_memory, require_memory
-from challenge.sources.kernels import weighted_row_scores
 from challenge.sources.playlist_knn import PlaylistKnn
 from challenge.sources.postings import build_index
+from challenge.sources.sparse import Entries, SparseScores, sum_of_rows
 from challenge.types import Category, FloatArray
-from tests.fitted import batch_of, context_of
+from tests.fitted import batch_of, context_of, table_of
 from tests.toy_dataset import Question, catalog_of, playlists_of, queries_of, random_dataset
 
 SEEDS = range(5)
@@ -50,7 +50,7 @@ def rows_of(dataset: Dataset) -> list[list[int]]:
 
 def scores_of(config: PlaylistKnn | Cooccurrence, dataset: Dataset) -> FloatArray:
     """Scores of all tracks for all queries."""
-    return config.fit(context_of(dataset)).score(batch_of(dataset)).table
+    return table_of(config.fit(context_of(dataset)), batch_of(dataset), dataset.n_tracks)
 
 
 # -- the index -------------------------------------------------------------------------------------
@@ -195,18 +195,23 @@ def test_cooccurrence_scores(seed: int, max_postings: int) -> None:
     st.lists(st.lists(st.tuples(st.integers(0, 3), st.floats(0, 2, width=32)), max_size=5), max_size=4),
     st.lists(st.lists(st.integers(0, 6), max_size=4), min_size=4, max_size=4),
 )
-def test_weighted_row_scores(entries: list[list[tuple[int, float]]], rows: list[list[int]]) -> None:
+def test_sums_of_rows(entries: list[list[tuple[int, float]]], rows: list[list[int]]) -> None:
     lists = Interactions.from_rows(rows)
-    flat = [entry for row in entries for entry in row]
-    scores = np.zeros((len(entries), 7), np.float32)
-    weighted_row_scores(
-        np.cumsum([0, *map(len, entries)]),
-        np.array([row for row, _ in flat], np.int32),
-        np.array([weight for _, weight in flat], np.float32),
-        lists.indptr,
-        lists.track_index,
-        scores,
+    index = replace(
+        build_index(random_dataset(0)),
+        row_indptr=lists.indptr,
+        row_track=lists.track_index,
+        popularity=np.zeros(7, np.float32),
     )
+    sizes = np.array([len(row) for row in entries], np.int64)
+    votes = Entries.with_room(sizes + 2)
+    for begin, chosen in zip(votes.begin, entries, strict=True):
+        votes.item[begin : begin + len(chosen)] = [row for row, _ in chosen]
+        votes.value[begin : begin + len(chosen)] = [weight for _, weight in chosen]
+    votes.size[:] = sizes
+    found = sum_of_rows(votes, index)
+    pairs = np.divmod(np.arange(7 * len(entries), dtype=np.int32), np.int32(7))
+    scores = found.of(*pairs).reshape(len(entries), 7)
     expected = np.zeros((len(entries), 7))
     for query, chosen in enumerate(entries):
         for row, weight in chosen:
@@ -225,11 +230,21 @@ def test_weighted_row_scores(entries: list[list[tuple[int, float]]], rows: list[
     st.integers(1, 12),
 )
 def test_best_tracks_come_in_order_and_ties_by_index(rows: list[list[float]], limit: int) -> None:
-    best = DenseScores(np.array(rows, np.float32)).best(limit)
-    assert best.shape == (len(rows), min(limit, 9))
-    for row, found in zip(rows, best.tolist(), strict=True):
-        order = sorted((i for i in range(9) if row[i] > 0), key=lambda i: (-row[i], i))[:limit]
-        assert found == order + [-1] * (best.shape[1] - len(order))
+    order = np.random.default_rng(0).permutation(9).astype(np.int32)  # entries stand in any order
+    entries = Entries.of_rows([order] * len(rows), [np.array(row, np.float32)[order] for row in rows])
+    for scores in (DenseScores(np.array(rows, np.float32)), SparseScores(entries, 9)):
+        best = scores.best(limit)
+        assert best.shape == (len(rows), min(limit, 9))
+        for row, found in zip(rows, best.tolist(), strict=True):
+            ranked = sorted((i for i in range(9) if row[i] > 0), key=lambda i: (-row[i], i))[:limit]
+            assert found == ranked + [-1] * (best.shape[1] - len(ranked))
+
+
+def test_scores_of_tracks_without_an_entry_are_0() -> None:
+    tracks = [np.array(row, np.int32) for row in ([4, 1], [], [4, 1])]
+    entries = Entries.of_rows(tracks, [np.array(row, np.float32) for row in ([2, 0.5], [], [12, 3])])
+    query, track = np.array([0, 0, 1, 2, 2, 2]), np.array([1, 2, 1, 4, 4, 0])
+    assert SparseScores(entries, 6).of(query, track).tolist() == [0.5, 0, 0, 12, 12, 0]
 
 
 # -- factors ---------------------------------------------------------------------------------------

@@ -388,7 +388,7 @@ def test_artist_and_album_by_hand() -> None:
         queries_of([Question(Category.FIRST_5, None, [0, 1, 4]), Question(Category.TITLE_ONLY, "a", [])]),
     )
     source = ArtistAlbum(album_weight=2.0).fit(context_of(dataset))
-    scores = source.score(batch_of(dataset)).table
+    scores = table_of(source, batch_of(dataset), dataset.n_tracks)
     # Two of three seeds are by artist 0, both from album 0. Popularity counts the query's own row.
     fame = np.array([4 / 4, 2 / 4, 3 / 4, 1 / 4])
     np.testing.assert_allclose(scores[0, :4], np.array([6, 6, 2, 2]) / 3 * fame, rtol=1e-6)
@@ -463,7 +463,7 @@ def test_nearest_playlists_among_factors_by_hand() -> None:
             np.full(7, 2**0.5, np.float32),
         )
         ials = FittedIals(Ials(), arrays, HeldByArtist.of(context.columns, context.index))
-        return FittedIalsKnn(config, context.index, ials).score(batch_of(dataset)).table
+        return table_of(FittedIalsKnn(config, context.index, ials), batch_of(dataset), dataset.n_tracks)
 
     scores = knn(IalsKnn(num_neighbours=2, amplification=2.0), rows)
     np.testing.assert_allclose(scores, [[1, 1.36, 0.36, 0, 0, 0, 0]], rtol=1e-5)

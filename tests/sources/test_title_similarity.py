@@ -48,8 +48,7 @@ def naive(keys: list[str], queries: list[str], longest: int) -> np.ndarray:
 def weighed(keys: list[str], queries: list[str], longest: int) -> tuple[sp.csr_matrix, sp.csr_matrix]:
     """Weights of known keys and of queries."""
     similarity = TitleSimilarity(keys, longest)
-    none = sp.csr_matrix((0, similarity.known.shape[1]), dtype=np.float32)
-    return similarity.known, sp.vstack([none, *map(similarity.weights, queries)], format="csr")
+    return similarity.known, similarity.weights(queries)
 
 
 @pytest.mark.parametrize("longest", [1, 2, 4, 9])

@@ -15,7 +15,7 @@ from challenge.sources.title_groups import group_titles
 from challenge.sources.title_knn import FittedTitleKnn, TitleKnn
 from challenge.sources.title_similarity import TitleSimilarity
 from challenge.types import Category, FloatArray
-from tests.fitted import batch_of, context_of
+from tests.fitted import batch_of, context_of, table_of
 from tests.toy_dataset import Question, catalog_of, playlists_of, queries_of
 
 PLAYLISTS = [
@@ -43,7 +43,7 @@ def fit(dataset: Dataset, config: TitleKnn | None = None) -> FittedTitleKnn:
 
 
 def scores_of(source: FittedTitleKnn, dataset: Dataset) -> FloatArray:
-    return source.score(batch_of(dataset)).table
+    return table_of(source, batch_of(dataset), dataset.n_tracks)
 
 
 def test_playlists_are_grouped_by_normalised_title() -> None:
@@ -63,22 +63,22 @@ def test_only_titles_in_use_count() -> None:
 
 def test_equal_titles_have_similarity_1_and_others_less() -> None:
     similarity = TitleSimilarity(["summer vibes", "summr vibes", "workout"], 4)
-    found = similarity.to("summer vibes").toarray()
+    found = similarity.to(["summer vibes"]).toarray()
     assert found.shape == (1, 3)
     np.testing.assert_allclose(found[0, 0], 1, rtol=1e-5)
     assert 0.1 < found[0, 1] < 0.9
     assert found[0, 2] < 0.1, "single letters and the bounds of words are all they share"
-    assert not similarity.to("").nnz
-    assert similarity.to("qqq").max() < TitleKnn().min_similarity
-    np.testing.assert_allclose(similarity.to("workout").toarray()[0, 2], 1, rtol=1e-5)
-    assert (similarity.to("summer vibes").toarray() == found).all()
-    assert TitleSimilarity([], 4).to("workout").shape == (1, 0)
+    assert not similarity.to([""]).nnz
+    assert similarity.to(["qqq"]).max() < TitleKnn().min_similarity
+    np.testing.assert_allclose(similarity.to(["workout"]).toarray()[0, 2], 1, rtol=1e-5)
+    assert (similarity.to(["summer vibes"]).toarray() == found).all()
+    assert TitleSimilarity([], 4).to(["workout"]).shape == (1, 0)
 
 
 def vote_of(config: TitleKnn, title: str = "summer vibes") -> float:
     """Weight of the vote of the playlist "summr vibes" (row 2), 0 where it has none."""
     votes = fit(dataset_of(), config).votes((title,))
-    return float(dict(zip(votes.row.tolist(), votes.weight.tolist(), strict=True)).get(2, 0.0))
+    return float(dict(zip(votes.item.tolist(), votes.value.tolist(), strict=True)).get(2, 0.0))
 
 
 def test_amplification_and_threshold() -> None:
@@ -94,9 +94,9 @@ def test_only_the_most_similar_titles_vote() -> None:
     keys = ["chill", "chilly", "chilling", "chillax"]
     dataset = replace(dataset_of(), playlists=playlists_of([[0], [1], [2], [3]], keys))
     everything = fit(dataset, TitleKnn(min_similarity=0.0)).votes(("chill",))
-    assert sorted(everything.row.tolist()) == [0, 1, 2, 3]
+    assert sorted(everything.item.tolist()) == [0, 1, 2, 3]
     found = fit(dataset, TitleKnn(num_titles=2, min_similarity=0.0)).votes(("chill",))
-    assert sorted(found.row) == sorted(everything.row[np.argsort(-everything.weight)[:2]])
+    assert sorted(found.item) == sorted(everything.item[np.argsort(-everything.value)[:2]])
 
 
 def test_votes_by_hand() -> None:
@@ -109,8 +109,8 @@ def test_votes_by_hand() -> None:
     assert source.same_title_count(titles).tolist() == [1, 2, 0]
     np.testing.assert_allclose(source.support(titles), [1, 2, 0], rtol=1e-5)
     votes = source.votes(titles)
-    assert votes.indptr.tolist() == [0, 1, 3, 3]
-    assert votes.row.tolist() == [3, 0, 1]
+    assert votes.size.tolist() == [1, 2, 0]
+    assert votes.item.tolist() == [3, 0, 1]
 
 
 def test_long_playlists_can_be_damped() -> None:
@@ -159,7 +159,7 @@ def test_batches_give_what_the_whole_gives() -> None:
     whole = scores_of(source, dataset)
     for size in (1, 2, 4):
         parts = [batch_of(dataset, i, min(i + size, 6)) for i in range(0, 6, size)]
-        assert (np.concatenate([source.score(batch).table for batch in parts]) == whole).all()
+        assert (np.concatenate([table_of(source, batch, dataset.n_tracks) for batch in parts]) == whole).all()
 
 
 def test_votes_of_other_titles_are_not_those_of_the_latest() -> None:
@@ -183,7 +183,8 @@ def named(*titles: str | None, least: int = 1, strangers: bool = False) -> Float
     )
     source = ArtistsInTitle(min_artist_popularity=least).fit(context_of(dataset))
     asked = IndexedQueries.strangers if strangers else IndexedQueries.of_index
-    return source.score(asked(build_index(dataset), dataset.queries).batch(0, len(titles))).table
+    batch = asked(build_index(dataset), dataset.queries).batch(0, len(titles))
+    return table_of(source, batch, dataset.n_tracks)
 
 
 @pytest.mark.parametrize("strangers", [False, True])

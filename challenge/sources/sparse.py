@@ -1,0 +1,151 @@
+"""Scores of few tracks: what no vote reaches has none, and takes neither memory nor time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numba as nb
+import numpy as np
+
+from challenge.compiled import kernel
+from challenge.sources.postings import PlaylistIndex
+from challenge.sources.selection import greatest_first, nth_greatest
+from challenge.types import FloatArray, Int32Array, Int64Array
+
+
+class Entries(NamedTuple):
+    """Values of numbered things, rows or tracks, for B queries; between two queries there may be room.
+
+    Attributes:
+        begin: where the entries of each query begin, int64, shape (B,).
+        size: how many there are, int64, shape (B,).
+        item: rows, or tracks of which each comes once in a query, int32.
+        value: of each, float32.
+    """
+
+    begin: Int64Array
+    size: Int64Array
+    item: Int32Array
+    value: FloatArray
+
+    @classmethod
+    def with_room(cls, room: Int64Array) -> Entries:
+        """Make no entries, with room for so many of each query, int64, shape (B,)."""
+        ends = np.cumsum(room, dtype=np.int64)
+        total = int(ends[-1]) if len(ends) else 0
+        sizes = np.zeros(len(room), np.int64)
+        return cls(ends - room, sizes, np.zeros(total, np.int32), np.zeros(total, np.float32))
+
+    @classmethod
+    def of_rows(cls, item: Sequence[Int32Array], value: Sequence[FloatArray]) -> Entries:
+        """Put the entries of queries one behind the other."""
+        size = np.array([len(row) for row in item], np.int64)
+        return cls(np.cumsum(size) - size, size, np.concatenate(item), np.concatenate(value))
+
+
+@dataclass(frozen=True, eq=False)
+class SparseScores:
+    """The scores of a source that speaks for few of T tracks; see :class:`challenge.sources.base.Scores`.
+
+    ``entries`` are tracks with their scores.
+    """
+
+    entries: Entries
+    n_tracks: int
+
+    def best(self, count: int) -> Int32Array:
+        """The best tracks of each query; ties go to the lower index."""
+        best = np.full((len(self.entries.size), min(count, self.n_tracks)), -1, np.int32)
+        _best(*self.entries, best)
+        return best
+
+    def of(self, query: Int32Array, track: Int32Array) -> FloatArray:
+        """The scores of N pairs, ``query`` ascending; 0 where there is none."""
+        scores = np.empty(len(query), np.float32)
+        indptr = np.searchsorted(query, np.arange(len(self.entries.size) + 1))
+        _look_up(*self.entries, self.n_tracks, indptr, track, scores)
+        return scores
+
+
+def sum_of_rows(rows: Entries, index: PlaylistIndex) -> SparseScores:
+    """Let rows of the index vote with their values, 0 or more, for the tracks they hold."""
+    ends = np.concatenate([[0], np.cumsum(index.row_lengths[rows.item])])
+    room = ends[rows.begin + rows.size] - ends[rows.begin]
+    sums = Entries.with_room(np.minimum(room, index.n_tracks))
+    _sum_rows(*rows, index.row_indptr, index.row_track, index.n_tracks, *sums)
+    return SparseScores(sums, index.n_tracks)
+
+
+@kernel(parallel=True)
+def _sum_rows(
+    begin: Int64Array,
+    size: Int64Array,
+    row: Int32Array,
+    vote: FloatArray,
+    row_indptr: Int64Array,
+    row_track: Int32Array,
+    n_tracks: int,
+    sum_begin: Int64Array,
+    sum_size: Int64Array,
+    track: Int32Array,
+    total: FloatArray,
+) -> None:  # pragma: no cover - compiled
+    n_threads = nb.get_num_threads()
+    for thread in nb.prange(n_threads):
+        table = np.zeros(n_tracks, np.float32)
+        for query in range(thread, len(size), n_threads):
+            first = sum_begin[query]
+            end = first
+            for i in range(begin[query], begin[query] + size[query]):
+                if not vote[i] > 0:  # a track is new while its sum is 0
+                    continue
+                for k in range(row_indptr[row[i]], row_indptr[row[i] + 1]):
+                    if table[row_track[k]] == 0:
+                        track[end] = row_track[k]
+                        end += 1
+                    table[row_track[k]] += vote[i]
+            for i in range(first, end):
+                total[i] = table[track[i]]
+                table[track[i]] = 0
+            sum_size[query] = end - first
+
+
+@kernel(parallel=True)
+def _best(
+    begin: Int64Array, size: Int64Array, track: Int32Array, score: FloatArray, best: Int32Array
+) -> None:  # pragma: no cover - compiled
+    limit = best.shape[1]
+    for query in nb.prange(len(best)):
+        own = slice(begin[query], begin[query] + size[query])
+        tracks, scores = track[own], score[own]
+        bound = np.float32(0)
+        if len(scores) > limit:
+            bound = nth_greatest(scores.copy(), limit)
+        kept = np.flatnonzero((scores >= bound) & (scores > 0))
+        by_track = kept[greatest_first(-tracks[kept])]
+        order = by_track[greatest_first(scores[by_track])][:limit]
+        best[query, : len(order)] = tracks[order]
+
+
+@kernel(parallel=True)
+def _look_up(
+    begin: Int64Array,
+    size: Int64Array,
+    track: Int32Array,
+    score: FloatArray,
+    n_tracks: int,
+    indptr: Int64Array,
+    asked: Int32Array,
+    found: FloatArray,
+) -> None:  # pragma: no cover - compiled
+    n_threads = nb.get_num_threads()
+    for thread in nb.prange(n_threads):
+        table = np.zeros(n_tracks, np.float32)
+        for query in range(thread, len(size), n_threads):
+            own = slice(begin[query], begin[query] + size[query])
+            pairs = slice(indptr[query], indptr[query + 1])
+            table[track[own]] = score[own]
+            found[pairs] = table[asked[pairs]]
+            table[track[own]] = 0
