@@ -36,7 +36,7 @@ class Entries(NamedTuple):
         ends = np.cumsum(room, dtype=np.int64)
         total = int(ends[-1]) if len(ends) else 0
         sizes = np.zeros(len(room), np.int64)
-        return cls(ends - room, sizes, np.zeros(total, np.int32), np.zeros(total, np.float32))
+        return cls(ends - room, sizes, np.empty(total, np.int32), np.empty(total, np.float32))
 
     @classmethod
     def of_rows(cls, item: Sequence[Int32Array], value: Sequence[FloatArray]) -> Entries:
@@ -71,11 +71,22 @@ class SparseScores:
 
 def sum_of_rows(rows: Entries, index: PlaylistIndex) -> SparseScores:
     """Let rows of the index vote with their values, 0 or more, for the tracks they hold."""
-    ends = np.concatenate([[0], np.cumsum(index.row_lengths[rows.item])])
-    room = ends[rows.begin + rows.size] - ends[rows.begin]
+    room = np.empty(len(rows.size), np.int64)
+    _count_tracks(rows.begin, rows.size, rows.item, index.row_indptr, room)
     sums = Entries.with_room(np.minimum(room, index.n_tracks))
     _sum_rows(*rows, index.row_indptr, index.row_track, index.n_tracks, *sums)
     return SparseScores(sums, index.n_tracks)
+
+
+@kernel()
+def _count_tracks(
+    begin: Int64Array, size: Int64Array, row: Int32Array, row_indptr: Int64Array, count: Int64Array
+) -> None:  # pragma: no cover - compiled
+    """Tracks of all rows of each query, one in several rows several times."""
+    for query in range(len(size)):
+        count[query] = 0
+        for i in range(begin[query], begin[query] + size[query]):
+            count[query] += row_indptr[row[i] + 1] - row_indptr[row[i]]
 
 
 @kernel(parallel=True)
