@@ -213,10 +213,13 @@ def _count_shared(
         for query in range(thread, len(seed_indptr) - 1, n_threads):
             candidates = slice(candidate_indptr[query], candidate_indptr[query + 1])
             tracks, out = candidate_track[candidates], features[candidates]
-            candidate_of[tracks] = np.arange(len(tracks), dtype=np.int32)
-            own_popularity = popularity[tracks]
-            damping = (own_popularity + np.float32(1)) ** np.float32(0.2)
-            shared, short, after, near = np.empty((4, len(tracks)), np.float32)
+            own_popularity, damping = np.empty(len(tracks), np.float32), np.empty(len(tracks), np.float32)
+            for c in range(len(tracks)):
+                candidate_of[tracks[c]] = c
+                own_popularity[c] = popularity[tracks[c]]
+                damping[c] = np.float32(own_popularity[c] + 1) ** np.float32(0.2)
+            counts = np.empty((4, len(tracks)), np.float32)
+            shared, short, after, near = counts[0], counts[1], counts[2], counts[3]
             n_seeds = seed_indptr[query + 1] - seed_indptr[query]
             for i in range(n_seeds):
                 track = seed_track[seed_indptr[query] + i]
@@ -231,7 +234,8 @@ def _count_shared(
                         i, n_seeds, postings, step, read, shared, short, after, near, own_popularity,
                         damping, out,
                     )  # fmt: skip
-            candidate_of[tracks] = -1
+            for c in range(len(tracks)):
+                candidate_of[tracks[c]] = -1
 
 
 @kernel(parallel=True)

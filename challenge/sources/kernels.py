@@ -82,9 +82,12 @@ def find_neighbours(
                 similarity,
                 rows,
             )
-            value = similarity[rows[:count]] * row_scale[rows[:count]]
-            similarity[rows[:count]] = 0
-            best = value.max() if count else np.float32(0)
+            value = np.empty(count, np.float32)
+            best = np.float32(0)
+            for j in range(count):
+                value[j] = similarity[rows[j]] * row_scale[rows[j]]
+                similarity[rows[j]] = 0
+                best = max(best, value[j])
             if not best > 0.0:
                 continue
             threshold = np.float32(0.0)

@@ -129,15 +129,26 @@ def _best(
 ) -> None:  # pragma: no cover - compiled
     limit = best.shape[1]
     for query in nb.prange(len(best)):
-        own = slice(begin[query], begin[query] + size[query])
-        tracks, scores = track[own], score[own]
+        first, end = begin[query], begin[query] + size[query]
         bound = np.float32(0)
-        if len(scores) > limit:
-            bound = nth_greatest(scores.copy(), limit)
-        kept = np.flatnonzero((scores >= bound) & (scores > 0))
-        by_track = kept[greatest_first(-tracks[kept])]
-        order = by_track[greatest_first(scores[by_track])][:limit]
-        best[query, : len(order)] = tracks[order]
+        if size[query] > limit:
+            bound = nth_greatest(score[first:end].copy(), limit)
+        kept = np.empty(size[query], np.int64)
+        count = 0
+        for i in range(first, end):
+            if score[i] >= bound and score[i] > 0:
+                kept[count] = i
+                count += 1
+        # As float32 two tracks' numbers could be the same.
+        key = np.empty(count, np.float64)
+        for k in range(count):
+            key[k] = -track[kept[k]]
+        by_track = greatest_first(key)
+        for k in range(count):
+            key[k] = score[kept[by_track[k]]]
+        order = greatest_first(key)
+        for k in range(min(limit, count)):
+            best[query, k] = track[kept[by_track[order[k]]]]
 
 
 @kernel(parallel=True)
@@ -155,8 +166,9 @@ def _look_up(
     for thread in nb.prange(n_threads):
         table = np.zeros(n_tracks, np.float32)
         for query in range(thread, len(size), n_threads):
-            own = slice(begin[query], begin[query] + size[query])
-            pairs = slice(indptr[query], indptr[query + 1])
-            table[track[own]] = score[own]
-            found[pairs] = table[asked[pairs]]
-            table[track[own]] = 0
+            for i in range(begin[query], begin[query] + size[query]):
+                table[track[i]] = score[i]
+            for pair in range(indptr[query], indptr[query + 1]):
+                found[pair] = table[asked[pair]]
+            for i in range(begin[query], begin[query] + size[query]):
+                table[track[i]] = 0
