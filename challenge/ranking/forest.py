@@ -162,9 +162,9 @@ def _keep_leaves(
     for feature in range(len(indptr) - 1):
         greatest = np.float32(-np.inf)
         for i in range(n_rows):
-            # Past the end the last row comes again, and is not counted.
+            # Past the end the last row comes again, and is not counted. NaN is above nothing.
             values[i] = rows[min(first + i, len(rows) - 1), feature]
-            greatest = max(greatest, values[i])
+            greatest = values[i] if values[i] > greatest else greatest
         for split in range(indptr[feature], indptr[feature + 1]):
             bound, mask_right = threshold[split], mask[split]
             if not greatest > bound:

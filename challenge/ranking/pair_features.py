@@ -207,10 +207,10 @@ def _count_shared(
     popularity: FloatArray,
     features: FloatArray,
 ) -> None:  # pragma: no cover - compiled
-    n_threads = nb.get_num_threads()
-    for thread in nb.prange(n_threads):
+    n_parts = min(nb.get_num_threads(), len(index_row))
+    for part in nb.prange(n_parts):
         candidate_of = np.full(len(popularity), -1, np.int32)
-        for query in range(thread, len(seed_indptr) - 1, n_threads):
+        for query in range(part, len(index_row), n_parts):
             candidates = slice(candidate_indptr[query], candidate_indptr[query + 1])
             tracks, out = candidate_track[candidates], features[candidates]
             own_popularity, damping = np.empty(len(tracks), np.float32), np.empty(len(tracks), np.float32)

@@ -67,10 +67,10 @@ def find_neighbours(
     ``neighbours`` rows are their similarity divided by the best one's and raised to ``power``. Writes
     :class:`challenge.sources.sparse.Entries` with room for all rows that hold any of the seeds.
     """
-    n_threads = nb.get_num_threads()
-    for thread in nb.prange(n_threads):
+    n_parts = min(nb.get_num_threads(), len(index_row))
+    for part in nb.prange(n_parts):
         similarity = np.zeros(len(row_scale), np.float32)
-        for query in range(thread, len(seed_indptr) - 1, n_threads):
+        for query in range(part, len(index_row), n_parts):
             seeds = slice(seed_indptr[query], seed_indptr[query + 1])
             rows = voter[begin[query] :]
             count = _similar_rows(
@@ -200,7 +200,7 @@ def artist_album_scores(
 _BLOCK = 64
 
 
-@kernel(parallel=True, fastmath=True)  # scores are numbers: their greatest is found by several at once
+@kernel(parallel=True)
 def best_of_rows(scores: FloatArray, limit: int, best: Int32Array) -> None:  # pragma: no cover - compiled
     """Indices of the ``limit`` greatest positive scores of each row, best first, ties by lower index.
 
@@ -215,7 +215,7 @@ def best_of_rows(scores: FloatArray, limit: int, best: Int32Array) -> None:  # p
         for block in range(n_blocks):
             top = np.float32(0.0)
             for i in range(block * _BLOCK, min((block + 1) * _BLOCK, n_columns)):
-                top = max(top, row[i])
+                top = row[i] if row[i] > top else top  # NaN is above nothing
             highest[block] = top
         bound = np.float32(0.0)
         if n_blocks > limit:

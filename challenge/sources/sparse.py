@@ -103,10 +103,10 @@ def _sum_rows(
     track: Int32Array,
     total: FloatArray,
 ) -> None:  # pragma: no cover - compiled
-    n_threads = nb.get_num_threads()
-    for thread in nb.prange(n_threads):
+    n_parts = min(nb.get_num_threads(), len(size))
+    for part in nb.prange(n_parts):
         table = np.zeros(n_tracks, np.float32)
-        for query in range(thread, len(size), n_threads):
+        for query in range(part, len(size), n_parts):
             first = sum_begin[query]
             end = first
             for i in range(begin[query], begin[query] + size[query]):
@@ -162,10 +162,10 @@ def _look_up(
     asked: Int32Array,
     found: FloatArray,
 ) -> None:  # pragma: no cover - compiled
-    n_threads = nb.get_num_threads()
-    for thread in nb.prange(n_threads):
+    n_parts = min(nb.get_num_threads(), len(size))
+    for part in nb.prange(n_parts):
         table = np.zeros(n_tracks, np.float32)
-        for query in range(thread, len(size), n_threads):
+        for query in range(part, len(size), n_parts):
             for i in range(begin[query], begin[query] + size[query]):
                 table[track[i]] = score[i]
             for pair in range(indptr[query], indptr[query + 1]):

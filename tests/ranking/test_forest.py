@@ -57,6 +57,16 @@ def test_values_at_a_threshold_that_no_float32_equals() -> None:
         assert found.tolist() == expected
 
 
+def test_a_row_that_holds_no_number_leaves_the_others_as_they_are() -> None:
+    model, features = trained(7, 7, 20)
+    expected = flatten(model).scores(features)
+    some = features.copy()
+    some[5] = np.nan
+    found = flatten(model).scores(some)
+    np.testing.assert_array_equal(np.delete(found, 5), np.delete(expected, 5))
+    assert np.isfinite(found[5])
+
+
 def test_a_tree_that_is_a_single_leaf() -> None:
     model, features = trained(0, 7, 3, min_data_in_leaf=5000)
     expected = model.predict(features[:5], raw_score=True)

@@ -240,6 +240,13 @@ def test_best_tracks_come_in_order_and_ties_by_index(rows: list[list[float]], li
             assert found == ranked + [-1] * (best.shape[1] - len(ranked))
 
 
+def test_what_is_no_number_is_not_among_the_best() -> None:
+    table = np.full((1, 200), np.nan, np.float32)
+    table[0, [150, 3, 70]] = 1, 2, np.inf
+    assert DenseScores(table).best(2).tolist() == [[70, 3]]
+    assert DenseScores(table).best(4).tolist() == [[70, 3, 150, -1]]
+
+
 def test_scores_of_tracks_without_an_entry_are_0() -> None:
     tracks = [np.array(row, np.int32) for row in ([4, 1], [], [4, 1])]
     entries = Entries.of_rows(tracks, [np.array(row, np.float32) for row in ([2, 0.5], [], [12, 3])])
