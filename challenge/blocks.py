@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,29 @@ def even_blocks(indptr: Int64Array) -> Int64Array:
     return np.unique(np.searchsorted(work, marks))
 
 
+def each_range(work: Callable[..., None], bounds: Sequence[int] | Int64Array, *arguments: Any) -> None:
+    """Call ``work(start, stop, *arguments)`` for all neighbours in ``bounds``, in threads."""
+    ranges = list(pairwise(map(int, bounds)))
+    if thread_count() == 1 or len(ranges) <= 1:
+        for part in ranges:
+            work(*part, *arguments)
+        return
+    with ThreadPoolExecutor(thread_count()) as pool:
+        # In a copy of this context, whoever watches is told of kernels that are compiled in a thread, too.
+        for done in [pool.submit(copy_context().run, work, *part, *arguments) for part in ranges]:
+            done.result()
+
+
+def each_part(work: Callable[..., None], total: int, *arguments: Any, per_thread: int = 1) -> None:
+    """Call ``work(part, n_parts, *arguments)`` for each of some parts of ``total`` things, in threads.
+
+    A part is to take every ``n_parts``-th thing, beginning with its own number. One part for each thread is
+    best where a part needs a table of all tracks; several let a thread that is done go on.
+    """
+    n_parts = min(per_thread * thread_count(), total)
+    each_range(lambda part, _: work(part, n_parts, *arguments), range(n_parts + 1))
+
+
 def each_block(work: Callable[[int, int], None], total: int, size: int) -> None:
     """Call ``work(start, stop)`` for blocks of ``size`` out of ``total``, in threads.
 
@@ -33,15 +58,8 @@ def each_block(work: Callable[[int, int], None], total: int, size: int) -> None:
     last of them, which takes many times as long as the product where other programs hold some of the
     processors: see docs/experiments.md.
     """
-    blocks = [(start, min(start + size, total)) for start in range(0, total, size)]
     with _libraries().limit(limits=1, user_api="blas"):
-        if thread_count() == 1 or len(blocks) == 1:
-            for block in blocks:
-                work(*block)
-            return
-        with ThreadPoolExecutor(thread_count()) as pool:
-            for done in [pool.submit(work, *block) for block in blocks]:
-                done.result()
+        each_range(work, [*range(0, total, size), total])
 
 
 @cache

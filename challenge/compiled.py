@@ -47,7 +47,14 @@ def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
     Args:
         options: as for :func:`numba.njit`; other threads run meanwhile unless ``nogil`` is false.
+
+    Raises:
+        ValueError: ``parallel`` is asked for. Numba optimises a parallel loop once for the process that
+            compiles it and once more for the cache: with ``fastmath`` the two round differently, and so would
+            a first run and a second one. Such a loop also takes three times as long to compile.
     """
+    if options.get("parallel"):
+        raise ValueError("a kernel's work is dealt out to threads by challenge.blocks, not by parallel=True")
 
     def decorate(function: Callable[..., Any]) -> Any:
         compiled = numba.njit(**{"nogil": True, **options})(function)

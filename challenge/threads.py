@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -14,8 +13,7 @@ _CGROUP_V2 = Path("/sys/fs/cgroup/cpu.max")
 _CGROUP_V1 = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
 _chosen: ContextVar[int | None] = ContextVar("threads", default=None)
 
-_NUMBA_VARIABLE = "NUMBA_NUM_THREADS"
-POOL_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", _NUMBA_VARIABLE)
+POOL_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Environment variables by which numeric libraries are told their number of threads."""
 
 
@@ -63,16 +61,7 @@ def use_threads(count: int | None) -> None:
     # Threads that spin while they wait slow each other down many times on a machine that others use too.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for name in POOL_VARIABLES:
-        if name == _NUMBA_VARIABLE and "numba" in sys.modules:
-            _limit_numba(count)
-        elif count is not None:
+        if count is not None:
             os.environ[name] = str(count)
         else:
             os.environ.setdefault(name, str(available_cpus()))
-
-
-def _limit_numba(count: int | None) -> None:
-    """Let numba, once imported, use ``count`` of the threads it has: it refuses another pool size then."""
-    numba = sys.modules["numba"]
-    most = numba.config.NUMBA_NUM_THREADS
-    numba.set_num_threads(min(count or most, most))

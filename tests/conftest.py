@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-import numba
 import pytest
 
 from challenge import progress, threads
@@ -42,10 +41,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def same_threads_afterwards() -> Iterator[None]:
     """Keep ``--threads`` of one test from reaching the next."""
     before = {name: os.environ.get(name) for name in threads.POOL_VARIABLES}
-    chosen, of_numba = threads._chosen.get(), numba.get_num_threads()
+    chosen = threads._chosen.get()
     yield
     threads._chosen.set(chosen)
-    numba.set_num_threads(of_numba)
     for name, value in before.items():
         if value is None:
             os.environ.pop(name, None)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from challenge import threads
-from challenge.blocks import each_block, even_blocks
+from challenge import progress, threads
+from challenge.blocks import each_block, each_part, even_blocks
 
 
 @pytest.fixture(params=[1, 2])
@@ -30,6 +30,25 @@ def test_every_place_is_worked_on_once(thread_number: int, total: int, size: int
 
     each_block(visit, total, size)
     assert (visits == 1).all()
+
+
+@pytest.mark.parametrize("per_thread", [1, 4])
+@pytest.mark.parametrize("total", [0, 1, 2, 9])
+def test_every_thing_is_in_one_part(thread_number: int, total: int, per_thread: int) -> None:
+    parts: list[list[int]] = []
+
+    def take(part: int, n_parts: int, word: str) -> None:
+        assert word == "word"
+        parts.append(list(range(part, total, n_parts)))
+
+    each_part(take, total, "word", per_thread=per_thread)
+    assert sorted(number for part in parts for number in part) == list(range(total))
+    assert len(parts) == min(total, per_thread * thread_number)
+
+
+def test_what_a_thread_tells_is_heard(thread_number: int, told: list[str]) -> None:
+    each_part(lambda part, _: progress.message(f"part {part}"), 2)
+    assert sorted(told) == ["part 0", "part 1"][:thread_number]
 
 
 def test_an_error_in_a_block_is_the_callers(thread_number: int) -> None:

@@ -328,3 +328,42 @@ def test_kernels_of_the_package_are_found_again_by_another_process() -> None:
     assert json.loads(result.stdout) == here
     assert len(here) >= 20
     assert here["gather_sum True"] != here["gather_sum False"]
+
+
+def test_parallel_loops_are_refused() -> None:
+    with pytest.raises(ValueError, match="dealt out to threads"):
+        compiled.kernel(parallel=True)
+
+
+SUMS = """
+import hashlib, numpy as np, scipy.sparse as sp, torch
+from challenge.lightgcn.kernels.base import Layout
+from challenge.lightgcn.kernels.cpu import CompiledKernel
+from challenge.sources.factorise import FactorisationConfig, factorise
+from challenge.sources.search.cpu import pair_products
+matrix = sp.random(700, 500, 0.1, "csr", np.float32, random_state=1)
+rows, columns = factorise(matrix, FactorisationConfig(embedding_size=24, iterations=2))
+pairs = np.arange(500, dtype=np.int32)
+products = pair_products(rows, columns, pairs, pairs)
+scale = np.linspace(0.1, 3, 700, dtype=np.float32)
+layout = Layout(24, torch.device("cpu"))
+gather = CompiledKernel(matrix.indptr.astype(np.int64), matrix.indices, scale, layout)
+total, following = torch.ones(700, 24), torch.empty(700, 24)
+gather.apply(torch.from_numpy(columns), total, following, 0.3)
+for result in (rows, columns, products, total.numpy(), following.numpy()):
+    print(hashlib.sha256(result.tobytes()).hexdigest())
+"""
+
+
+def test_results_are_those_of_the_process_that_compiled(tmp_path: Path) -> None:
+    """Sums in any order are in the same order, whether the code was compiled here or read."""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-c", SUMS], env=environment, capture_output=True, text=True, check=True
+        )
+        for _ in range(2)
+    )
+    assert "Compiling" not in second.stderr
+    assert first.stdout == second.stdout
+    assert len(set(first.stdout.split())) == 5

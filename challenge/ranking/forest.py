@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numba as nb
 import numpy as np
 
+from challenge.blocks import each_part
 from challenge.compiled import kernel
 from challenge.data.ragged import indptr_from_lengths
 from challenge.ranking.model_text import TreeArrays
@@ -64,7 +64,7 @@ class Forest:
         result = np.zeros(len(features))
         rows = np.ascontiguousarray(features, np.float32)
         for trees in self.parts:
-            _add_leaves(rows, *vars(trees).values(), _ROWS, result)
+            each_part(_add_leaves, -(-len(rows) // _ROWS), rows, *vars(trees).values(), _ROWS, result)
         return result
 
 
@@ -174,8 +174,10 @@ def _keep_leaves(
                 bits[i] &= mask_right if values[i] > bound else _ALL
 
 
-@kernel(parallel=True)
+@kernel()
 def _add_leaves(
+    part: int,
+    n_parts: int,
     rows: FloatArray,
     indptr: Int64Array,
     threshold: FloatArray,
@@ -187,10 +189,9 @@ def _add_leaves(
     result: Float64Array,
 ) -> None:  # pragma: no cover - compiled
     """Add the leaves of all rows, ``size`` of them at a time, to ``result``."""
-    for part in nb.prange((len(rows) + size - 1) // size):
-        first = part * size
-        remaining = np.empty(tree_indptr[-1] * size, np.uint64)
-        values = np.empty(size, np.float32)
+    remaining = np.empty(tree_indptr[-1] * size, np.uint64)
+    values = np.empty(size, np.float32)
+    for first in range(part * size, len(rows), n_parts * size):
         _keep_leaves(rows, first, indptr, threshold, word, mask, values, remaining)
         for tree in range(len(tree_indptr) - 1):
             for i in range(min(size, len(rows) - first)):

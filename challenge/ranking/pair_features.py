@@ -5,9 +5,9 @@ from __future__ import annotations
 from enum import IntEnum, auto
 from typing import Final
 
-import numba as nb
 import numpy as np
 
+from challenge.blocks import each_part
 from challenge.compiled import kernel
 from challenge.sources.base import QueryBatch
 from challenge.sources.kernels import sampling_step
@@ -55,7 +55,9 @@ class Pair(IntEnum):
 def pair_features(index: PlaylistIndex, batch: QueryBatch, candidates: Candidates) -> FloatArray:
     """Relate each candidate to its query's seeds; float32, shape (N, len(Pair)). See :class:`Pair`."""
     features = np.zeros((len(candidates.track), len(Pair)), np.float32)
-    _count_shared(
+    each_part(
+        _count_shared,
+        len(batch),
         batch.seed_indptr,
         batch.seed_track,
         batch.index_row,
@@ -69,7 +71,9 @@ def pair_features(index: PlaylistIndex, batch: QueryBatch, candidates: Candidate
         index.popularity,
         features,
     )
-    _match_artist_album(
+    each_part(
+        _match_artist_album,
+        len(batch),
         batch.seed_indptr,
         batch.seed_track,
         candidates.indptr,
@@ -77,6 +81,7 @@ def pair_features(index: PlaylistIndex, batch: QueryBatch, candidates: Candidate
         index.track_artist,
         index.track_album,
         features,
+        per_thread=4,
     )
     popularity = index.popularity[candidates.track]
     artist = index.artist_popularity[index.track_artist[candidates.track]]
@@ -192,8 +197,10 @@ def _add_seed(
             out[c, _FIRST_SEED] = confidence
 
 
-@kernel(parallel=True)
+@kernel()
 def _count_shared(
+    part: int,
+    n_parts: int,
     seed_indptr: Int64Array,
     seed_track: Int32Array,
     index_row: Int32Array,
@@ -207,39 +214,39 @@ def _count_shared(
     popularity: FloatArray,
     features: FloatArray,
 ) -> None:  # pragma: no cover - compiled
-    n_parts = min(nb.get_num_threads(), len(index_row))
-    for part in nb.prange(n_parts):
-        candidate_of = np.full(len(popularity), -1, np.int32)
-        for query in range(part, len(index_row), n_parts):
-            candidates = slice(candidate_indptr[query], candidate_indptr[query + 1])
-            tracks, out = candidate_track[candidates], features[candidates]
-            own_popularity, damping = np.empty(len(tracks), np.float32), np.empty(len(tracks), np.float32)
-            for c in range(len(tracks)):
-                candidate_of[tracks[c]] = c
-                own_popularity[c] = popularity[tracks[c]]
-                damping[c] = np.float32(own_popularity[c] + 1) ** np.float32(0.2)
-            counts = np.empty((4, len(tracks)), np.float32)
-            shared, short, after, near = counts[0], counts[1], counts[2], counts[3]
-            n_seeds = seed_indptr[query + 1] - seed_indptr[query]
-            for i in range(n_seeds):
-                track = seed_track[seed_indptr[query] + i]
-                postings = track_indptr[track + 1] - track_indptr[track]
-                step = sampling_step(postings, MAX_POSTINGS, n_seeds)
-                read = _read_postings(
-                    track, step, index_row[query], candidate_of, row_indptr, row_track, track_indptr,
-                    track_row, track_position, shared, short, after, near,
+    candidate_of = np.full(len(popularity), -1, np.int32)
+    for query in range(part, len(index_row), n_parts):
+        candidates = slice(candidate_indptr[query], candidate_indptr[query + 1])
+        tracks, out = candidate_track[candidates], features[candidates]
+        own_popularity, damping = np.empty(len(tracks), np.float32), np.empty(len(tracks), np.float32)
+        for c in range(len(tracks)):
+            candidate_of[tracks[c]] = c
+            own_popularity[c] = popularity[tracks[c]]
+            damping[c] = np.float32(own_popularity[c] + 1) ** np.float32(0.2)
+        counts = np.empty((4, len(tracks)), np.float32)
+        shared, short, after, near = counts[0], counts[1], counts[2], counts[3]
+        n_seeds = seed_indptr[query + 1] - seed_indptr[query]
+        for i in range(n_seeds):
+            track = seed_track[seed_indptr[query] + i]
+            postings = track_indptr[track + 1] - track_indptr[track]
+            step = sampling_step(postings, MAX_POSTINGS, n_seeds)
+            read = _read_postings(
+                track, step, index_row[query], candidate_of, row_indptr, row_track, track_indptr,
+                track_row, track_position, shared, short, after, near,
+            )  # fmt: skip
+            if read > 0:
+                _add_seed(
+                    i, n_seeds, postings, step, read, shared, short, after, near, own_popularity,
+                    damping, out,
                 )  # fmt: skip
-                if read > 0:
-                    _add_seed(
-                        i, n_seeds, postings, step, read, shared, short, after, near, own_popularity,
-                        damping, out,
-                    )  # fmt: skip
-            for c in range(len(tracks)):
-                candidate_of[tracks[c]] = -1
+        for c in range(len(tracks)):
+            candidate_of[tracks[c]] = -1
 
 
-@kernel(parallel=True)
+@kernel()
 def _match_artist_album(
+    part: int,
+    n_parts: int,
     seed_indptr: Int64Array,
     seed_track: Int32Array,
     candidate_indptr: Int64Array,
@@ -249,7 +256,7 @@ def _match_artist_album(
     features: FloatArray,
 ) -> None:  # pragma: no cover - compiled
     """Count seeds of the candidate's artist and album, and how many seeds ago the last of them was."""
-    for query in nb.prange(len(seed_indptr) - 1):
+    for query in range(part, len(seed_indptr) - 1, n_parts):
         begin = seed_indptr[query]
         n_seeds = seed_indptr[query + 1] - begin
         for n in range(candidate_indptr[query], candidate_indptr[query + 1]):

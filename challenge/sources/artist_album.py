@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from challenge.blocks import each_part
 from challenge.settings import Settings
 from challenge.sources.base import FitContext, QueryBatch
 from challenge.sources.kernels import artist_album_scores
@@ -62,7 +63,9 @@ class FittedArtistAlbum:
         tracks = np.diff(self.artist_indptr)[index.track_artist[batch.seed_track]]
         room = np.diff(np.concatenate([[0], np.cumsum(tracks)])[batch.seed_indptr])
         scores = Entries.with_room(np.minimum(room, index.n_tracks))
-        artist_album_scores(
+        each_part(
+            artist_album_scores,
+            len(batch),
             batch.seed_indptr,
             batch.seed_track,
             index.track_artist,
@@ -72,5 +75,6 @@ class FittedArtistAlbum:
             self.artist_track,
             self.config.album_weight,
             *scores,
+            per_thread=4,
         )
         return SparseScores(scores, index.n_tracks)

@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from challenge.blocks import each_part
 from challenge.data.dataset import Dataset, Queries
 from challenge.data.distinct import distinct
 from challenge.data.interactions import Interactions
@@ -261,7 +262,7 @@ class DenseScores:
     def best(self, count: int) -> Int32Array:
         """See :class:`Scores`; ties go to the lower index."""
         best = np.empty((len(self.table), min(count, self.table.shape[1])), np.int32)
-        best_of_rows(self.table, best.shape[1], best)
+        each_part(best_of_rows, len(best), self.table, best.shape[1], best, per_thread=4)
         return best
 
     def of(self, query: Int32Array, track: Int32Array) -> FloatArray:

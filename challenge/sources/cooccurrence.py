@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from challenge.blocks import each_part
 from challenge.settings import Settings
 from challenge.sources.base import DenseScores, FitContext, QueryBatch
 from challenge.sources.kernels import cooccurrence_scores
@@ -69,7 +70,9 @@ class FittedCooccurrence:
     def score(self, batch: QueryBatch) -> DenseScores:
         """Sum the damped co-occurrences of each track with the seeds."""
         scores = np.zeros((len(batch), self.index.n_tracks), np.float32)
-        cooccurrence_scores(
+        each_part(
+            cooccurrence_scores,
+            len(batch),
             batch.seed_indptr,
             batch.seed_track,
             self.seed_weight[batch.seed_track],
@@ -78,6 +81,7 @@ class FittedCooccurrence:
             self.row_scale,
             self.config.max_postings,
             scores,
+            per_thread=8,
         )
         scores *= self.track_scale
         return DenseScores(scores)

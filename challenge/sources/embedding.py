@@ -67,8 +67,7 @@ class EmbeddingScores:
 
     def of(self, query: Int32Array, track: Int32Array) -> FloatArray:
         """Make the products that are asked for."""
-        scores = np.empty(len(query), np.float32)
-        pair_products(self._queries, self._tracks.vectors, query, track, scores)
+        scores = pair_products(self._queries, self._tracks.vectors, query, track)
         if self._tracks.logits:
             found = self._found or self._search(1)
             scores = np.exp(scores - found.highest[query]) / found.total[query].astype(np.float32)

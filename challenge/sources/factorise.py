@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from msgspec import Meta
 
 from challenge import progress
-from challenge.blocks import each_block, even_blocks
+from challenge.blocks import each_block, each_range, even_blocks
 from challenge.settings import Settings
 from challenge.sources.least_squares import solve_rows
 from challenge.types import EmbeddingSize, FloatArray, NonNegative
@@ -122,15 +122,8 @@ def solve_side(
     inverse = fixed.whiten(config.regularisation)
     solved = np.empty((matrix.shape[0], len(inverse)), np.float32)
     indptr = matrix.indptr.astype(np.int64)
-    solve_rows(
-        indptr,
-        matrix.indices,
-        even_blocks(indptr),
-        fixed.coordinates,
-        np.float32(config.confidence),
-        steps,
-        solved,
-    )
+    arguments = indptr, matrix.indices, fixed.coordinates, np.float32(config.confidence), steps, solved
+    each_range(solve_rows, even_blocks(indptr), *arguments)
     return FactorMatrix(solved, inverse)
 
 

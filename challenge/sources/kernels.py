@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import numba as nb
 import numpy as np
 
 from challenge.compiled import kernel
@@ -45,8 +44,10 @@ def _similar_rows(
     return count
 
 
-@kernel(parallel=True)
+@kernel()
 def find_neighbours(
+    part: int,
+    n_parts: int,
     seed_indptr: Int64Array,
     seed_track: Int32Array,
     seed_weight: FloatArray,
@@ -67,39 +68,37 @@ def find_neighbours(
     ``neighbours`` rows are their similarity divided by the best one's and raised to ``power``. Writes
     :class:`challenge.sources.sparse.Entries` with room for all rows that hold any of the seeds.
     """
-    n_parts = min(nb.get_num_threads(), len(index_row))
-    for part in nb.prange(n_parts):
-        similarity = np.zeros(len(row_scale), np.float32)
-        for query in range(part, len(index_row), n_parts):
-            seeds = slice(seed_indptr[query], seed_indptr[query + 1])
-            rows = voter[begin[query] :]
-            count = _similar_rows(
-                seed_track[seeds],
-                seed_weight[seeds],
-                index_row[query],
-                track_indptr,
-                track_row,
-                similarity,
-                rows,
-            )
-            value = np.empty(count, np.float32)
-            best = np.float32(0)
-            for j in range(count):
-                value[j] = similarity[rows[j]] * row_scale[rows[j]]
-                similarity[rows[j]] = 0
-                best = max(best, value[j])
-            if not best > 0.0:
-                continue
-            threshold = np.float32(0.0)
-            if 0 < neighbours < count:
-                threshold = nth_greatest(value.copy(), neighbours)
-            kept = 0
-            for j in range(count):
-                if value[j] >= threshold:
-                    rows[kept] = rows[j]
-                    vote[begin[query] + kept] = np.float32((value[j] / best) ** power)
-                    kept += 1
-            size[query] = kept
+    similarity = np.zeros(len(row_scale), np.float32)
+    for query in range(part, len(index_row), n_parts):
+        seeds = slice(seed_indptr[query], seed_indptr[query + 1])
+        rows = voter[begin[query] :]
+        count = _similar_rows(
+            seed_track[seeds],
+            seed_weight[seeds],
+            index_row[query],
+            track_indptr,
+            track_row,
+            similarity,
+            rows,
+        )
+        value = np.empty(count, np.float32)
+        best = np.float32(0)
+        for j in range(count):
+            value[j] = similarity[rows[j]] * row_scale[rows[j]]
+            similarity[rows[j]] = 0
+            best = max(best, value[j])
+        if not best > 0.0:
+            continue
+        threshold = np.float32(0.0)
+        if 0 < neighbours < count:
+            threshold = nth_greatest(value.copy(), neighbours)
+        kept = 0
+        for j in range(count):
+            if value[j] >= threshold:
+                rows[kept] = rows[j]
+                vote[begin[query] + kept] = np.float32((value[j] / best) ** power)
+                kept += 1
+        size[query] = kept
 
 
 MAX_READ: Final = 30_000
@@ -113,8 +112,10 @@ def sampling_step(postings: int, most: int, n_seeds: int) -> int:  # pragma: no 
     return max(1, (postings + share - 1) // share)
 
 
-@kernel(parallel=True)
+@kernel()
 def cooccurrence_scores(
+    part: int,
+    n_parts: int,
     seed_indptr: Int64Array,
     seed_track: Int32Array,
     seed_weight: FloatArray,
@@ -132,7 +133,7 @@ def cooccurrence_scores(
     Of a seed in many rows an even sample of them is read and weighs accordingly more, which bounds the work
     (see :func:`sampling_step`). Adds into ``scores``, float32, shape (B, T).
     """
-    for query in nb.prange(len(seed_indptr) - 1):
+    for query in range(part, len(seed_indptr) - 1, n_parts):
         n_seeds = seed_indptr[query + 1] - seed_indptr[query]
         for i in range(seed_indptr[query], seed_indptr[query + 1]):
             track = seed_track[i]
@@ -148,8 +149,10 @@ def cooccurrence_scores(
                     scores[query, row_track[k]] += vote
 
 
-@kernel(parallel=True)
+@kernel()
 def artist_album_scores(
+    part: int,
+    n_parts: int,
     seed_indptr: Int64Array,
     seed_track: Int32Array,
     track_artist: Int32Array,
@@ -167,7 +170,7 @@ def artist_album_scores(
 
     Writes :class:`challenge.sources.sparse.Entries` with room for all tracks by them.
     """
-    for query in nb.prange(len(seed_indptr) - 1):
+    for query in range(part, len(seed_indptr) - 1, n_parts):
         seeds = seed_track[seed_indptr[query] : seed_indptr[query + 1]]
         n_seeds = len(seeds)
         end = begin[query]
@@ -200,8 +203,10 @@ def artist_album_scores(
 _BLOCK = 64
 
 
-@kernel(parallel=True)
-def best_of_rows(scores: FloatArray, limit: int, best: Int32Array) -> None:  # pragma: no cover - compiled
+@kernel()
+def best_of_rows(
+    part: int, n_parts: int, scores: FloatArray, limit: int, best: Int32Array
+) -> None:  # pragma: no cover - compiled
     """Indices of the ``limit`` greatest positive scores of each row, best first, ties by lower index.
 
     Writes ``best``, int32, shape (B, limit); unused places hold -1. Of the greatest values of blocks, the
@@ -209,7 +214,7 @@ def best_of_rows(scores: FloatArray, limit: int, best: Int32Array) -> None:  # p
     """
     n_columns = scores.shape[1]
     n_blocks = (n_columns + _BLOCK - 1) // _BLOCK
-    for query in nb.prange(scores.shape[0]):
+    for query in range(part, scores.shape[0], n_parts):
         row = scores[query]
         highest = np.zeros(n_blocks, np.float32)
         for block in range(n_blocks):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import numba as nb
 import numpy as np
 
 from challenge.compiled import kernel
@@ -55,64 +54,64 @@ def _add_products(
             image[k] += p0 * z[0, k] + p1 * z[1, k] + p2 * z[2, k] + p3 * z[3, k]
 
 
-@kernel(parallel=True, fastmath=True)
-def solve_rows(  # noqa: C901, PLR0912 - a compiled loop; its parts are inlined: calls would take twice as long
+@kernel(fastmath=True)
+def solve_rows(  # noqa: C901 - a compiled loop; its parts are inlined: calls would take twice as long
+    first: int,
+    last: int,
     indptr: Int64Array,
     indices: Int32Array,
-    blocks: Int64Array,
     factors: FloatArray,
     confidence: float,
     steps: int,
     solved: FloatArray,
 ) -> None:  # pragma: no cover - compiled
-    """Solve ``(I + c Σ z zᵀ) w = (1 + c) Σ z`` for each row, z over the ``factors`` of the row's entries.
+    """Solve ``(I + c Σ z zᵀ) w = (1 + c) Σ z`` for some rows, z over the ``factors`` of the row's entries.
 
-    Conjugate gradients from zero, at most ``steps`` of them. Rows without entries become zero. ``blocks`` are
-    ranges of rows dealt out to threads; results do not depend on them. Entries are taken four at a time, the
-    last ones with zeros, so that ``direction`` and ``image`` are read and written once for every four.
+    Conjugate gradients from zero, at most ``steps`` of them, for rows ``first`` to ``last``. Rows without
+    entries become zero. Entries are taken four at a time, the last ones with zeros, so that ``direction`` and
+    ``image`` are read and written once for every four.
     """
     size = factors.shape[1]
-    for block in nb.prange(len(blocks) - 1):
-        kept = np.empty((KEPT, size), np.float32)
-        residual = np.empty(size, np.float32)
-        direction = np.empty(size, np.float32)
-        image = np.empty(size, np.float32)
-        for row in range(blocks[block], blocks[block + 1]):
-            begin, n = indptr[row], indptr[row + 1] - indptr[row]
-            w = solved[row]
-            w[:] = 0
-            residual[:] = 0
-            fours = 0
+    kept = np.empty((KEPT, size), np.float32)
+    residual = np.empty(size, np.float32)
+    direction = np.empty(size, np.float32)
+    image = np.empty(size, np.float32)
+    for row in range(first, last):
+        begin, n = indptr[row], indptr[row + 1] - indptr[row]
+        w = solved[row]
+        w[:] = 0
+        residual[:] = 0
+        fours = 0
+        for start in range(0, n, KEPT):
+            count = min(KEPT, n - start)
+            fours = _fetch(factors, indices, begin + start, count, kept)
+            for e in range(count):
+                for k in range(size):
+                    residual[k] += kept[e, k]
+        norm = np.float32(0)
+        for k in range(size):
+            residual[k] *= np.float32(1 + confidence)
+            direction[k] = residual[k]
+            norm += residual[k] * residual[k]
+        enough = norm * np.float32(_TOLERANCE)
+        for _ in range(min(steps, n)):
+            if norm <= enough:
+                break
+            image[:] = direction
             for start in range(0, n, KEPT):
-                count = min(KEPT, n - start)
-                fours = _fetch(factors, indices, begin + start, count, kept)
-                for e in range(count):
-                    for k in range(size):
-                        residual[k] += kept[e, k]
+                if n > KEPT:
+                    fours = _fetch(factors, indices, begin + start, min(KEPT, n - start), kept)
+                _add_products(kept, fours, confidence, direction, image)
+            curvature = np.float32(0)
+            for k in range(size):
+                curvature += direction[k] * image[k]
+            step = norm / curvature
+            previous = norm
             norm = np.float32(0)
             for k in range(size):
-                residual[k] *= np.float32(1 + confidence)
-                direction[k] = residual[k]
+                w[k] += step * direction[k]
+                residual[k] -= step * image[k]
                 norm += residual[k] * residual[k]
-            enough = norm * np.float32(_TOLERANCE)
-            for _ in range(min(steps, n)):
-                if norm <= enough:
-                    break
-                image[:] = direction
-                for start in range(0, n, KEPT):
-                    if n > KEPT:
-                        fours = _fetch(factors, indices, begin + start, min(KEPT, n - start), kept)
-                    _add_products(kept, fours, confidence, direction, image)
-                curvature = np.float32(0)
-                for k in range(size):
-                    curvature += direction[k] * image[k]
-                step = norm / curvature
-                previous = norm
-                norm = np.float32(0)
-                for k in range(size):
-                    w[k] += step * direction[k]
-                    residual[k] -= step * image[k]
-                    norm += residual[k] * residual[k]
-                ratio = norm / previous
-                for k in range(size):
-                    direction[k] = residual[k] + ratio * direction[k]
+            ratio = norm / previous
+            for k in range(size):
+                direction[k] = residual[k] + ratio * direction[k]

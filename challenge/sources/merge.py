@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numba as nb
 import numpy as np
 
+from challenge.blocks import each_part
 from challenge.compiled import kernel
 from challenge.sources.base import FittedSource, QueryBatch
 from challenge.sources.selection import greatest_first
@@ -41,13 +41,15 @@ class Candidates:
         Where a source has no opinion there is no order: those candidates come together behind the others.
         """
         ranks = np.empty(self.score.shape, np.float32)
-        _rank(self.indptr, self.score, ranks)
+        each_part(_rank, len(self.indptr) - 1, self.indptr, self.score, ranks, per_thread=4)
         return ranks
 
 
-@kernel(parallel=True)
-def _rank(indptr: Int64Array, score: FloatArray, ranks: FloatArray) -> None:  # pragma: no cover - compiled
-    for query in nb.prange(len(indptr) - 1):
+@kernel()
+def _rank(
+    part: int, n_parts: int, indptr: Int64Array, score: FloatArray, ranks: FloatArray
+) -> None:  # pragma: no cover - compiled
+    for query in range(part, len(indptr) - 1, n_parts):
         first, end = indptr[query], indptr[query + 1]
         for source in range(score.shape[1]):
             column = score[first:end, source].copy()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from challenge.blocks import each_part
 from challenge.settings import Settings
 from challenge.sources.base import FitContext, QueryBatch
 from challenge.sources.kernels import find_neighbours
@@ -64,7 +65,9 @@ class FittedPlaylistKnn:
         postings = np.concatenate([[0], np.cumsum(np.diff(index.track_indptr)[batch.seed_track])])
         holding = np.diff(postings[batch.seed_indptr])  # rows that hold several seeds counted several times
         votes = Entries.with_room(np.minimum(holding, len(index.row_lengths)))
-        find_neighbours(
+        each_part(
+            find_neighbours,
+            len(batch),
             batch.seed_indptr,
             batch.seed_track,
             self.track_weight[batch.seed_track],

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numba as nb
 import numpy as np
 
+from challenge.blocks import each_part
 from challenge.compiled import kernel
 from challenge.sources.postings import PlaylistIndex
 from challenge.sources.selection import greatest_first, nth_greatest
@@ -58,14 +58,14 @@ class SparseScores:
     def best(self, count: int) -> Int32Array:
         """The best tracks of each query; ties go to the lower index."""
         best = np.full((len(self.entries.size), min(count, self.n_tracks)), -1, np.int32)
-        _best(*self.entries, best)
+        each_part(_best, len(best), *self.entries, best, per_thread=4)
         return best
 
     def of(self, query: Int32Array, track: Int32Array) -> FloatArray:
         """The scores of N pairs, ``query`` ascending; 0 where there is none."""
         scores = np.empty(len(query), np.float32)
         indptr = np.searchsorted(query, np.arange(len(self.entries.size) + 1))
-        _look_up(*self.entries, self.n_tracks, indptr, track, scores)
+        each_part(_look_up, len(self.entries.size), *self.entries, self.n_tracks, indptr, track, scores)
         return scores
 
 
@@ -74,7 +74,7 @@ def sum_of_rows(rows: Entries, index: PlaylistIndex) -> SparseScores:
     room = np.empty(len(rows.size), np.int64)
     _count_tracks(rows.begin, rows.size, rows.item, index.row_indptr, room)
     sums = Entries.with_room(np.minimum(room, index.n_tracks))
-    _sum_rows(*rows, index.row_indptr, index.row_track, index.n_tracks, *sums)
+    each_part(_sum_rows, len(rows.size), *rows, index.row_indptr, index.row_track, index.n_tracks, *sums)
     return SparseScores(sums, index.n_tracks)
 
 
@@ -89,8 +89,10 @@ def _count_tracks(
             count[query] += row_indptr[row[i] + 1] - row_indptr[row[i]]
 
 
-@kernel(parallel=True)
+@kernel()
 def _sum_rows(
+    part: int,
+    n_parts: int,
     begin: Int64Array,
     size: Int64Array,
     row: Int32Array,
@@ -103,32 +105,36 @@ def _sum_rows(
     track: Int32Array,
     total: FloatArray,
 ) -> None:  # pragma: no cover - compiled
-    n_parts = min(nb.get_num_threads(), len(size))
-    for part in nb.prange(n_parts):
-        table = np.zeros(n_tracks, np.float32)
-        for query in range(part, len(size), n_parts):
-            first = sum_begin[query]
-            end = first
-            for i in range(begin[query], begin[query] + size[query]):
-                if not vote[i] > 0:  # a track is new while its sum is 0
-                    continue
-                for k in range(row_indptr[row[i]], row_indptr[row[i] + 1]):
-                    if table[row_track[k]] == 0:
-                        track[end] = row_track[k]
-                        end += 1
-                    table[row_track[k]] += vote[i]
-            for i in range(first, end):
-                total[i] = table[track[i]]
-                table[track[i]] = 0
-            sum_size[query] = end - first
+    table = np.zeros(n_tracks, np.float32)
+    for query in range(part, len(size), n_parts):
+        first = sum_begin[query]
+        end = first
+        for i in range(begin[query], begin[query] + size[query]):
+            if not vote[i] > 0:  # a track is new while its sum is 0
+                continue
+            for k in range(row_indptr[row[i]], row_indptr[row[i] + 1]):
+                if table[row_track[k]] == 0:
+                    track[end] = row_track[k]
+                    end += 1
+                table[row_track[k]] += vote[i]
+        for i in range(first, end):
+            total[i] = table[track[i]]
+            table[track[i]] = 0
+        sum_size[query] = end - first
 
 
-@kernel(parallel=True)
+@kernel()
 def _best(
-    begin: Int64Array, size: Int64Array, track: Int32Array, score: FloatArray, best: Int32Array
+    part: int,
+    n_parts: int,
+    begin: Int64Array,
+    size: Int64Array,
+    track: Int32Array,
+    score: FloatArray,
+    best: Int32Array,
 ) -> None:  # pragma: no cover - compiled
     limit = best.shape[1]
-    for query in nb.prange(len(best)):
+    for query in range(part, len(best), n_parts):
         first, end = begin[query], begin[query] + size[query]
         bound = np.float32(0)
         if size[query] > limit:
@@ -151,8 +157,10 @@ def _best(
             best[query, k] = track[kept[by_track[order[k]]]]
 
 
-@kernel(parallel=True)
+@kernel()
 def _look_up(
+    part: int,
+    n_parts: int,
     begin: Int64Array,
     size: Int64Array,
     track: Int32Array,
@@ -162,13 +170,11 @@ def _look_up(
     asked: Int32Array,
     found: FloatArray,
 ) -> None:  # pragma: no cover - compiled
-    n_parts = min(nb.get_num_threads(), len(size))
-    for part in nb.prange(n_parts):
-        table = np.zeros(n_tracks, np.float32)
-        for query in range(part, len(size), n_parts):
-            for i in range(begin[query], begin[query] + size[query]):
-                table[track[i]] = score[i]
-            for pair in range(indptr[query], indptr[query + 1]):
-                found[pair] = table[asked[pair]]
-            for i in range(begin[query], begin[query] + size[query]):
-                table[track[i]] = 0
+    table = np.zeros(n_tracks, np.float32)
+    for query in range(part, len(size), n_parts):
+        for i in range(begin[query], begin[query] + size[query]):
+            table[track[i]] = score[i]
+        for pair in range(indptr[query], indptr[query + 1]):
+            found[pair] = table[asked[pair]]
+        for i in range(begin[query], begin[query] + size[query]):
+            table[track[i]] = 0

@@ -231,17 +231,6 @@ def test_threads_follow_the_container(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert os.environ["OMP_NUM_THREADS"] == "5"
 
 
-def test_threads_reach_numba_once_it_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
-    import numba
-
-    monkeypatch.delenv("NUMBA_NUM_THREADS", raising=False)
-    threads.use_threads(1)
-    assert numba.get_num_threads() == 1
-    threads.use_threads(1000)
-    assert numba.get_num_threads() == numba.config.NUMBA_NUM_THREADS
-    assert "NUMBA_NUM_THREADS" not in os.environ
-
-
 def test_memory_follows_the_container(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from challenge import machine
 

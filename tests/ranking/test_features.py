@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -39,6 +37,7 @@ from challenge.sources.base import QueryBatch
 from challenge.sources.merge import Candidates
 from challenge.sources.registry import FittedSources
 from challenge.sources.title_knn import TitleKnn
+from challenge.threads import use_threads
 from challenge.types import Category, FloatArray
 from tests.fitted import fit, lone_leaf
 from tests.toy_dataset import (
@@ -285,20 +284,12 @@ def test_lists_do_not_depend_on_the_batch_size(
     np.testing.assert_array_equal(parts.source, whole.source)
 
 
-@pytest.fixture
-def restored_threads() -> Iterator[None]:
-    before = numba.get_num_threads()
-    yield
-    numba.set_num_threads(before)
-
-
-@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one processor only")
 def test_lists_do_not_depend_on_the_number_of_threads(
-    fitted: FittedSources, restored_threads: None, monkeypatch: pytest.MonkeyPatch
+    fitted: FittedSources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    numba.set_num_threads(1)
+    use_threads(1)
     one = ranked_with(fitted, 16, monkeypatch)
-    numba.set_num_threads(2)
+    use_threads(3)
     np.testing.assert_array_equal(ranked_with(fitted, 16, monkeypatch).track, one.track)
 
 

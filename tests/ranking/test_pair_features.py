@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
-import numba
 import numpy as np
 import pytest
 
@@ -17,6 +16,7 @@ from challenge.ranking.pair_features import NEAR_WINDOW, NEXT_WINDOW, RECENT_SEE
 from challenge.sources.base import IndexedQueries
 from challenge.sources.merge import Candidates
 from challenge.sources.postings import PlaylistIndex, build_index
+from challenge.threads import use_threads
 from challenge.types import Category, FloatArray
 from tests.fitted import batch_in
 from tests.toy_dataset import Question, catalog_of, playlists_of, queries_of, random_dataset
@@ -156,12 +156,9 @@ def test_batches_and_threads_do_not_matter() -> None:
     _, whole = features_of(dataset)
     parts = [features_of(dataset, start, min(start + 5, 12))[1] for start in range(0, 12, 5)]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
+    for count in (1, 3):
+        use_threads(count)
         np.testing.assert_array_equal(features_of(dataset)[1], whole)
-    finally:
-        numba.set_num_threads(before)
 
 
 def test_a_seed_that_nobody_else_has_says_nothing() -> None:

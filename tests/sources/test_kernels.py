@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 
-import numba
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -35,6 +33,7 @@ from challenge.sources.ials import estimate_memory, require_memory
 from challenge.sources.playlist_knn import PlaylistKnn
 from challenge.sources.postings import build_index
 from challenge.sources.sparse import Entries, SparseScores, sum_of_rows
+from challenge.threads import use_threads
 from challenge.types import Category, FloatArray
 from tests.fitted import batch_of, context_of, table_of
 from tests.toy_dataset import Question, catalog_of, playlists_of, queries_of, random_dataset
@@ -393,16 +392,7 @@ def test_factorise_depends_on_the_seed_alone() -> None:
 # -- threads ---------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    yield
-    numba.set_num_threads(before)
-
-
-@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one processor only")
-def test_scores_do_not_depend_on_the_number_of_threads(one_thread: None) -> None:
+def test_scores_do_not_depend_on_the_number_of_threads() -> None:
     dataset = random_dataset(3, playlists=60, queries=20)
     matrix, config = random_matrix(3), FactorisationConfig(8, iterations=2)
 
@@ -410,7 +400,8 @@ def test_scores_do_not_depend_on_the_number_of_threads(one_thread: None) -> None
         counted = [scores_of(config, dataset) for config in (PlaylistKnn(), Cooccurrence())]
         return [*counted, DenseScores(counted[0]).best(7), *factorise(matrix, config)]
 
+    use_threads(1)
     alone = answers()
-    numba.set_num_threads(2)
+    use_threads(3)
     for one, two in zip(alone, answers(), strict=True):
         np.testing.assert_array_equal(one, two)

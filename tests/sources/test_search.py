@@ -103,10 +103,8 @@ def test_the_same_is_found_whatever_else_is_in_the_batch(
     together, ours = search(queries, items, 250), BlockSearch(items, lengths_of(items))
     for query in range(len(queries)):
         one = queries[query : query + 1]
-        exact = np.empty(len(items), np.float32)
-        pair_products(
-            one, items, np.zeros(len(items), np.int32), np.arange(len(items), dtype=np.int32), exact
-        )
+        every = np.arange(len(items), dtype=np.int32)
+        exact = pair_products(one, items, np.zeros_like(every), every)
         expected = np.lexsort((np.arange(len(items)), -exact))[:250].tolist()
         for found in (together.item[query], search(one, items, 250).item[0], ours.best(one, 250).item[0]):
             assert found.tolist() == expected
@@ -124,8 +122,7 @@ def test_no_items_are_no_finds() -> None:
 def test_products_of_pairs() -> None:
     queries, items = products(2, 5, 30)
     query, item = np.array([4, 0, 4, 2], np.int32), np.array([29, 0, 3, 3], np.int32)
-    found = np.empty(4, np.float32)
-    pair_products(queries, items, query, item, found)
+    found = pair_products(queries, items, query, item)
     assert found.tolist() == (queries @ items.T)[query, item].tolist()
 
 

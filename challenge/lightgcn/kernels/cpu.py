@@ -17,9 +17,8 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 from torch import Tensor
 
-from challenge.blocks import even_blocks
+from challenge.blocks import each_range, even_blocks
 from challenge.compiled import kernel
-from challenge.threads import thread_count
 from challenge.types import FloatArray, Int32Array, Int64Array
 
 if TYPE_CHECKING:
@@ -77,45 +76,44 @@ def _gather_sum(size: int, *, half: bool, masked: bool) -> Any:  # noqa: C901 - 
 
         return types.CPointer(types.float32)(), generate  # type: ignore[attr-defined]
 
-    @kernel(parallel=True, fastmath={"contract", "reassoc"}, boundscheck=False)
-    def gather_sum(  # noqa: C901, PLR0912
+    @kernel(fastmath={"contract", "reassoc"}, boundscheck=False)
+    def gather_sum(  # noqa: C901
+        first: int,
+        last: int,
         indptr: Int64Array,
         indices: Int32Array,
         keep: Any,
-        blocks: Int64Array,
         source: Any,
         scale: FloatArray,
         factor: float,
         total: FloatArray,
         following: Any,
     ) -> None:  # pragma: no cover - compiled
-        wanted = len(following) > 0
-        for block in nb.prange(len(blocks) - 1):
-            last = indptr[blocks[block + 1]]
-            sums = nb.carray(stack_array(), (size,))
-            for node in range(blocks[block], blocks[block + 1]):
+        wanted, end = len(following) > 0, indptr[last]
+        sums = nb.carray(stack_array(), (size,))
+        for node in range(first, last):
+            for d in range(size):
+                sums[d] = np.float32(0)
+            for edge in range(indptr[node], indptr[node + 1]):
+                if edge + ahead < end:
+                    _prefetch(source, np.int64(indices[edge + ahead]), row_bytes)
+                if masked and keep[edge] == 0:
+                    continue
+                other = np.int64(indices[edge])
                 for d in range(size):
-                    sums[d] = np.float32(0)
-                for edge in range(indptr[node], indptr[node + 1]):
-                    if edge + ahead < last:
-                        _prefetch(source, np.int64(indices[edge + ahead]), row_bytes)
-                    if masked and keep[edge] == 0:
-                        continue
-                    other = np.int64(indices[edge])
-                    for d in range(size):
-                        if half:
-                            sums[d] += _load(source[other, d])
-                        else:
-                            sums[d] += source[other, d]
-                own = scale[node]
-                for d in range(size):
-                    value = np.float32(sums[d] * own)
-                    total[node, d] += np.float32(factor) * value
-                    if wanted:
-                        if half:
-                            following[node, d] = _rounded(np.float32(value * own))
-                        else:
-                            following[node, d] = value * own
+                    if half:
+                        sums[d] += _load(source[other, d])
+                    else:
+                        sums[d] += source[other, d]
+            own = scale[node]
+            for d in range(size):
+                value = np.float32(sums[d] * own)
+                total[node, d] += np.float32(factor) * value
+                if wanted:
+                    if half:
+                        following[node, d] = _rounded(np.float32(value * own))
+                    else:
+                        following[node, d] = value * own
 
     return gather_sum
 
@@ -132,21 +130,20 @@ class CompiledKernel:
 
     def apply(self, source: Tensor, total: Tensor, following: Tensor | None, factor: float) -> None:
         """See :class:`challenge.lightgcn.kernels.base.Kernel`."""
-        nb.set_num_threads(min(thread_count(), nb.config.NUMBA_NUM_THREADS))
         width = source.shape[1]
         empty = source.new_empty((0, width))
         loop = _gather_sum(width, half=self._half, masked=len(self._keep) > 0)
-        loop(
+        arguments = (
             self._indptr,
             self._indices,
             self._keep,
-            self._blocks,
             self._array(source),
             self._scale,
             factor,
             total.numpy(),
             self._array(empty if following is None else following),
         )
+        each_range(loop, self._blocks, *arguments)
 
     def _array(self, tensor: Tensor) -> np.ndarray:
         return np.asarray(tensor.view(torch.uint16).numpy() if self._half else tensor.numpy())

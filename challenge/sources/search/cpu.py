@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, NamedTuple
 
-import numba as nb
 import numpy as np
 
-from challenge.blocks import each_block
+from challenge.blocks import each_block, each_range
 from challenge.compiled import kernel
 from challenge.sources.search.base import Found
 from challenge.sources.selection import nth_greatest
@@ -25,6 +24,8 @@ _STRETCH: Final = 1 << 17
 """Items that one thread looks through; fixed, so that nothing depends on the number of threads."""
 _SPARE: Final = 64
 """Items kept beyond twice those wanted when the kept ones are cut down, for near ties."""
+_PAIRS: Final = 1 << 13
+"""Pairs that one thread multiplies at once."""
 _ROUNDING: Final = 1e-4
 """Share by which lengths and products may be rounded."""
 _NEGLIGIBLE: Final = np.float32(-60)
@@ -214,8 +215,7 @@ def _united(
     item = np.concatenate([np.empty(0, np.int32), *(items for items, _ in near)])
     item = item if numbers is None else numbers[item]
     query = np.repeat(np.arange(len(queries), dtype=np.int32), [len(some) for some, _ in near])
-    score = np.empty(len(item), np.float32)
-    pair_products(queries, items, query, item, score)
+    score = pair_products(queries, items, query, item)
     order = np.lexsort((item, -score, query))
     rank = np.arange(len(order)) - np.searchsorted(query, query)
     wanted = rank < count
@@ -293,12 +293,25 @@ def _absorb(
         kept[query] = n
 
 
-@kernel(parallel=True, fastmath=True)
-def pair_products(
-    queries: FloatArray, items: FloatArray, query: Int32Array, item: Int32Array, products: FloatArray
+def pair_products(queries: FloatArray, items: FloatArray, query: Int32Array, item: Int32Array) -> FloatArray:
+    """Inner product of each of N pairs of a query and an item, float32, shape (N,)."""
+    products = np.empty(len(query), np.float32)
+    bounds = [*range(0, len(query), _PAIRS), len(query)]
+    each_range(_multiply, bounds, queries, items, query, item, products)
+    return products
+
+
+@kernel(fastmath=True)
+def _multiply(
+    first: int,
+    last: int,
+    queries: FloatArray,
+    items: FloatArray,
+    query: Int32Array,
+    item: Int32Array,
+    products: FloatArray,
 ) -> None:  # pragma: no cover - compiled
-    """Inner product of each pair of a query and an item; writes ``products``, float32, shape (N,)."""
-    for pair in nb.prange(len(query)):
+    for pair in range(first, last):
         left, right = queries[query[pair]], items[item[pair]]
         dot = np.float32(0)
         for k in range(len(left)):
