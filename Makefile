@@ -192,6 +192,11 @@ bench-ablation: $(READY) ## What each source and group of features is worth (MPD
 	done
 	$(BIN)/python -m benchmarks.ablation "$$MPD" "$$CHALLENGE" "$$ANSWERS" $(ARGS)
 
+.PHONY: bench-growth
+bench-growth: $(READY) ## The lead over a plain kNN at a quarter, a half and all of an MPD (MPD=mpd.zip)
+	@test -n "$$MPD" || { echo >&2 "make: MPD= is missing; expected: make bench-growth MPD=mpd.zip"; exit 2; }
+	$(BIN)/python -m benchmarks.growth "$$MPD" $(ARGS)
+
 .PHONY: bench-gpu
 bench-gpu: $(READY) ## A GPU on the whole MPD's size: kernels, a step, training, filling (ARGS="--scale 0.1")
 	$(BIN)/python -m benchmarks.gpu $(ARGS)
