@@ -14,6 +14,7 @@ from typing import IO, Final, cast
 
 from isal import igzip, isal_zlib
 
+from challenge import progress
 from challenge.inputs import open_regular
 from challenge.mpd.file_kind import FileKind, refuse_other_kind
 from challenge.quoting import quoted
@@ -57,8 +58,13 @@ def read_lines(path: Path, violations: Violations) -> Iterator[tuple[int, bytes]
         return
     zipped = head.startswith(_GZIP_MAGIC)
     _check_name(path, zipped, violations)
-    with open_regular(path) as file, closing(_text(file, zipped=zipped)) as stream:
-        chunks = _chunks(path, stream, violations)
+    size, task = path.stat().st_size, "Reading the submission"
+    with (
+        open_regular(path) as file,
+        closing(_text(file, zipped=zipped)) as stream,
+        progress.task(task, size, unit="B") as advance,
+    ):
+        chunks = _watched(_chunks(path, stream, violations), file, advance)
         first = next(chunks, b"")
         if not first and not violations.counts[Rule.DAMAGED_GZIP]:
             violations.add(Rule.EMPTY_FILE, "the gzip file holds no text")
@@ -117,6 +123,15 @@ def _chunks(path: Path, stream: IO[bytes], violations: Violations) -> Iterator[b
                 Rule.FILE_TOO_LARGE, f"more than {MAX_TEXT_BYTES:,} bytes of text; read no further"
             )
             return
+        yield chunk
+
+
+def _watched(chunks: Iterator[bytes], file: IO[bytes], advance: progress.Advance) -> Iterator[bytes]:
+    """Tell of how far the file was read, which may be packed, before each chunk of its text."""
+    before = 0
+    for chunk in chunks:
+        advance(file.tell() - before)
+        before = file.tell()
         yield chunk
 
 

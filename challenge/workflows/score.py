@@ -68,14 +68,15 @@ def score(
     source = find_catalog(submission, store=store, mpd=mpd) if variants.needs_artists else None
     if source is not None and challenge is not None:
         source = source.with_seeds(challenge)
-    card, scores = score_submission(
-        lists,
-        truth,
-        artist_of=None if source is None else source.artist_of,
-        variants=variants,
-        seed=seed,
-        resamples=resamples,
-    )
+    with progress.task("Scoring"):
+        card, scores = score_submission(
+            lists,
+            truth,
+            artist_of=None if source is None else source.artist_of,
+            variants=variants,
+            seed=seed,
+            resamples=resamples,
+        )
     if source is None and variants.needs_artists:
         card = replace(card, notes=(*card.notes, NO_ARTISTS))
     return card, scores
@@ -87,10 +88,11 @@ def save_beside(submission: Path, truth: GroundTruth, card: Scorecard, scores: P
     if submission.name != folder.submission.name or not folder.manifest.exists():
         return None
     try:
-        keep_scores(folder, card, scores)
-        keep_scored(folder, truth, scores)
-        if folder.report.exists():
-            render_report(folder.path)
+        with progress.task("Keeping the scores"):
+            keep_scores(folder, card, scores)
+            keep_scored(folder, truth, scores)
+            if folder.report.exists():
+                render_report(folder.path)
     except PermissionError:
         progress.message(f"Note: {folder.scorecard} cannot be written, so the scorecard is not kept")
         return None
