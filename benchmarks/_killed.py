@@ -106,7 +106,10 @@ def attempt(
         if names is not None:
             atexit.register(lambda: names.write_text("\n".join(sys.modules)))
         _listen(noted, str(root), plan)
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # heard even from the background
+        # Heard even from the background, and under nohup.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for each in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(each, signal.SIG_DFL)
         sys.argv[1:] = arguments
         main()
     process, begin, last = psutil.Process(child), time.monotonic(), 0.0

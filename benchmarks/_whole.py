@@ -12,13 +12,16 @@ from challenge.workflows.verify import verify_run
 
 _OF_TIMES: Final = ("manifest.json", "report.html", "checkpoint.json", "checkpoint.safetensors")
 """Files of a run that hold seconds or dates."""
+_OF_SCORES: Final = ("examples.json",)
+"""Files of a run that are written once more when it is scored."""
 _ENDS: Final = {".json": "}\n", ".html": "</html>"}
 _NOT_YET: Final = ("manifest", "recommender", "submission")
 """What ``challenge doctor --run`` may miss between kills: it is not there yet, or of the command before."""
 
 
-def broken(case: Path, whole: Path) -> Iterator[str]:
+def broken(case: Path, whole: Path, *, at_the_end: bool = False) -> Iterator[str]:
     """What stands under its name in the folders of the case and is not whole."""
+    may_differ = _OF_TIMES if at_the_end else _OF_TIMES + _OF_SCORES
     for path in sorted(path for path in case.rglob("*") if path.is_file()):
         name = path.relative_to(case)
         if UNFINISHED in str(name) or path.suffix == ".lock" or path.name == ".lock":
@@ -26,7 +29,7 @@ def broken(case: Path, whole: Path) -> Iterator[str]:
         kept = whole / name
         if not kept.exists():
             yield f"{name}: no uninterrupted run leaves it"
-        elif path.name not in _OF_TIMES or name.parts[0] == "cache":
+        elif path.name not in may_differ or name.parts[0] == "cache":
             if path.read_bytes() != kept.read_bytes():
                 yield f"{name}: is another"
         elif path.suffix in _ENDS and not path.read_text().endswith(_ENDS[path.suffix]):
@@ -38,7 +41,7 @@ def broken(case: Path, whole: Path) -> Iterator[str]:
 
 def unlike(case: Path, whole: Path) -> Iterator[str]:
     """What is not as the uninterrupted run left it."""
-    yield from broken(case, whole)
+    yield from broken(case, whole, at_the_end=True)
     here, there = ({str(path.relative_to(each)) for path in each.rglob("*")} for each in (case, whole))
     if here != there:
         yield f"left: {sorted(here - there)[:5]}, missing: {sorted(there - here)[:5]}"

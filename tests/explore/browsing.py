@@ -101,11 +101,20 @@ NAMED: Final = frozenset(
 """Roles of what a screen reader has to call by some name."""
 
 
-def spoken_faults(page: Page) -> list[str]:
-    """Tell what of a page a screen reader cannot name or find its way by, as Chromium describes it to one."""
+def _spoken(page: Page) -> list[dict[str, Any]]:
     client = page.context.new_cdp_session(page)
     client.send("Accessibility.enable")
-    nodes = [each for each in client.send("Accessibility.getFullAXTree")["nodes"] if not each.get("ignored")]
+    return [each for each in client.send("Accessibility.getFullAXTree")["nodes"] if not each.get("ignored")]
+
+
+def spoken_names(page: Page, role: str) -> list[str]:
+    """What a screen reader is told that the things of a role are called, in order."""
+    return [each["name"]["value"] for each in _spoken(page) if each["role"]["value"] == role]
+
+
+def spoken_faults(page: Page) -> list[str]:
+    """Tell what of a page a screen reader cannot name or find its way by, as Chromium describes it to one."""
+    nodes = _spoken(page)
     roles = [each["role"]["value"] for each in nodes]
     faults, level = [], 0
     for node, role in zip(nodes, roles, strict=True):

@@ -6,6 +6,7 @@ import re
 import signal
 import urllib.request
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import pytest
@@ -19,6 +20,7 @@ from tests.explore.browsing import (
     explore_command,
     opened,
     spoken_faults,
+    spoken_names,
     wander,
 )
 from tests.explore.conftest import HOSTILE_TITLE, HOSTILE_TRACK, ExploredRun
@@ -250,6 +252,10 @@ def test_a_screen_reader_is_told_what_each_thing_is(page: Page, explored: Explor
     page.goto("/?title=love")
     texts = [text.strip() for text in page.locator("#next a").all_text_contents()]
     assert len(set(texts)) == 100, "whoever hears the links one by one can tell them apart"
+    pieces = spoken_names(page, "StaticText")
+    # Orca reads a link's pieces as they stand: without a space of their own they would be one word.
+    assert sum(word in ("Add", "Why") and of[0].isspace() for word, of in pairwise(pieces)) == 100
+    assert sum(piece.strip() == "by" != piece for piece in pieces) == 50
     assert page.get_by_role("status").inner_text().startswith("50 tracks for “love”")
 
 
