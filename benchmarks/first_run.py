@@ -141,8 +141,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         clone = Path(name) / "clone"
         subprocess.run(["git", "clone", "--quiet", str(Path(__file__).parents[1]), str(clone)], check=True)
-        environment = {**os.environ, "CHALLENGE_CACHE": str(Path(name) / "cache"), "TERM": "xterm"}
-        environment.pop("MAKEFLAGS", None)
+        # Variables of the make that called this are not for the one that is measured.
+        kept = {key: value for key, value in os.environ.items() if key != "ARGS" and "MAKE" not in key}
+        environment = {**kept, "CHALLENGE_CACHE": str(Path(name) / "cache"), "TERM": "xterm"}
         environment = {key: value for key, value in environment.items() if key not in ("MPD", "CHALLENGE")}
         seen = watch(["make", "submission"], clone, environment)
     text = f"{seen.table()}\n\n```\n{seen.costs()}\n```\n"

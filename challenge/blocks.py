@@ -29,16 +29,27 @@ def even_blocks(indptr: Int64Array) -> Int64Array:
 
 
 def each_range(work: Callable[..., None], bounds: Sequence[int] | Int64Array, *arguments: Any) -> None:
-    """Call ``work(start, stop, *arguments)`` for all neighbours in ``bounds``, in threads."""
+    """Call ``work(start, stop, *arguments)`` for all neighbours in ``bounds``, in threads.
+
+    This thread is one of them: to start another takes half a millisecond.
+    """
     ranges = list(pairwise(map(int, bounds)))
-    if thread_count() == 1 or len(ranges) <= 1:
-        for part in ranges:
+    left = iter(ranges)  # a list's iterator gives each range once, whichever thread asks
+
+    def take_all() -> None:
+        for part in left:
             work(*part, *arguments)
+
+    n_others = min(thread_count(), len(ranges)) - 1
+    if n_others < 1:
+        take_all()
         return
-    with ThreadPoolExecutor(thread_count()) as pool:
+    with ThreadPoolExecutor(n_others) as pool:
         # In a copy of this context, whoever watches is told of kernels that are compiled in a thread, too.
-        for done in [pool.submit(copy_context().run, work, *part, *arguments) for part in ranges]:
-            done.result()
+        others = [pool.submit(copy_context().run, take_all) for _ in range(n_others)]
+        take_all()
+    for other in others:
+        other.result()
 
 
 def each_part(work: Callable[..., None], total: int, *arguments: Any, per_thread: int = 1) -> None:
