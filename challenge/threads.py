@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -44,6 +46,16 @@ def _container_quota() -> float | None:
 def thread_count() -> int:
     """The number chosen with :func:`use_threads`, otherwise this process's share of the processors."""
     return _chosen.get() or max(1, available_cpus() // processes.count_here())
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let what this thread calls inside the block start no others."""
+    token = _chosen.set(1)
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
 
 
 def threads_chosen() -> bool:

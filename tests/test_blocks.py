@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,6 +12,7 @@ from threadpoolctl import threadpool_info
 
 from challenge import progress, threads
 from challenge.blocks import each_block, each_part, even_blocks
+from challenge.threads import use_threads
 
 
 @pytest.fixture(params=[1, 2])
@@ -58,6 +61,22 @@ def test_an_error_in_a_block_is_the_callers(thread_number: int) -> None:
 
     with pytest.raises(KeyError, match="block 4"):
         each_block(fail, 10, 2)
+
+
+@pytest.mark.parametrize("begun_by", ["this thread", "another"])
+def test_after_an_error_nothing_more_is_begun(begun_by: str) -> None:
+    use_threads(2)
+    begun, here = [], threading.get_ident()
+
+    def work(start: int, _stop: int) -> None:
+        begun.append(start)
+        if (threading.get_ident() == here) == (begun_by == "this thread"):
+            raise KeyboardInterrupt
+        time.sleep(0.2)
+
+    with pytest.raises(KeyboardInterrupt):
+        each_block(work, 50, 1)
+    assert len(begun) <= 3
 
 
 def test_products_inside_use_one_thread_and_those_after_as_many_as_before(thread_number: int) -> None:

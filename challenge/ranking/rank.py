@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from challenge import progress
+from challenge.blocks import each_block
 from challenge.data.interactions import Interactions
 from challenge.errors import InvariantError
 from challenge.profile import section
@@ -19,6 +21,7 @@ from challenge.ranking.ranker import Ranker, RankerConfig, TrainingRows, sample_
 from challenge.sources.base import IndexedQueries, QueryBatch
 from challenge.sources.merge import Candidates
 from challenge.sources.registry import SOURCES, FittedSources
+from challenge.threads import one_thread, thread_count
 from challenge.types import LIST_LENGTH, FloatArray, Int32Array, Int64Array
 
 BATCH_BYTES: Final = 2 << 30
@@ -29,12 +32,12 @@ Scorer: TypeAlias = Callable[[QueryBatch, Candidates], FloatArray]
 """Scores the candidates of a batch for the final order; higher is better, float32, shape (N,)."""
 
 
-def batch_size(sources: FittedSources) -> int:
-    """How many queries to score at once within :data:`BATCH_BYTES`."""
+def batch_size(sources: FittedSources, at_once: int = 1) -> int:
+    """How many queries to score at once within :data:`BATCH_BYTES`, where so many batches are."""
     # One source fills a table of all scores, cooccurrence, and any from outside may.
     tables = 1 + len(set(sources.names) - set(SOURCES))
     per_query = 4 * max(1, sources.index.n_tracks) * tables
-    return int(np.clip(BATCH_BYTES // per_query, 4, MAX_BATCH))
+    return int(np.clip(BATCH_BYTES // (per_query * at_once), 4, MAX_BATCH))
 
 
 def iterate_batches(
@@ -175,11 +178,33 @@ def rank_queries(
     """Rank the candidates of all queries; ties go to the lower track index. ``label`` tells what for."""
     track = np.full((len(queries), LIST_LENGTH), -1, np.int32)
     source = np.full((len(queries), LIST_LENGTH), -1, np.int8)
-    with section(label):
-        for start, batch, candidates in iterate_batches(sources, queries, label):
-            here = slice(start, start + len(batch))
-            take_best(candidates, scorer(batch, candidates), track[here], source[here])
+    at_once, told = _batches_at_once(sources), Lock()
+    size = batch_size(sources, at_once)
+
+    def rank_batch(start: int, stop: int) -> None:
+        batch, here = queries.batch(start, stop), slice(start, stop)
+        candidates = sources.candidates(batch)
+        take_best(candidates, scorer(batch, candidates), track[here], source[here])
+        with told:
+            advance(len(batch))
+
+    def rank_alone(start: int, stop: int) -> None:
+        with one_thread():
+            rank_batch(start, stop)
+
+    with section(label), progress.task(label, len(queries), unit="playlists") as advance:
+        if at_once > 1:
+            each_block(rank_alone, len(queries), size)
+        else:
+            for start in range(0, len(queries), size):
+                rank_batch(start, min(start + size, len(queries)))
     return RankedLists(track, source, sources.names)
+
+
+def _batches_at_once(sources: FittedSources) -> int:
+    """One for each thread, or one alone: a GPU is shared, and a source from outside need not bear threads."""
+    shared = sources.context.torch_device() != "cpu" or set(sources.names) - set(SOURCES)
+    return 1 if shared else thread_count()
 
 
 def take_best(

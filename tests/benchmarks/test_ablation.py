@@ -58,7 +58,7 @@ def holdout(toy: ToyDataset) -> Interactions:
 def described(fitted: FittedSources, holdout: Interactions) -> DescribedQueries:
     """In two batches."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rank, "batch_size", lambda _: 8)
+        patch.setattr(rank, "batch_size", lambda *_: 8)
         return describe(fitted, holdout, RANKER, seed=3)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -37,7 +39,7 @@ from challenge.sources.base import QueryBatch
 from challenge.sources.merge import Candidates
 from challenge.sources.registry import FittedSources
 from challenge.sources.title_knn import TitleKnn
-from challenge.threads import use_threads
+from challenge.threads import thread_count, use_threads
 from challenge.types import Category, FloatArray
 from tests.fitted import fit, lone_leaf
 from tests.toy_dataset import (
@@ -235,7 +237,7 @@ def test_pair_features_may_be_known_already(fitted: FittedSources) -> None:
 def test_batches_cover_everything_once(
     fitted: FittedSources, size: int, first: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rank_module, "batch_size", lambda _: size)
+    monkeypatch.setattr(rank_module, "batch_size", lambda *_: size)
     covered: list[int] = []
     for start, batch, candidates in iterate_batches(fitted, fitted.queries(), "rank", first=first):
         assert 1 <= len(batch) <= size
@@ -270,7 +272,7 @@ def ranked(sources: FittedSources, scorer: Scorer) -> RankedLists:
 
 
 def ranked_with(sources: FittedSources, size: int, monkeypatch: pytest.MonkeyPatch) -> RankedLists:
-    monkeypatch.setattr(rank_module, "batch_size", lambda _: size)
+    monkeypatch.setattr(rank_module, "batch_size", lambda *_: size)
     return ranked(sources, features_scorer(sources))
 
 
@@ -291,6 +293,28 @@ def test_lists_do_not_depend_on_the_number_of_threads(
     one = ranked_with(fitted, 16, monkeypatch)
     use_threads(3)
     np.testing.assert_array_equal(ranked_with(fitted, 16, monkeypatch).track, one.track)
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+def test_batches_are_ranked_in_threads_unless_a_source_is_from_outside(
+    fitted: FittedSources, foreign: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_threads(3)
+    monkeypatch.setattr(rank_module, "MAX_BATCH", 4)
+    if foreign:
+        monkeypatch.setattr(rank_module, "SOURCES", {"playlist_knn": None})
+    counts, names = set(), set()
+
+    def score(batch: QueryBatch, candidates: Candidates) -> FloatArray:
+        counts.add(thread_count())
+        names.add(threading.get_ident())
+        time.sleep(0.01)  # so that every thread has its turn
+        return np.zeros(len(candidates.track), np.float32)
+
+    rank_module.rank_queries(fitted, score, fitted.queries())
+    assert counts == {3 if foreign else 1}
+    assert len(names) > 1 or foreign
+    assert thread_count() == 3
 
 
 def test_training_rows_do_not_depend_on_the_batch_size(
@@ -326,7 +350,7 @@ def test_queries_that_are_left_out_teach_nothing(
     size: int, toy: ToyDataset, fitted: FittedSources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever they hold out, the ranker learns from the same rows; the recall counts them."""
-    monkeypatch.setattr(rank_module, "batch_size", lambda _: size)
+    monkeypatch.setattr(rank_module, "batch_size", lambda *_: size)
     held_out = [tracks_of(g).tolist()[::3] if g else [5] for g in toy.genre_of][6:]
     config = RankerConfig(negative_share=0.4)
 
