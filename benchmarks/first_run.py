@@ -142,9 +142,9 @@ def main() -> None:
         clone = Path(name) / "clone"
         subprocess.run(["git", "clone", "--quiet", str(Path(__file__).parents[1]), str(clone)], check=True)
         # Variables of the make that called this are not for the one that is measured.
-        kept = {key: value for key, value in os.environ.items() if key != "ARGS" and "MAKE" not in key}
-        environment = {**kept, "CHALLENGE_CACHE": str(Path(name) / "cache"), "TERM": "xterm"}
-        environment = {key: value for key, value in environment.items() if key not in ("MPD", "CHALLENGE")}
+        foreign = ("MPD", "CHALLENGE", "ARGS", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS")
+        environment = {key: value for key, value in os.environ.items() if key not in foreign}
+        environment |= {"CHALLENGE_CACHE": str(Path(name) / "cache"), "TERM": "xterm"}
         seen = watch(["make", "submission"], clone, environment)
     text = f"{seen.table()}\n\n```\n{seen.costs()}\n```\n"
     print(text)

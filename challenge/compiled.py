@@ -51,7 +51,7 @@ def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     Raises:
         ValueError: ``parallel`` is asked for. Numba optimises a parallel loop once for the process that
             compiles it and once more for the cache: with ``fastmath`` the two round differently, and so would
-            a first run and a second one. Such a loop also takes three times as long to compile.
+            a first run and a second one. Such loops also took twice as long to compile.
     """
     if options.get("parallel"):
         raise ValueError("a kernel's work is dealt out to threads by challenge.blocks, not by parallel=True")

@@ -12,10 +12,11 @@ import pytest
 
 from challenge import progress, threads
 from challenge.data.dataset import Dataset
+from challenge.threads import one_thread
 from challenge.workflows.inputs import load_inputs
 from tests.official_files import TINY_SLICES, tiny_challenge, write_mpd_zip
 from tests.small_submissions import World, write_world
-from tests.tiny_runs import TinySample, make_tiny_sample, one_thread
+from tests.tiny_runs import TinySample, make_tiny_sample
 from tests.toy_dataset import ToyDataset, toy_dataset
 
 SLOWEST = (

@@ -23,7 +23,8 @@ from challenge.config import RunConfig, load
 from challenge.evaluation.ground_truth import read_ground_truth
 from challenge.mpd.store import prepare_store
 from challenge.playlist_files import read_playlists
-from tests.tiny_runs import TINY, TinySample, one_thread
+from challenge.threads import one_thread
+from tests.tiny_runs import TINY, TinySample
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

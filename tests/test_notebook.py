@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny_runs import one_thread
+from challenge.threads import one_thread
 
 NOTEBOOK = Path(__file__).parents[1] / "examples" / "notebook" / "explore_your_playlists.py"
 DECIMAL = re.compile(r"\d+\.\d+")

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 import challenge
+from challenge.threads import one_thread
 from tests.small_submissions import World
-from tests.tiny_runs import TinySample, one_thread, with_sources
+from tests.tiny_runs import TinySample, with_sources
 
 HEAVY = ("numpy", "scipy", "numba", "torch", "lightgbm", "msgspec", "orjson", "rich", "typer")
 

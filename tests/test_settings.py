@@ -28,8 +28,8 @@ from challenge.sources.base import FitContext, Source
 from challenge.sources.playlist_knn import PlaylistKnn
 from challenge.sources.registry import SOURCES, SourcesConfig, fit_sources
 from challenge.split.training_queries import draw_training_queries
+from challenge.threads import one_thread
 from tests.fitted import SMALL, table_of
-from tests.tiny_runs import one_thread
 from tests.toy_dataset import toy_dataset
 
 NUMBERS: Final = (

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from challenge import threads
 from challenge.config import RunConfig, override
 from challenge.sample.options import SampleOptions
 from challenge.sample.write import write_sample
@@ -110,12 +108,3 @@ def make_tiny_sample(folder: Path, seed: int = 5) -> TinySample:
     config = folder / "tiny.toml"
     config.write_text(TINY_TOML)
     return TinySample(files.mpd, files.challenge_set, files.answers, folder / "cache", config)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Work with a single thread: on so little data, pools cost more than they gain."""
-    before = threads._chosen.get()
-    threads._chosen.set(1)
-    yield
-    threads._chosen.set(before)

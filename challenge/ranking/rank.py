@@ -25,7 +25,7 @@ from challenge.threads import one_thread, thread_count
 from challenge.types import LIST_LENGTH, FloatArray, Int32Array, Int64Array
 
 BATCH_BYTES: Final = 2 << 30
-"""Memory that the scores of one batch may take, all sources together."""
+"""Memory that the scores of all batches at once may take, all sources together."""
 MAX_BATCH: Final = 64
 
 Scorer: TypeAlias = Callable[[QueryBatch, Candidates], FloatArray]

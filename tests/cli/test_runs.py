@@ -11,9 +11,10 @@ from typer.testing import CliRunner, Result
 from challenge.cli.app import build_app
 from challenge.evaluation.scorecard import PlaylistScores, Scorecard
 from challenge.run_folder import RunFolder
+from challenge.threads import one_thread
 from challenge.workflows.run import run
 from challenge.workflows.score import kept_scores
-from tests.tiny_runs import TinySample, one_thread, with_sources
+from tests.tiny_runs import TinySample, with_sources
 
 
 @pytest.fixture(scope="module")

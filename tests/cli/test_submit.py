@@ -11,9 +11,10 @@ from typer.testing import CliRunner, Result
 from challenge.cli.app import build_app
 from challenge.files import file_hash
 from challenge.mpd.challenge_set import ChallengeSet
+from challenge.threads import one_thread
 from challenge.workflows.fill import fill
 from challenge.workflows.run import run
-from tests.tiny_runs import TinySample, one_thread, with_sources
+from tests.tiny_runs import TinySample, with_sources
 
 CLIENT = """#!/bin/sh
 pwd >> "$SEEN"; ls -A >> "$SEEN"; for each in "$@"; do echo "$each" >> "$SEEN"; done

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from challenge.threads import one_thread
 from challenge.workflows.run import run
-from tests.tiny_runs import TinySample, one_thread, with_sources
+from tests.tiny_runs import TinySample, with_sources
 
 HOSTILE_TITLE = "<script>alert('title')</script>&\"><img src=x onerror=alert(1)>"
 HOSTILE_TRACK = '</span><script src="https://evil.example/a.js"></script>{{ 7 * 7 }}'
