@@ -11,7 +11,14 @@ from benchmarks._removals import Removal
 from challenge.data.interactions import Interactions
 from challenge.ranking.features import feature_names, make_features
 from challenge.ranking.pair_features import pair_features
-from challenge.ranking.rank import RankedLists, iterate_batches, label_candidates, lifted, take_best
+from challenge.ranking.rank import (
+    RankedLists,
+    draw_numbers,
+    iterate_batches,
+    label_candidates,
+    lifted,
+    take_best,
+)
 from challenge.ranking.ranker import Ranker, RankerConfig, TrainingRows
 from challenge.sources.base import QueryBatch
 from challenge.sources.merge import Candidates
@@ -107,7 +114,7 @@ def describe(
 
     What the ranker learns from is drawn as in ``training_rows``; those ``left_out`` get no hits.
     """
-    rng, batches = np.random.default_rng([seed, 11]), []
+    batches = []
     queries = sources.queries().take(range(first + len(holdout)))
     for start, batch, candidates in iterate_batches(sources, queries, "describe queries", first=first):
         label = label_candidates(candidates, holdout, start - first)
@@ -119,7 +126,7 @@ def describe(
                 pair_features(sources.index, batch, candidates),
                 proposals(candidates, list(sources.num_candidates.values())),
                 label * ~np.isin(candidates.query + (start - first), left_out),
-                rng.random(len(candidates.track)) < config.negative_share,
+                draw_numbers(candidates, seed, start - first) < config.negative_share,
             )
         )
     return DescribedQueries(sources, tuple(batches))

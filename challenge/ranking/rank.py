@@ -52,6 +52,47 @@ def iterate_batches(
             advance(len(batch))
 
 
+def each_batch(
+    work: Callable[[int, QueryBatch, Candidates], None],
+    sources: FittedSources,
+    queries: IndexedQueries,
+    label: str,
+    *,
+    unit: str = "playlists",
+    first: int = 0,
+) -> None:
+    """Call ``work(start, batch, candidates)`` as :func:`iterate_batches` yields them, but several at once.
+
+    Each batch is worked on by a thread of its own, in any order.
+    """
+    at_once, told = _batches_at_once(sources), Lock()
+    size = batch_size(sources, at_once)
+
+    def one_batch(start: int, stop: int) -> None:
+        batch = queries.batch(first + start, first + stop)
+        work(first + start, batch, sources.candidates(batch))
+        with told:
+            advance(len(batch))
+
+    def alone(start: int, stop: int) -> None:
+        with one_thread():
+            one_batch(start, stop)
+
+    total = len(queries) - first
+    with progress.task(label, total, unit=unit) as advance:
+        if at_once > 1:
+            each_block(alone, total, size)
+        else:
+            for start in range(0, total, size):
+                one_batch(start, min(start + size, total))
+
+
+def _batches_at_once(sources: FittedSources) -> int:
+    """One for each thread, or one alone: a GPU is shared, and a source from outside need not bear threads."""
+    shared = sources.context.torch_device() != "cpu" or set(sources.names) - set(SOURCES)
+    return 1 if shared else thread_count()
+
+
 def training_rows(
     sources: FittedSources,
     holdout: Interactions,
@@ -65,21 +106,35 @@ def training_rows(
 
     Those in the rows ``left_out`` are counted in the recall, and teach nothing.
     """
-    rng, parts = np.random.default_rng([seed, 11]), []
-    queries, n_found = sources.queries(), []
+    queries = sources.queries()
+    n_found, parts = np.zeros(len(holdout)), dict[int, TrainingRows]()
+
+    def describe(start: int, batch: QueryBatch, candidates: Candidates) -> None:
+        here, query = start - first, candidates.query
+        label = label_candidates(candidates, holdout, here)
+        n_found[here : here + len(batch)] = np.bincount(query, weights=label, minlength=len(batch))
+        teaches = label * ~np.isin(query + here, left_out)
+        features = make_features(sources, batch, candidates)
+        drawn = draw_numbers(candidates, seed, here)
+        parts[start] = sample_rows(features, teaches, query, config.negative_share, drawn)
+
     with section("training queries"):
-        for start, batch, candidates in iterate_batches(
-            sources, queries, "describe training queries", unit="queries", first=first
-        ):
-            features = make_features(sources, batch, candidates)
-            label = label_candidates(candidates, holdout, start - first)
-            teaches = label * ~np.isin(candidates.query + (start - first), left_out)
-            parts.append(sample_rows(features, teaches, candidates.query, config.negative_share, rng))
-            n_found.append(np.bincount(candidates.query, weights=label, minlength=len(batch)))
-    found = np.concatenate(n_found) / np.maximum(holdout.lengths, 1)
+        each_batch(describe, sources, queries, "describe training queries", unit="queries", first=first)
+    found = n_found / np.maximum(holdout.lengths, 1)
     categories = np.array(queries.queries.categories[first:])
     recall = {name: found[categories == name].astype(np.float32) for name in np.unique(categories).tolist()}
-    return replace(TrainingRows.concatenate(parts), recall=recall)
+    in_order = [parts[start] for start in sorted(parts)]
+    return replace(TrainingRows.concatenate(in_order), recall=recall)
+
+
+def draw_numbers(candidates: Candidates, seed: int, first: int) -> NDArray[np.float64]:
+    """Draw a number in [0, 1) for each candidate, by which :func:`sample_rows` keeps it; float64, shape (N,).
+
+    ``first`` is the number of the first query: each has the same draws whatever batch it is in.
+    """
+    counts = np.diff(candidates.indptr).tolist()
+    draws = [np.random.default_rng([seed, 11, first + query]).random(n) for query, n in enumerate(counts)]
+    return np.concatenate(draws)
 
 
 def label_candidates(candidates: Candidates, holdout: Interactions, start: int) -> NDArray[np.int8]:
@@ -178,33 +233,14 @@ def rank_queries(
     """Rank the candidates of all queries; ties go to the lower track index. ``label`` tells what for."""
     track = np.full((len(queries), LIST_LENGTH), -1, np.int32)
     source = np.full((len(queries), LIST_LENGTH), -1, np.int8)
-    at_once, told = _batches_at_once(sources), Lock()
-    size = batch_size(sources, at_once)
 
-    def rank_batch(start: int, stop: int) -> None:
-        batch, here = queries.batch(start, stop), slice(start, stop)
-        candidates = sources.candidates(batch)
+    def rank_batch(start: int, batch: QueryBatch, candidates: Candidates) -> None:
+        here = slice(start, start + len(batch))
         take_best(candidates, scorer(batch, candidates), track[here], source[here])
-        with told:
-            advance(len(batch))
 
-    def rank_alone(start: int, stop: int) -> None:
-        with one_thread():
-            rank_batch(start, stop)
-
-    with section(label), progress.task(label, len(queries), unit="playlists") as advance:
-        if at_once > 1:
-            each_block(rank_alone, len(queries), size)
-        else:
-            for start in range(0, len(queries), size):
-                rank_batch(start, min(start + size, len(queries)))
+    with section(label):
+        each_batch(rank_batch, sources, queries, label)
     return RankedLists(track, source, sources.names)
-
-
-def _batches_at_once(sources: FittedSources) -> int:
-    """One for each thread, or one alone: a GPU is shared, and a source from outside need not bear threads."""
-    shared = sources.context.torch_device() != "cpu" or set(sources.names) - set(SOURCES)
-    return 1 if shared else thread_count()
 
 
 def take_best(

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from msgspec import Meta
+from numpy.typing import NDArray
 
 from challenge.errors import MissingInputError
 from challenge.files import write_text
@@ -97,12 +98,15 @@ def sample_rows(
     label: np.ndarray,
     query: Int32Array,
     share: float,
-    rng: np.random.Generator,
+    drawn: NDArray[np.float64],
 ) -> TrainingRows:
-    """Keep all hits and a random ``share`` of the rest; queries without a hit teach nothing and go."""
+    """Keep all hits, and of the rest those for which less than ``share`` was drawn.
+
+    ``drawn`` are numbers in [0, 1), one for each candidate. Queries without a hit teach nothing and go.
+    """
     has_hit = np.zeros(int(query.max()) + 1 if len(query) else 0, bool)
     has_hit[query[label > 0]] = True
-    keep = has_hit[query] & ((label > 0) | (rng.random(len(label)) < share))
+    keep = has_hit[query] & ((label > 0) | (drawn < share))
     counts = np.bincount(query[keep], minlength=len(has_hit))
     return TrainingRows(features[keep], label[keep].astype(np.int8), counts[counts > 0].astype(np.int64))
 

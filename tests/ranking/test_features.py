@@ -320,12 +320,13 @@ def test_batches_are_ranked_in_threads_unless_a_source_is_from_outside(
 def test_training_rows_do_not_depend_on_the_batch_size(
     toy: ToyDataset, fitted: FittedSources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor do the random draws among candidates that are no hits."""
+    """Nor do the random draws among candidates that are no hits; nor on the threads that take batches."""
     holdout = Interactions.from_rows([tracks_of(g).tolist()[::3] if g else [5] for g in toy.genre_of])
     config = RankerConfig(negative_share=0.4)
     rows = []
-    for size in (128, 4):
-        monkeypatch.setattr(rank_module, "batch_size", lambda _, size=size: size)
+    for size, n_threads in ((128, 1), (4, 3)):
+        use_threads(n_threads)
+        monkeypatch.setattr(rank_module, "batch_size", lambda *_, size=size: size)
         rows.append(training_rows(fitted, holdout, config, seed=3))
     for name in ("features", "label", "group"):
         np.testing.assert_array_equal(getattr(rows[0], name), getattr(rows[1], name))

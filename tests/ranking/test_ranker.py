@@ -90,7 +90,7 @@ def test_sampling_keeps_all_hits(queries: list[list[bool]], share: float) -> Non
     label = np.array([hit for row in queries for hit in row], np.int8)
     query = np.repeat(np.arange(len(queries)), [len(row) for row in queries]).astype(np.int32)
     features = np.arange(len(label), dtype=np.float32)[:, None]
-    rows = sample_rows(features, label, query, share, np.random.default_rng(0))
+    rows = sample_rows(features, label, query, share, np.random.default_rng(0).random(len(label)))
     kept = rows.features[:, 0].astype(int)
     assert (np.diff(kept) > 0).all()
     assert rows.label.tolist() == label[kept].tolist()
@@ -109,7 +109,9 @@ def test_sampling_keeps_all_hits(queries: list[list[bool]], share: float) -> Non
 def test_sampling_keeps_about_its_share() -> None:
     label = np.tile([1] + [0] * 99, 50).astype(np.int8)
     query = np.repeat(np.arange(50), 100).astype(np.int32)
-    rows = sample_rows(np.zeros((5000, 1), np.float32), label, query, 0.25, np.random.default_rng(0))
+    rows = sample_rows(
+        np.zeros((5000, 1), np.float32), label, query, 0.25, np.random.default_rng(0).random(5000)
+    )
     assert rows.label.sum() == 50
     assert 1100 < (rows.label == 0).sum() < 1375
 
