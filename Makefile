@@ -83,9 +83,8 @@ submission: TEAM := $(or $(TEAM),Sample team)
 submission: EMAIL := $(or $(EMAIL),sample@example.org)
 submission: $(READY) $(SAMPLE_READY) ## Make a validated submission: from a sample, or from MPD= CHALLENGE= TEAM= EMAIL= [RUN=]
 	$(BIN)/challenge run --mpd $(SAMPLE)/mpd.zip --challenge $(SAMPLE)/challenge_set.json \
-	  --output "submissions/$$RUN" --team "$$TEAM" --email "$$EMAIL" --config sample $(ARGS)
-	$(BIN)/challenge validate "submissions/$$RUN/submission.csv.gz" --challenge $(SAMPLE)/challenge_set.json
-	$(BIN)/challenge score "submissions/$$RUN/submission.csv.gz" --answers $(SAMPLE)/answers.json
+	  --answers $(SAMPLE)/answers.json --output "submissions/$$RUN" --team "$$TEAM" --email "$$EMAIL" \
+	  --config sample $(ARGS)
 else
 submission: RUN := $(or $(RUN),mpd)
 submission: $(READY)
@@ -183,6 +182,14 @@ bench-first-run: $(READY) ## A fresh clone's make submission on a terminal: when
 .PHONY: bench-propagation
 bench-propagation: $(READY_DEV) ## LightGCN's propagation against the bare kernel and torch-geometric
 	$(BIN)/python -m benchmarks.propagation $(ARGS)
+
+.PHONY: bench-textbook
+bench-textbook: $(READY_DEV) ## LightGCN beside torch-geometric's: time to the same NDCG (MPD= CHALLENGE=)
+	@for name in MPD CHALLENGE; do \
+	  eval "value=\$$$$name"; \
+	  test -n "$$value" || { echo >&2 "make: $$name= is missing; expected: make bench-textbook MPD=… CHALLENGE=…"; exit 2; }; \
+	done
+	$(BIN)/python -m benchmarks.textbook --mpd "$$MPD" --challenge "$$CHALLENGE" $(ARGS)
 
 .PHONY: bench-ablation
 bench-ablation: $(READY) ## What each source and group of features is worth (MPD= CHALLENGE= ANSWERS= of a split)

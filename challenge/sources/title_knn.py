@@ -43,7 +43,7 @@ class TitleKnn(Settings):
 
     max_ngram: PositiveInt = 4
     min_similarity: Share = 0.3
-    amplification: Exponent = 3.0
+    amplification: Exponent = 2.0
     num_titles: PositiveInt = 200
     length_damping: Exponent = 0.0
     num_candidates: CandidateCount = 400
