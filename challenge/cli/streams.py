@@ -54,8 +54,10 @@ def heeding_signals() -> Iterator[None]:
     try:
         yield
     finally:
+        stopped = not any(map(_is_heeded, _STOP_SIGNALS))
         _heed_no_more()
-        sys.unraisablehook = before
+        if not stopped:  # what was cut short may live for as long as the error that ends the process
+            sys.unraisablehook = before
 
 
 def _stop(number: int, _: FrameType | None) -> NoReturn:
@@ -74,14 +76,17 @@ def _stop_again_if_lost(lost: sys.UnraisableHookArgs) -> None:
     if isinstance(stopped, Stopped):
         signal.signal(signal.SIGALRM, lambda _, frame: _stop(stopped.signal, frame))
         signal.setitimer(signal.ITIMER_REAL, _MOMENT_SECONDS)
-    elif any(signal.getsignal(each) is _stop for each in _STOP_SIGNALS):
+    elif any(map(_is_heeded, _STOP_SIGNALS)):
         sys.__unraisablehook__(lost)
 
 
+def _is_heeded(number: signal.Signals) -> bool:
+    return signal.getsignal(number) is _stop
+
+
 def _heed_no_more() -> None:
-    for each in _STOP_SIGNALS:
-        if signal.getsignal(each) is _stop:
-            signal.signal(each, signal.SIG_DFL)
+    for each in filter(_is_heeded, _STOP_SIGNALS):
+        signal.signal(each, signal.SIG_DFL)
 
 
 def drop_if_broken(stream: TextIO) -> None:

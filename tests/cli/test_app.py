@@ -150,7 +150,10 @@ def test_a_command_that_is_stopped_says_so_and_leaves_nothing(
 
 
 def test_a_stop_before_within_or_after_the_command_itself() -> None:
-    """While options are read, compiled code calls back or an object is made, and while the process ends."""
+    """While options are read, compiled code calls back or an object is made, and while the process ends.
+
+    An object that was cut short complains when it goes: at once, or with the error that ends the process.
+    """
     code = """
 import atexit, ctypes, os, signal, sys, time
 from challenge.cli import app
@@ -168,11 +171,15 @@ class Half:
     def __del__(self):
         self.missing.close()
 
+def hold(*_):
+    half = Half.__new__(Half)
+    stop()
+
 when = sys.argv.pop(1)
 if when == "after":
     atexit.register(stop)
 else:
-    app._Command.parse_args = {"before": stop, "within": call_back, "half": lambda *_: Half()}[when]
+    app._Command.parse_args = {"before": stop, "within": call_back, "half": Half, "held": hold}[when]
 app.main()
 """
     told = "Stopped: what was finished is kept\n"
@@ -180,6 +187,8 @@ app.main()
     for when, expected, words in (
         ("before", 143, told),
         ("within", 143, told),
+        ("half", 143, told),
+        ("held", 143, told),
         ("after", -signal.SIGTERM, ""),
     ):
         command = [sys.executable, "-c", code, when, "settings"]
