@@ -55,7 +55,6 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
 
 FAMILIES: Final = (
     "title_knn+artists_in_title",
-    "playlist_knn+playlist_knn_close+cooccurrence",
     "ials+ials_knn",
     "ials+ials_knn+lightgcn",
 )

@@ -15,7 +15,7 @@ from challenge.config import RunConfig, as_dict, dump, load, merge, override
 from challenge.errors import ConfigError, FormatError, InputError, MissingInputError
 from challenge.quoting import printable
 from challenge.ranking.ranker import RankerConfig
-from challenge.sources.playlist_knn import PlaylistKnn
+from challenge.sources.lightgcn import LightGCN
 from challenge.sources.popularity import Popularity
 from challenge.sources.registry import SOURCES, SourcesConfig
 from challenge.sources.tuning import TuningConfig
@@ -138,13 +138,11 @@ def test_a_partial_table_keeps_every_other_key(path: tuple[str, ...], tmp_path: 
         assert load(write(tmp_path, dump(of_file))) == of_file, dotted
 
 
-def test_the_close_neighbours_stay_close(tmp_path: Path) -> None:
+def test_the_paper_stays_the_paper(tmp_path: Path) -> None:
     """Two sources of one class have defaults of their own."""
-    config = load(write(tmp_path, "[sources.playlist_knn_close]\nnum_candidates = 50\n"))
-    assert config.sources.settings["playlist_knn_close"] == PlaylistKnn(
-        num_neighbours=60, length_damping=0.3, amplification=1.0, num_candidates=50, weight=0.0
-    )
-    assert config.sources.settings["playlist_knn"] == PlaylistKnn()
+    config = load(write(tmp_path, "[sources.lightgcn_paper]\nnum_candidates = 50\n"))
+    assert config.sources.settings["lightgcn_paper"] == replace(LightGCN.of_paper(), num_candidates=50)
+    assert config.sources.settings["lightgcn"] == LightGCN()
 
 
 def test_everything_changed_at_once_reads_back(tmp_path: Path) -> None:

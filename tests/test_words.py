@@ -48,7 +48,7 @@ NAMES = (
     Dropped("namesake namesakes", "same_title_count"),
     Dropped("makers", "same_artist same_album"),
     Dropped("continuation title_names", "artist_album artists_in_title title_knn"),
-    Dropped("latent_neighbours close_neighbours", "ials ials_knn playlist_knn playlist_knn_close"),
+    Dropped("latent_neighbours close_neighbours", "ials ials_knn playlist_knn"),
     Dropped("hide hidden hiding show blank gone", "mask masked masking edge_masking", "challenge/lightgcn"),
     Dropped("own_layer short_share", "include_layer_0 log_uniform_share"),
     Dropped("=leaves =rounds least_in_leaf", "num_leaves num_iterations min_data_in_leaf"),

@@ -34,7 +34,7 @@ Scorer: TypeAlias = Callable[[QueryBatch, Candidates], FloatArray]
 
 def batch_size(sources: FittedSources, at_once: int = 1) -> int:
     """How many queries to score at once within :data:`BATCH_BYTES`, where so many batches are."""
-    # One source fills a table of all scores, cooccurrence, and any from outside may.
+    # Of ours only cooccurrence fills a table of all scores, if it is in use; any from outside may.
     tables = 1 + len(set(sources.names) - set(SOURCES))
     per_query = 4 * max(1, sources.index.n_tracks) * tables
     return int(np.clip(BATCH_BYTES // (per_query * at_once), 4, MAX_BATCH))

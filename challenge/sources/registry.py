@@ -27,9 +27,6 @@ from challenge.sources.title_knn import FittedTitleKnn, TitleKnn
 SOURCES: Final[Mapping[str, Source]] = MappingProxyType(
     {
         "playlist_knn": PlaylistKnn(),
-        "playlist_knn_close": PlaylistKnn(
-            num_neighbours=60, length_damping=0.3, amplification=1.0, num_candidates=100, weight=0.0
-        ),
         "cooccurrence": Cooccurrence(),
         "title_knn": TitleKnn(),
         "artists_in_title": ArtistsInTitle(),
@@ -46,8 +43,9 @@ SOURCES: Final[Mapping[str, Source]] = MappingProxyType(
 To add one, write its module and name it here: settings, features, blend and ablation follow.
 """
 
-USUAL: Final = tuple(name for name in SOURCES if name != "lightgcn_paper")
-"""Sources in use unless others are named: the paper's LightGCN is there to be compared with."""
+_FOR_COMPARISON: Final = ("cooccurrence", "lightgcn_paper")
+USUAL: Final = tuple(name for name in SOURCES if name not in _FOR_COMPARISON)
+"""Sources in use unless others are named: the others add nothing to these (docs/benchmarks/ablation.md)."""
 
 _MAX_SHOWN: Final = 200
 _TAKEN: Final = frozenset({*SOURCES, "names", "modules", "settings"})

@@ -65,7 +65,7 @@ config = replace(load(PRESETS["sample"]), ranking="blend")
 recommender = challenge.Recommender.fit(dataset, config)
 recommender.save("notebook-data/recommender")
 print(f"{len(recommender.sources.names)} sources, from {min(recommender.sources.names)} on")
-# > 10 sources, from artist_album on
+# > 8 sources, from artist_album on
 
 # %% [markdown]
 # ## Ask, and ask why
@@ -89,10 +89,10 @@ print(f"{best.track} by {best.artist}")
 print("first for", ", ".join(name for name, rank in best.reason.sources.items() if rank == 1))
 for _, name, share in best.reason.seeds[:2]:
     print(f"in {share:.0%} of the playlists with {name}")
-# ~ Leskrim Brourhe by Vee Keembrai
-# ~ first for playlist_knn_close
-# ~ in 42% of the playlists with Trontramloum Traigai
-# ~ in 36% of the playlists with Nu Cheenjeend
+# ~ Bel by Nee Brom
+# ~ first for title_knn, ials_knn, lightgcn
+# ~ in 50% of the playlists with Nu Cheenjeend
+# ~ in 33% of the playlists with Lend
 
 # %% [markdown]
 # ## Saved is saved

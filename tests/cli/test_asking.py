@@ -302,13 +302,13 @@ def test_reasons_fit_into_80_columns(ask: Invoke, given: list[str], dataset: Dat
 def test_a_reason_in_words() -> None:
     contributions = {"ials": 2.0, "start": -1.5, "title": 0.5, "a": 0.25, "b": -0.125, "c": 0.05, "d": -0.02}
     reason = Reason(
-        {"ials": 1, "playlist_knn_close": 12},
+        {"ials": 1, "artists_in_title": 12},
         (("spotify:track:1", "Song", 0.25), ("spotify:track:2", "[b]", 0.004)),
         (("road", 2 / 3),),
         contributions,
     )
     assert reason_lines(Recommendation(1, "uri", "Track", "Artist", 1.155, reason)) == [
-        "proposed by ials (1), playlist knn close (12)",
+        "proposed by ials (1), artists in title (12)",
         "25% of the playlists with Song hold it",
         "0% of the playlists with [b] hold it",
         "67% of the playlists titled “road” hold it",

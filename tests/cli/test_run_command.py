@@ -145,7 +145,7 @@ def test_help_shows_the_defaults_of_the_settings(command: str, monkeypatch: pyte
     config = RunConfig()
     assert int(shown["epochs"]) == config.sources.settings["lightgcn"].epochs  # type: ignore[attr-defined]
     assert shown["ranking"] == config.ranking == "learned"
-    assert "all of playlist_knn, playlist_knn_close," in text
+    assert "all of playlist_knn, title_knn," in text
 
 
 def test_compare_prints_one_table(invoke: Invoke, sample: TinySample, tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_the_command_prints_a_table_json_and_presets() -> None:
     shown = challenge()
     assert shown.exit_code == 0
     assert max(map(len, shown.stdout.splitlines())) <= 80
-    assert "[sources.playlist_knn_close] as [sources.playlist_knn], but for these" in shown.stdout
+    assert "[sources.lightgcn_paper] as [sources.lightgcn], but for these" in shown.stdout
     listed = json.loads(challenge("ranker", "--json").stdout)
     assert {"name": "ranker.num_leaves", "value": 63}.items() <= {each["key"]: each for each in listed}[
         "num_leaves"

@@ -57,7 +57,6 @@ def all_scores(sources: FittedSources, name: str) -> FloatArray:
 
 KNOWS = {
     "playlist_knn": {"seeds": True},
-    "playlist_knn_close": {"seeds": True},
     "cooccurrence": {"seeds": True},
     "title_knn": {"title": True},
     "ials": {"seeds": True, "title": True},
@@ -80,9 +79,7 @@ def test_the_right_genre_comes_first(toy: ToyDataset, fitted: FittedSources, nam
         assert np.isin(best, tracks_of(genre)).all(), (query, genre, best)
 
 
-@pytest.mark.parametrize(
-    "name", ["playlist_knn", "playlist_knn_close", "cooccurrence", "title_knn", "artist_album"]
-)
+@pytest.mark.parametrize("name", ["playlist_knn", "cooccurrence", "title_knn", "artist_album"])
 def test_sources_that_count_say_nothing_of_the_other_genre(
     toy: ToyDataset, fitted: FittedSources, name: str
 ) -> None:
@@ -225,7 +222,7 @@ def scores_by(name: str, dataset: Dataset) -> FloatArray:
     return table_of(source, batch_in(context.index, dataset), dataset.n_tracks)
 
 
-@pytest.mark.parametrize("name", ["playlist_knn", "playlist_knn_close", "cooccurrence"])
+@pytest.mark.parametrize("name", ["playlist_knn", "cooccurrence"])
 def test_a_query_does_not_vouch_for_its_own_seeds(name: str) -> None:
     """Seeds that only the query holds would otherwise make each other the nearest neighbour's tracks."""
     assert not scores_by(name, alone([4, 5, 6])).any()
@@ -256,7 +253,7 @@ def blind_to(source: Any, row: int) -> FittedSource:
     return blind
 
 
-COUNTING = ["playlist_knn", "playlist_knn_close", "cooccurrence", "title_knn", "artist_album"]
+COUNTING = ["playlist_knn", "cooccurrence", "title_knn", "artist_album"]
 
 
 def random_source(name: str, seed: int) -> tuple[FittedSource, PlaylistIndex, Dataset]:

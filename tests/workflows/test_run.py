@@ -306,8 +306,8 @@ def test_weights_of_a_blend() -> None:
     batch = sources.queries().batch(0, 1)
     scores = scorer_of(sources, config, None)(batch, both)
     np.testing.assert_allclose(scores, [0.3, 0.3 / 2 + 0.001], rtol=1e-6)
-    assert SOURCES["playlist_knn_close"].weight == 0
-    alone = scorer_of(fit(dataset, "playlist_knn_close"), config, None)
+    weightless = override(config, {"sources.playlist_knn.weight": 0.0})
+    alone = scorer_of(fit(dataset, "playlist_knn"), weightless, None)
     np.testing.assert_allclose(alone(batch, Candidates(indptr, track, both.score[:, :1])), [1, 0.5])
 
 
