@@ -39,7 +39,7 @@ class RankerConfig(Settings):
     Attributes:
         num_queries: training queries.
         num_folds: folds they are dealt into; the sources are fitted anew for each. With 0 few of them
-            beside many training playlists join the challenge, so that one fit does; three folds otherwise.
+            beside many training playlists join the challenge, so that one fit does; three to five folds otherwise.
         negative_share: share of candidates that are no hits which is kept for training.
         num_iterations: trees.
         learning_rate: shrinkage of each tree.
@@ -50,9 +50,9 @@ class RankerConfig(Settings):
         lambda_l2: L2 on leaf values.
     """
 
-    num_queries: PositiveInt = 6000
+    num_queries: PositiveInt = 9000
     num_folds: Annotated[int, Meta(ge=0, le=100)] = 0
-    negative_share: Share = 0.25
+    negative_share: Share = 0.15
     num_iterations: Annotated[int, Meta(ge=1, le=10_000)] = 500
     learning_rate: Annotated[float, Meta(gt=0, le=1)] = 0.05
     num_leaves: Annotated[int, Meta(ge=2, le=131_072)] = 63

@@ -48,6 +48,14 @@ class HoldoutPool:
         """Playlists that were not drawn, ascending."""
         return np.flatnonzero(self._in_training)
 
+    def return_drawn(self) -> None:
+        """Return to training what was drawn so far, never to be drawn again."""
+        for row in np.flatnonzero(~self._in_training).tolist():
+            self._frequency[np.unique(self._interactions.row(row))] += 1
+            self._lengths[row] = 0
+        self._in_training[:] = True
+        self._needed[:] = False
+
     def commit(self) -> None:
         """Forget what the playlists drawn so far need; they stay out of the training data."""
         self._needed[:] = False

@@ -10,6 +10,7 @@ built once, without what the training queries hold out.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -24,8 +25,12 @@ from challenge.split.holdout import HeldOut, HoldoutPool, target_lengths
 from challenge.split.split import holdout_of, queries_of
 from challenge.types import Category, Int64Array
 
-MAX_SHARE: Final = 0.5
-"""Of the playlists that can be held out, at most this share becomes training queries."""
+MAX_SHARE: Final = 0.85
+"""Of the playlists that can be held out, this share at most becomes queries: few of the rest are long."""
+FOLD_SHARE: Final = 0.17
+"""Of the playlists that can be held out, a fold takes at most this share, so that its sources lack little."""
+MAX_FOLD_SHARE: Final = 0.5
+"""The same where the number of folds is given."""
 JOINT_SHARE: Final = 0.1
 """Training queries up to this share of the training playlists join the challenge: so little is not missed."""
 FOLDS: Final = 3
@@ -80,38 +85,49 @@ def draw_training_queries(dataset: Dataset, count: int, *, folds: int = 0, seed:
     """Draw about ``count`` training queries of the dataset's queries.
 
     ``folds`` is how many folds to divide them into; with 0 they join the challenge where they are at
-    most a tenth of the training playlists, and are divided into three otherwise.
+    most a tenth of the training playlists, and otherwise are divided into three folds or as many more as it
+    takes, none of which has more than :data:`FOLD_SHARE`.
 
     Raises:
         MissingInputError: no training playlist can be cut like a query.
     """
     pool = HoldoutPool(dataset.playlists, dataset.n_tracks)
-    count = min(count, int(MAX_SHARE * pool.n_eligible))
-    rng = np.random.default_rng([seed, 7])
-    chosen = _draw(pool, dataset, count, rng)
+    share = MAX_SHARE if folds == 0 else min(MAX_SHARE, folds * MAX_FOLD_SHARE)
+    count = min(count, int(share * pool.n_eligible))
+    joint = folds == 0 and count <= JOINT_SHARE * len(dataset.playlists)
+    n_folds = 1 if joint else folds or max(FOLDS, math.ceil(count / max(1.0, FOLD_SHARE * pool.n_eligible)))
+    chosen = _draw(pool, dataset, count, n_folds, np.random.default_rng([seed, 7]))
     if not chosen:
         raise MissingInputError(
             f"none of {len(dataset.playlists):,} training playlists can be cut like the challenge's",
             hint="take more slices of the MPD, or rank with --ranking blend",
         )
-    if folds == 0 and len(chosen) <= JOINT_SHARE * len(dataset.playlists):
-        joint = _with_validation(_joined(dataset, chosen), len(chosen))
-        return TrainingQueries((joint,), joint.dataset)
-    n_folds = min(folds or FOLDS, len(chosen))
-    # Dealt out in turn after shuffling within categories, every fold gets the same mix.
-    deal = sorted(rng.permutation(len(chosen)), key=lambda i: chosen[i].category)
-    dealt = [_fold(dataset, [chosen[i] for i in deal[first::n_folds]]) for first in range(n_folds)]
-    return TrainingQueries((*dealt[:-1], _with_validation(dealt[-1], len(chosen))), dataset)
+    n_queries = sum(map(len, chosen))
+    if joint:
+        fold = _with_validation(_joined(dataset, chosen[0]), n_queries)
+        return TrainingQueries((fold,), fold.dataset)
+    dealt = [_fold(dataset, each) for each in chosen]
+    return TrainingQueries((*dealt[:-1], _with_validation(dealt[-1], n_queries)), dataset)
 
 
-def _draw(pool: HoldoutPool, dataset: Dataset, count: int, rng: np.random.Generator) -> list[HeldOut]:
+def _draw(
+    pool: HoldoutPool, dataset: Dataset, count: int, n_folds: int, rng: np.random.Generator
+) -> list[list[HeldOut]]:
+    """Draw the playlists of each fold, with the same mix of categories; folds that get none are left out."""
     shares = Counter(dataset.queries.categories) or Counter(Category)  # without a challenge, all kinds alike
-    chosen: list[HeldOut] = []
-    for category in sorted(shares, key=lambda c: (-c.seed_count, c)):
-        number = max(1, round(count * shares[category] / shares.total()))
-        lengths = target_lengths(category, number, dataset.queries)
-        chosen += pool.draw(category, number, lengths, rng)
-    return chosen
+    numbers = {each: max(1, round(count * shares[each] / shares.total())) for each in shares}
+    folds = []
+    for fold in range(n_folds):
+        chosen: list[HeldOut] = []
+        turn = fold
+        for category in sorted(shares, key=lambda c: (-c.seed_count, c)):
+            number = numbers[category] // n_folds + (turn % n_folds < numbers[category] % n_folds)
+            turn -= numbers[category]  # where one category's remainder ends the next one's begins
+            lengths = target_lengths(category, number, dataset.queries)
+            chosen += pool.draw(category, number, lengths, rng)
+        folds.append(chosen)
+        pool.return_drawn()  # what this fold holds out, the others may learn from
+    return [chosen for chosen in folds if chosen]
 
 
 def _fold(dataset: Dataset, chosen: Sequence[HeldOut]) -> TrainingFold:

@@ -13,6 +13,7 @@ from challenge.data.dataset import Dataset
 from challenge.errors import MissingInputError
 from challenge.sources.postings import build_index
 from challenge.split import training_queries as training_query
+from challenge.split.holdout import HoldoutPool
 from challenge.split.training_queries import TrainingFold, draw_training_queries
 from challenge.types import Category
 from tests.toy_dataset import Question, catalog_of, playlists_of, queries_of
@@ -160,10 +161,20 @@ def test_untitled_playlists_are_no_training_queries(folds: tuple[TrainingFold, .
     assert all(pid % 10 != 9 for fold in folds for pid in fold.dataset.queries.pid.tolist())
 
 
-def test_at_most_half_of_the_playlists_are_taken(dataset: Dataset) -> None:
-    folds = draw_training_queries(dataset, 10_000, folds=2, seed=0).folds
-    count = sum(len(fold.dataset.queries) for fold in folds)
-    assert 0.35 * PLAYLISTS < count <= 0.5 * PLAYLISTS
+@pytest.mark.parametrize(("n_folds", "share"), [(1, 0.5), (2, 0.85), (0, 0.85)])
+def test_some_of_the_playlists_that_can_be_held_out_are_left(
+    dataset: Dataset, n_folds: int, share: float
+) -> None:
+    eligible = HoldoutPool(dataset.playlists, TRACKS).n_eligible
+    folds = draw_training_queries(dataset, 10_000, folds=n_folds, seed=0).folds
+    sizes = [len(fold.holdout) for fold in folds]
+    assert 0.8 * share * eligible < sum(sizes) <= share * eligible + len(MIX)
+    assert max(sizes) <= (training_query.FOLD_SHARE if n_folds == 0 else 0.5) * eligible + len(MIX)
+    pids = np.concatenate([fold.dataset.queries.pid for fold in folds])
+    assert len(np.unique(pids)) == len(pids)
+    for fold in folds:
+        assert len(fold.dataset.playlists) == PLAYLISTS - len(fold.holdout)
+        assert np.isin(fold.holdout.track_index, fold.dataset.playlists.interactions.track_index).all()
 
 
 def test_the_seed_decides_and_nothing_else(dataset: Dataset, folds: tuple[TrainingFold, ...]) -> None:
