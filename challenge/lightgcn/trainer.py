@@ -181,12 +181,12 @@ class Trainer:
         return None
 
     def _epoch(self, advance: progress.Advance) -> None:
-        steps = self.sampler.steps_per_epoch
+        steps, batch_size = self.sampler.steps_per_epoch, self.sampler.batch_size
         begin = time.monotonic()
         epoch = self._state.step // steps + 1
         losses: list[Tensor] = []
         while self._state.step < epoch * steps:
-            rate = self._config.learning_rate_at(self._state.step, self._config.epochs * steps)
+            rate = self._config.learning_rate_at(self._state.step, self._config.epochs * steps, batch_size)
             losses.append(self.step(self._state.step, learning_rate=rate))
             self._state.step += 1
             advance(1, note=self._note(losses))

@@ -38,8 +38,9 @@ class RankerConfig(Settings):
 
     Attributes:
         num_queries: training queries.
-        num_folds: folds they are dealt into; the sources are fitted anew for each. With 0 few of them
-            beside many training playlists join the challenge, so that one fit does; three to five folds otherwise.
+        num_folds: folds they are divided into; the sources are fitted anew for each. With 0 few of them
+            beside many training playlists join the challenge, so that one fit does; otherwise there are three
+            to five.
         negative_share: share of candidates that are no hits which is kept for training.
         num_iterations: trees.
         learning_rate: shrinkage of each tree.

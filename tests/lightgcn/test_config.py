@@ -46,7 +46,15 @@ def test_readout_is_the_mean_of_the_layers() -> None:
 
 def test_learning_rate_falls_by_half_a_cosine() -> None:
     constant = LightGCNConfig(learning_rate=0.1)
-    assert [constant.learning_rate_at(step, 6) for step in (0, 3, 6)] == [0.1, 0.1, 0.1]
+    assert [constant.learning_rate_at(step, 6, 100_000) for step in (0, 3, 6)] == [0.1, 0.1, 0.1]
     falling = LightGCNConfig(learning_rate=0.1, schedule="cosine")
-    rates = [falling.learning_rate_at(step, 6) for step in (0, 2, 3, 6)]
+    rates = [falling.learning_rate_at(step, 6, 100_000) for step in (0, 2, 3, 6)]
     np.testing.assert_allclose(rates, [0.1, 0.075, 0.05, 0.0], atol=1e-12)
+
+
+def test_the_learning_rate_goes_with_the_batch_unless_it_is_named() -> None:
+    usual = LightGCNConfig()
+    rates = [usual.learning_rate_at(0, 6, rows) for rows in (256, 2048, 4096, 12_500, 65_536)]
+    assert rates == pytest.approx([0.002, 0.002, 0.002 * 2**0.75, 0.00776, 0.008], rel=1e-3)
+    assert LightGCNConfig(learning_rate=0.002).learning_rate_at(0, 6, 65_536) == 0.002
+    assert LightGCNConfig(schedule="cosine").learning_rate_at(3, 6, 65_536) == pytest.approx(0.004)
