@@ -41,7 +41,7 @@ TARGETS: Final = {
     "challenge/split": ("tests/split",),
     "challenge/ranking/fill.py": ("tests/ranking/test_fill.py",),
     "challenge/ranking/first_places.py": ("tests/ranking/test_first_places.py",),
-    "challenge/sources/merge.py": ("tests/sources/test_sources.py",),
+    "challenge/sources/merge.py": ("tests/sources/test_sources.py", "tests/ranking/test_features.py"),
 }
 """Modules and packages, each with its tests."""
 _SECONDS: Final = 60

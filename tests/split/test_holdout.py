@@ -73,6 +73,20 @@ def test_what_earlier_draws_need_no_longer_binds_once_they_are_committed() -> No
     assert second.holdout.tolist() == rows[second.row][1:]
 
 
+def test_what_is_returned_holds_its_tracks_again_and_is_not_drawn_again() -> None:
+    """Two playlists that need each other can both be held out, though not at once."""
+    shared = list(range(MIN_HELD_OUT))
+    pool = pool_of([[*shared, 18], [*shared, 19]])
+    drawn = []
+    for _ in range(3):
+        drawn.append([each.row for each in draw(pool, Category.TITLE_ONLY)])
+        pool.return_drawn()
+        assert pool.remaining_rows().tolist() == [0, 1]
+    assert sorted(map(len, drawn)) == [0, 1, 1]
+    assert {row for rows in drawn for row in rows} == {0, 1}
+    assert drawn[2] == []
+
+
 def test_as_many_are_drawn_as_asked_for() -> None:
     pool = pool_of([EVERYTHING] * 6)
     assert len(draw(pool, Category.TITLE_ONLY, 3)) == 3
