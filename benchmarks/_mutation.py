@@ -43,7 +43,7 @@ def mutate(data: bytes, others: Sequence[bytes], random: Random) -> bytes:
     """
     if data[:2] == b"\x1f\x8b" and random.random() < 0.7:
         try:
-            return gzip.compress(mutate(gzip.decompress(data), others, random), 1)
+            return gzip.compress(mutate(gzip.decompress(data), others, random), 1, mtime=0)
         except (OSError, EOFError, ValueError, zlib.error):
             pass
     for _ in range(random.choice([1, 1, 1, 2, 3, 4])):

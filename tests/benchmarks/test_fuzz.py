@@ -28,7 +28,7 @@ def targets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Target]:
 @pytest.mark.parametrize("name", SHARES)
 def test_no_mutant_is_read_wrongly(targets: dict[str, Target], name: str) -> None:
     tally = run_here(targets[name], CASES.get(name, 300), seed=1)
-    assert tally.wrong == []
+    assert not tally.wrong, "\n".join(tally.wrong)
     assert tally.verdicts["accepted"] >= len(targets[name].seeds)
     assert tally.verdicts["refused"] > 20
 
