@@ -172,8 +172,10 @@ def _unpacked(data: bytes) -> bytes:
             return gzip.decompress(data)
         if data[:2] == b"PK":
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                (name,) = [name for name in archive.namelist() if name.split("/")[-1] == "challenge_set.json"]
-                return archive.read(name)
+                entries = [(info.filename.split("/")[-1], info) for info in archive.infolist()]
+                (entry,) = [info for name, info in entries if name == "challenge_set.json"]
+                require(entry.header_offset + entry.compress_size <= len(data))
+                return archive.read(entry)
     except Exception as error:
         raise RefusedError from error
     return data

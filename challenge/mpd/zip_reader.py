@@ -95,6 +95,10 @@ def read_entry(path: Path, name: str, *, limit: int = MAX_INPUT_BYTES, hint: str
         try:
             entry = archive.getinfo(name)
             require_readable(path, entry)
+            # Otherwise it would hang on how much is read at once whether zipfile misses them.
+            missing = entry.header_offset + entry.compress_size - path.stat().st_size
+            if missing > 0:
+                raise damaged(path, name, f"{missing:,} bytes of it lie beyond the end of the file")
             piece = limit + 1 if entry.compress_type == zipfile.ZIP_STORED else _SMALL_PIECE
             with archive.open(entry) as file:
                 return read_limited(file, f"{path}, {quoted(name, _NAME_SHOWN)}", limit=limit, piece=piece)

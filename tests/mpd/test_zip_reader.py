@@ -61,6 +61,20 @@ def test_no_more_is_inflated_than_promised(method: int, tmp_path: Path) -> None:
         read_all(path)
 
 
+@pytest.mark.parametrize("size", [100, 100_000])
+def test_an_entry_that_reaches_beyond_the_file_is_refused_whatever_it_inflates_to(
+    size: int, tmp_path: Path
+) -> None:
+    """All of it may be there even so; zipfile then misses the rest or not, by how much it reads at once."""
+    path = write_zip(tmp_path / "c.zip", "challenge_set.json", " " * size)
+    data = bytearray(path.read_bytes())
+    data[(at := data.index(b"PK\x01\x02") + 20) : at + 4] = b"\0\0\1\0"
+    path.write_bytes(data)
+    missing = 0x10000 - len(data)
+    with pytest.raises(FormatError, match=rf"{missing:,} bytes of it lie beyond the end of the file"):
+        zip_reader.read_entry(path, "challenge_set.json")
+
+
 def test_a_bomb_is_inflated_only_up_to_its_size(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "bomb.zip", SLICE, " " * 100_000_000)
     (entry,) = zipfile.ZipFile(path).infolist()
