@@ -55,7 +55,7 @@ class LightGCNConfig(Settings):
         storage: number format of what is propagated; sums, parameters and Adam's moments are fp32 always.
         checkpoint_minutes: at least this long between checkpoints inside an epoch.
         max_edges: on a CPU, stop after the epoch in which propagation has read so many edges in all; 0 for no
-            limit. The whole MPD reaches the default after 6 epochs.
+            limit. The whole MPD reaches the default after 5 epochs.
         max_seconds: stop after the epoch in which this is passed, counted over interruptions; 0 for no limit.
             With a limit the clock decides, so that another run of the same seed may end elsewhere.
     """
@@ -92,7 +92,7 @@ class LightGCNConfig(Settings):
     initial_scale: Annotated[float, Meta(ge=1e-6, le=1000)] = 0.01
     storage: Literal["fp32", "bf16"] = "bf16"
     checkpoint_minutes: NonNegative = 10.0
-    max_edges: Annotated[int, Meta(ge=0, le=2**62)] = 25_000_000_000
+    max_edges: Annotated[int, Meta(ge=0, le=2**62)] = 21_000_000_000
     max_seconds: NonNegative = 0.0
 
     def __post_init__(self) -> None:
