@@ -45,7 +45,7 @@ To add one, write its module and name it here: settings, features, blend and abl
 
 _FOR_COMPARISON: Final = ("cooccurrence", "lightgcn_paper")
 USUAL: Final = tuple(name for name in SOURCES if name not in _FOR_COMPARISON)
-"""Sources in use unless others are named: the others add nothing to these (docs/benchmarks/ablation.md)."""
+"""Sources in use unless others are named; what the two others add to them: docs/experiments.md."""
 
 _MAX_SHOWN: Final = 200
 _TAKEN: Final = frozenset({*SOURCES, "names", "modules", "settings"})
