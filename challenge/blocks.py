@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from challenge.threads import thread_count
+from challenge.threads import one_thread, thread_count
 from challenge.types import Int64Array
 
 _PER_THREAD = 64
@@ -77,6 +77,16 @@ def each_block(work: Callable[[int, int], None], total: int, size: int) -> None:
     """
     with _libraries().limit(limits=1, user_api="blas"):
         each_range(work, [*range(0, total, size), total])
+
+
+def each_block_alone(work: Callable[[int, int], None], total: int, size: int) -> None:
+    """Call ``work(start, stop)`` as :func:`each_block` does, and let ``work`` itself start no threads."""
+
+    def alone(start: int, stop: int) -> None:
+        with one_thread():
+            work(start, stop)
+
+    each_block(alone, total, size)
 
 
 @cache

@@ -151,27 +151,30 @@ class KernelCache:
 
 
 class CompilationListener(event.Listener):  # type: ignore[misc]
-    """Tells of each kernel that is compiled, and adds its time to the section ``compile`` of the profile."""
+    """Tells once that kernels are compiled, and adds their time to the section ``compile`` of the profile."""
 
     def __init__(self) -> None:
         self._begun: list[ExitStack] = []
+        self.told = False
 
-    def on_start(self, event: Any) -> None:
+    def on_start(self, _: Any) -> None:
         """A kernel, or a function that one calls, is about to be compiled."""
         with ExitStack() as stack:
             if not self._begun:  # what it calls is part of it
-                name = event.data["dispatcher"].py_func.__name__.strip("_").replace("_", " ")
-                kept = "" if cache_folder() is None else ", which is kept for later commands"
-                progress.message(f"Compiling {name}{kept}")
+                if not self.told:
+                    kept = "" if cache_folder() is None else ", which are kept for later commands"
+                    progress.message(f"Compiling inner loops{kept}")
+                    self.told = True
                 stack.enter_context(section("compile"))
             self._begun.append(stack.pop_all())
 
-    def on_end(self, event: Any) -> None:
+    def on_end(self, _: Any) -> None:
         """It has been compiled, or could not be."""
         self._begun.pop().close()
 
 
-event.register("numba:compile", CompilationListener())
+listener: Final = CompilationListener()
+event.register("numba:compile", listener)
 
 
 @cache

@@ -61,15 +61,17 @@ class RunConfig(Settings):
         TeamInfo(self.team, self.email)  # refuses what no submission may say, long before one is written
 
 
-def load(path: Path, defaults: RunConfig | None = None) -> RunConfig:
+def load(path: Path, defaults: RunConfig | None = None, *, hint: str | None = None) -> RunConfig:
     """Read settings from a TOML file; keys that are not in it keep their defaults.
+
+    ``hint`` is what to do where there is no such file.
 
     Raises:
         InputError: no such file, or not a file.
         ConfigError: not TOML, an unknown key (with a suggestion), a value of the wrong type or out of range.
     """
     try:
-        text = read_regular(path, limit=_MAX_BYTES).decode()
+        text = read_regular(path, limit=_MAX_BYTES, hint=hint).decode()
         longest = max(len(line) for line in text.split("\n"))
         if longest > _MAX_LINE:
             raise ConfigError(f"{path}: a line has {longest:,} characters; expected at most {_MAX_LINE:,}")

@@ -11,13 +11,14 @@
     ├── ResourceError              memory or disk would not do
     └── InvariantError             our own mistake: please report it
 
-A message says where, what was found and what was expected; ``hint`` says what to do next.
+A message says where, what was found and what was expected; ``hint`` says what to do next, and ``choices`` are
+lines below the hint, from which to choose.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class ChallengeError(Exception):
@@ -25,10 +26,11 @@ class ChallengeError(Exception):
 
     exit_code = 1
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, choices: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.choices = tuple(choices)
 
 
 class InputError(ChallengeError):

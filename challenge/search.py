@@ -1,15 +1,20 @@
-"""Finds tracks, artists and titles by name: by the words in it, or misspelt where no name has them."""
+"""Finds tracks, artists and titles by name: by the words in it, or misspelt where no name has them.
+
+Capitals and accents make no difference: "beyonce" finds Beyoncé.
+"""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from challenge import progress
 from challenge.data.dataset import Dataset
 from challenge.data.strings import StringTable
 from challenge.errors import InputError
@@ -26,6 +31,20 @@ _CHOICES: Final = 8
 """Tracks that an error offers where a name does not tell which is meant."""
 _MIN_LIKENESS: Final = 70.0
 """Likeness of two names from 0 to 100 below which they are others."""
+_FAVOURITE: Final = 5
+"""A track in so many times as many playlists as any other song of the same words is the one that is meant."""
+_BASE_LETTERS: Final = {
+    "ø": "o",
+    "ł": "l",
+    "đ": "d",
+    "ð": "d",
+    "ħ": "h",
+    "ı": "i",
+    "’": "'",
+    "‘": "'",
+    "`": "'",
+}
+"""What people type for characters that Unicode does not take apart."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +79,18 @@ class NameSearch:
             )
             for word in _words(text)
         ]
-        found, exact = _best(text, n, _all_of(with_words), popularity, lambda: self._common_tracks)
-        uris = catalog.tracks.uris(found.astype(np.int32))
+        return self._described(*_best(text, n, _all_of(with_words), popularity, lambda: self._common_tracks))
+
+    def popular_tracks(self, n: int = 20) -> list[Found]:
+        """The ``n`` tracks in most playlists."""
+        return self._described(np.argsort(-self._index.popularity, kind="stable")[:n], exact=True)
+
+    def _described(self, tracks: Int64Array, exact: bool) -> list[Found]:
+        catalog, popularity = self._catalog, self._index.popularity
+        uris = catalog.tracks.uris(tracks.astype(np.int32))
         return [
             Found("track", catalog.track_names[i], self._artist_of(i), uri, int(popularity[i]), exact)
-            for i, uri in zip(found.tolist(), uris, strict=True)
+            for i, uri in zip(tracks.tolist(), uris, strict=True)
         ]
 
     def artists(self, text: str, n: int = 20) -> list[Found]:
@@ -89,25 +115,26 @@ class NameSearch:
         """Return the URI of the track that ``text`` names, be it a URI, a link, an id or a name.
 
         Raises:
-            InputError: nothing is named so, or several are; the hint lists them.
+            InputError: nothing is named so, or several are and none is in many times as many playlists as the
+                others; the error lists them.
         """
         if TRACK_FORM.fullmatch(text.strip()):
             return text
         found = self.tracks(text, n=_LOOKED_AT)
-        named = [each for each in found if each.exact and each.name.casefold() == text.strip().casefold()]
-        chosen = found if len(found) == 1 and found[0].exact else named
-        if len(chosen) == 1:
-            return chosen[0].uri
-        choices = "; ".join(
-            f"{each.name} by {each.artist} ({each.uri})" for each in (named or found)[:_CHOICES]
-        )
-        if not found:
-            raise InputError(f"track {quoted(text)}: nothing is named so", hint="name it by its URI")
-        if not found[0].exact:
-            raise InputError(f"track {quoted(text)}: nothing is named so", hint=f"did you mean {choices}?")
-        raise InputError(
-            f"track {quoted(text)}: several are named so", hint=f"choose one by its URI: {choices}"
-        )
+        exact = [each for each in found if each.exact]
+        named = [each for each in exact if folded(each.name) == folded(text.strip())] or exact
+        if named and _is_favourite(named):
+            chosen = named[0]
+            if len(exact) > 1:
+                told = f"{chosen.name} by {chosen.artist} ({chosen.uri}), the one in most playlists"
+                progress.message(f"track {quoted(text)}: {told}")
+            return chosen.uri
+        choices = [f"{each.name} by {each.artist} ({each.uri})" for each in (named or found)[:_CHOICES]]
+        if exact:
+            hint = "add a word of its name or artist, or choose one by its URI:"
+            raise InputError(f"track {quoted(text)}: several are named so", hint=hint, choices=choices)
+        hint = "did you mean one of these?" if found else "name it by its URI"
+        raise InputError(f"track {quoted(text)}: nothing is named so", hint=hint, choices=choices)
 
     def _artist_of(self, track: int) -> str:
         return self._catalog.artist_names[int(self._catalog.track_artist[track])]
@@ -144,19 +171,43 @@ class NameSearch:
         return _CommonNames(self._title_count, self._playlists.titles.__getitem__)
 
 
+def _is_favourite(named: Sequence[Found]) -> bool:
+    """Tell whether the first of these, the most popular first, is clearly meant: other releases aside."""
+
+    def song(track: Found) -> tuple[str, str]:
+        return folded(track.name).split(" - ")[0].split(" (")[0], track.artist
+
+    others = [each.playlists for each in named[1:] if song(each) != song(named[0])]
+    return not others or named[0].playlists >= _FAVOURITE * max(1, *others)
+
+
+def folded(text: str) -> str:
+    """The text in lower case and without accents, of as many characters."""
+    return "".join(map(_folded_character, unicodedata.normalize("NFC", text)))
+
+
+@cache
+def _folded_character(character: str) -> str:
+    lower = character.lower()
+    base = [each for each in unicodedata.normalize("NFKD", lower) if not unicodedata.combining(each)]
+    kept = base[0] if len(base) == 1 else lower if len(lower) == 1 else character
+    return _BASE_LETTERS.get(kept, kept)
+
+
 class _FoldedNames:
-    """All names end to end in lower case, in which a word is found at the speed of memory."""
+    """All names end to end, :func:`folded`, in which a word is found at the speed of memory."""
 
     def __init__(self, names: StringTable) -> None:
-        lower = names.blob.tobytes().decode("utf-8", "replace").lower().encode()
-        # Lower case may take other bytes in a few scripts; then names are cut anew.
-        if not np.array_equal(_begins(np.frombuffer(lower, np.uint8)), _begins(names.blob)):
-            names = StringTable.from_strings(name.lower() for name in names)
-            lower = names.blob.tobytes()
-        self._text, self._offsets = lower, names.offsets
+        text = names.blob.tobytes().decode("utf-8", "replace")
+        table = {ord(each): _folded_character(each) for each in set(text)}
+        before, self._text = _begins(names.blob), text.translate(table).encode()
+        # A character stays one, but may take other bytes.
+        characters = np.concatenate([[0], np.cumsum(before)])[names.offsets]
+        begins = np.flatnonzero(_begins(np.frombuffer(self._text, np.uint8)))
+        self._offsets = np.append(begins, len(self._text))[characters]
 
     def having(self, word: str) -> Int64Array:
-        """Names in which ``word`` (lower case) stands, ascending; int64."""
+        """Names in which ``word`` (:func:`folded`) stands, ascending; int64."""
         pattern, begins, at = word.encode(), [], 0
         while (at := self._text.find(pattern, at)) >= 0:
             begins.append(at)
@@ -174,7 +225,7 @@ def _begins(blob: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def _words(text: str) -> list[str]:
-    words = text.lower().split()
+    words = folded(text).split()
     if not words:
         raise InputError("nothing to look for: the text is empty")
     return words
@@ -195,14 +246,18 @@ class _CommonNames:
 
         common = np.argsort(-popularity, kind="stable")[:_MISSPELT_AMONG]
         self._index = common[popularity[common] > 0].astype(np.int64)
-        self._names = [default_process(name(i)) for i in self._index.tolist()]
+        self._names = [default_process(folded(name(i))) for i in self._index.tolist()]
 
     def spelt_like(self, text: str, n: int) -> Int64Array:
         """The ``n`` that are spelt most like ``text``, the most alike first; int64."""
         from rapidfuzz import fuzz, process, utils
 
         found = process.extract(
-            utils.default_process(text), self._names, scorer=fuzz.WRatio, limit=n, score_cutoff=_MIN_LIKENESS
+            utils.default_process(folded(text)),
+            self._names,
+            scorer=fuzz.WRatio,
+            limit=n,
+            score_cutoff=_MIN_LIKENESS,
         )
         return self._index[[place for _, _, place in found]]
 

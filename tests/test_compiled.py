@@ -119,15 +119,22 @@ def test_a_second_process_compiles_nothing(load: Load, folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-def test_compiling_is_told_and_has_its_own_row_of_cost(load: Load, told: list[str]) -> None:
+def test_compiling_is_told_once_and_has_its_own_row_of_cost(
+    load: Load, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled.listener, "told", False)
     with profiled() as costs:
         load().main(4)
-    assert told == ["Compiling main, which is kept for later commands"], "what it calls is part of it"
-    assert costs["compile"].seconds > 0
+    assert told == ["Compiling inner loops, which are kept for later commands"]
+    seconds = costs["compile"].seconds
+    assert seconds > 0
     with profiled() as costs:
         load().main(4)
-    assert len(told) == 1
     assert not costs
+    with profiled() as costs:
+        load().main(0.5)
+    assert costs["compile"].seconds > 0
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize(

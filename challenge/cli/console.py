@@ -97,8 +97,12 @@ def make_table(
     *,
     left: int = 1,
     gap: int = 2,
+    whole: str = "id",
 ) -> Table:
-    """A table in the house style: the first ``left`` columns to the left, figures to the right."""
+    """A table in the house style: the first ``left`` columns to the left, figures to the right.
+
+    What stands in the column ``whole`` is never broken, so that it can be copied.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -112,7 +116,7 @@ def make_table(
     )
     for number, name in enumerate(columns):
         side = "left" if number < left else "right"
-        table.add_column(name, justify=side, overflow="fold")  # type: ignore[arg-type]
+        table.add_column(name, justify=side, overflow="fold", no_wrap=name == whole)  # type: ignore[arg-type]
     for row in rows:
         # Titles and paths may hold square brackets, which are no markup here.
         table.add_row(*(cell if isinstance(cell, Text) else Text(printable(_cell(cell))) for cell in row))

@@ -75,18 +75,20 @@ class ErrorReport:
         hint: what to do next, or None.
         exit_code: one of :data:`EXIT_CODES`.
         title: word before the message.
+        choices: what to choose from, each on a line of its own.
     """
 
     message: str
     hint: str | None
     exit_code: int
     title: str = "Error"
+    choices: tuple[str, ...] = ()
 
 
 def explain(error: BaseException) -> ErrorReport:
     """Tell what to say of ``error``."""
     if isinstance(error, ChallengeError):
-        return ErrorReport(error.message, error.hint, error.exit_code)
+        return ErrorReport(error.message, error.hint, error.exit_code, choices=error.choices)
     if isinstance(error, KeyboardInterrupt | Stopped):
         code = 128 + (error.signal if isinstance(error, Stopped) else signal.SIGINT)
         return ErrorReport("what was finished is kept", None, code, "Stopped")
@@ -165,3 +167,5 @@ def show_report(report: ErrorReport) -> None:
         console.print(Text.assemble((f"{report.title}: ", style), message), soft_wrap=True)
     if report.message and report.hint:
         console.print(Text.assemble(("Hint: ", "bold cyan"), printable(report.hint)), soft_wrap=True)
+    for each in report.choices if report.message else ():
+        console.print(Text("  " + printable(each)), soft_wrap=True)

@@ -147,6 +147,7 @@ def _show(result: RunResult) -> None:
         f"valid {result.fill.submission}: {result.fill.n_playlists:,} playlists of 500 tracks, "
         f"{size_text(result.fill.submission.stat().st_size)}"
     )
+    show(f"next  open {result.output / 'report.html'}, or ask it: challenge explore {result.output}")
 
 
 def show_sources(sources: dict[str, dict[str, int]]) -> None:

@@ -191,7 +191,9 @@ def load_config(file: Path | None, **options: Any) -> RunConfig:
         return with_options(RunConfig(), **options)
     file = settings_file(file)
     # The file may hold settings of a source that only an option names.
-    return with_options(load(file, with_options(RunConfig(), source=options.get("source"))), **options)
+    defaults = with_options(RunConfig(), source=options.get("source"))
+    hint = f"name a TOML file, or one of the presets {', '.join(PRESETS)}"
+    return with_options(load(file, defaults, hint=hint), **options)
 
 
 def with_options(config: RunConfig, **options: Any) -> RunConfig:

@@ -24,10 +24,11 @@ from challenge.errors import ChallengeError, ConfigError, MissingInputError
 from challenge.evaluation.variants import METRICS
 from challenge.explore.challenge_playlists import ORDERS
 from challenge.explore.draft import Draft, track_id
-from challenge.explore.explorer import Explorer
+from challenge.explore.explorer import Explorer, is_link
 from challenge.playlist import reason_lines
 from challenge.report.charts import TITLES
 from challenge.report.page import read_run, render_page, templates
+from challenge.search import Found
 from challenge.types import LIST_LENGTH, Category
 
 HOSTS: Final = ("127.0.0.1", "localhost")
@@ -89,16 +90,20 @@ class _Pages:
         self._explorer = explorer
         self._environment = templates(PackageLoader("challenge.explore", "templates"))
         self._environment.undefined = StrictUndefined
+        self._environment.filters["track_id"] = track_id
         self._environment.globals.update(run_name=explorer.run.resolve().name, titles=TITLES, metrics=METRICS)
 
     def continue_draft(self, request: Request) -> Response:
         """Search tracks, put a playlist together, and see how it goes on."""
         draft, explorer = Draft.of_address(request.query_params), self._explorer
+        # Who begins sees what there is: of a sample or a part of the MPD nobody knows a name.
+        found = explorer.find(draft.words) if draft.words else explorer.popular() if draft.is_empty else []
         return self._page(
             "continue",
             draft=draft,
             tracks=explorer.described(draft.tracks),
-            found=explorer.find(draft.words) if draft.words else [],
+            found=found,
+            heading=_heading(draft, found),
             recommended=explorer.recommended(draft),
         )
 
@@ -142,7 +147,7 @@ class _Pages:
             shown=shown,
             missed=self._explorer.challenge.missed(shown),
             scores=self._explorer.challenge.scores(pid),
-            draft=Draft(shown.title or "", seeds),
+            draft=Draft(shown.title or "", seeds, Category(shown.category).is_random),
             all_shown=LIST_LENGTH,
         )
 
@@ -168,6 +173,15 @@ class _Pages:
 
     def _template(self, name: str) -> Template:
         return self._environment.get_template(f"{name}.html.j2", globals={"page_name": name})
+
+
+def _heading(draft: Draft, found: Sequence[Found]) -> str:
+    """What stands above the tracks that were found."""
+    if not draft.words:
+        return "In most playlists"
+    if not found:
+        return "No track of this dataset" if is_link(draft.words) else "Nothing is named so"
+    return "Found" if found[0].exact else "Nothing is named so; spelt alike"
 
 
 def _number(given: Any, name: str, default: int, most: int) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Final
 
-from challenge.errors import MissingInputError
+from challenge.errors import InputError, MissingInputError
 from challenge.evaluation.ground_truth import GroundTruth
 from challenge.evaluation.scorecard import PlaylistScores
 from challenge.explore.challenge_playlists import ChallengePlaylists, ShownPlaylist
@@ -22,8 +23,14 @@ CONTINUED_BY: Final = 50
 """Tracks that a playlist is continued with."""
 _FOUND: Final = 10
 """Tracks shown of those that are named as was looked for."""
+_LINK: Final = re.compile("https?://|spotify:", re.IGNORECASE)
 _REMEMBERED: Final = 64
 """Answers kept: a step in the search asks for the same continuation again, and the other way round."""
+
+
+def is_link(words: str) -> bool:
+    """Tell a track's URI, link or id, and any other link, from words to look for."""
+    return bool(TRACK_FORM.fullmatch(words.strip()) or _LINK.match(words.strip()))
 
 
 class Explorer:
@@ -54,11 +61,17 @@ class Explorer:
 
     def find(self, words: str) -> list[Found]:
         """Find tracks by words of their name and artist, misspelt ones too, or by URI, link or id."""
-        if not TRACK_FORM.fullmatch(words):
+        if not is_link(words):
             return self._found(words, _FOUND)
-        return [
-            Found("track", each.track, each.artist, each.uri, 0, True) for each in self.described([words])
-        ]
+        try:
+            named = self.described([words])
+        except InputError:  # no track, or one of another dataset
+            return []
+        return [Found("track", each.track, each.artist, each.uri, 0, True) for each in named]
+
+    def popular(self) -> list[Found]:
+        """The tracks in most playlists."""
+        return self._names.popular_tracks(_FOUND)
 
     def described(self, tracks: Sequence[str]) -> list[Recommendation]:
         """Give tracks their names; each one's rank is its place from 1.

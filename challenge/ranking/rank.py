@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from challenge import progress
-from challenge.blocks import each_block
+from challenge.blocks import each_block_alone
 from challenge.data.interactions import Interactions
 from challenge.errors import InvariantError
 from challenge.profile import section
@@ -21,7 +21,7 @@ from challenge.ranking.ranker import Ranker, RankerConfig, TrainingRows, sample_
 from challenge.sources.base import IndexedQueries, QueryBatch
 from challenge.sources.merge import Candidates
 from challenge.sources.registry import SOURCES, FittedSources
-from challenge.threads import one_thread, thread_count
+from challenge.threads import thread_count
 from challenge.types import LIST_LENGTH, FloatArray, Int32Array, Int64Array
 
 BATCH_BYTES: Final = 2 << 30
@@ -74,14 +74,10 @@ def each_batch(
         with told:
             advance(len(batch))
 
-    def alone(start: int, stop: int) -> None:
-        with one_thread():
-            one_batch(start, stop)
-
     total = len(queries) - first
     with progress.task(label, total, unit=unit) as advance:
         if at_once > 1:
-            each_block(alone, total, size)
+            each_block_alone(one_batch, total, size)
         else:
             for start in range(0, total, size):
                 one_batch(start, min(start + size, total))

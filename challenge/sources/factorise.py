@@ -15,10 +15,12 @@ from challenge import progress
 from challenge.blocks import each_block, each_range, even_blocks
 from challenge.settings import Settings
 from challenge.sources.least_squares import solve_rows
-from challenge.types import EmbeddingSize, FloatArray, NonNegative
+from challenge.types import EmbeddingSize, FloatArray, NonNegative, NonNegativeInt
 
 _CHUNK: Final = 1 << 15
 """Rows that one thread multiplies at once, in place."""
+_LAST_ITERATIONS: Final = 2
+"""Alternations of all rows after those of a sample."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +33,16 @@ class FactorisationConfig(Settings):
         regularisation: weight of the squared norms.
         iterations: alternations.
         cg_steps: conjugate-gradient steps for each row and alternation.
+        early_rows: of more rows an even sample of this many takes part in all alternations but the last
+            two; 0 takes all in all of them.
     """
 
     embedding_size: EmbeddingSize = 256
     confidence: NonNegative = 20.0
     regularisation: Annotated[float, Meta(ge=1e-3, le=1e9)] = 10.0
     iterations: Annotated[int, Meta(ge=1, le=1000)] = 8
-    cg_steps: Annotated[int, Meta(ge=1, le=1000)] = 3
+    cg_steps: Annotated[int, Meta(ge=1, le=1000)] = 2
+    early_rows: NonNegativeInt = 200_000
 
 
 class FactorMatrix:
@@ -87,14 +92,16 @@ def factorise(
 
     Rows without entries become zero. ``late`` makes a matrix (R, L) of further columns, which have no part in
     the alternation: they are solved for with the columns in its last step, and the rows after it with them;
-    then C + L columns are returned. Source: Hu, Koren and Volinsky 2008, solved with conjugate gradients as
-    in Takács, Pilászy and Tikk 2011, preconditioned by the Gram matrix (:func:`solve_side`).
+    then C + L columns are returned. Of many rows a sample finds where all begin
+    (:attr:`FactorisationConfig.early_rows`). Source: Hu, Koren and Volinsky 2008, solved with conjugate
+    gradients as in Takács, Pilászy and Tikk 2011, preconditioned by the Gram matrix (:func:`solve_side`).
     """
-    rng, size = np.random.default_rng(seed), config.embedding_size
-    transposed = matrix.T.tocsr()
-    columns = FactorMatrix(rng.standard_normal((matrix.shape[1], size), np.float32) * np.float32(0.01))
+    sampled = 0 < config.early_rows < matrix.shape[0]
+    early = max(0, config.iterations - _LAST_ITERATIONS) if sampled else 0
     with progress.task("factorise", config.iterations, unit="iterations") as advance:
-        for iteration in range(1, config.iterations + 1):
+        columns = _begin(matrix, config, early, advance, seed)
+        transposed = matrix.T.tocsr()
+        for iteration in range(early + 1, config.iterations + 1):
             rows = solve_side(matrix, columns, config, config.cg_steps)
             del columns  # two of a side at once would be the largest that is ever held
             if late is not None and iteration == config.iterations:
@@ -107,6 +114,38 @@ def factorise(
     # Queries are read off the rows, so these get a last, more exact solution.
     rows = solve_side(matrix, columns, config, 3 * config.cg_steps)
     return rows.factors(), columns.factors()
+
+
+def _begin(
+    matrix: sp.csr_matrix,
+    config: FactorisationConfig,
+    iterations: int,
+    advance: Callable[[], None],
+    seed: int,
+) -> FactorMatrix:
+    """Make the factors of the columns that all rows begin with: chance, after ``iterations`` over some rows.
+
+    What no row of the sample has gets zeros, and its factors from the first alternation of all rows.
+    """
+    rng, size = np.random.default_rng(seed), config.embedding_size
+    if not iterations:
+        return _by_chance(matrix.shape[1], size, rng)
+    some = matrix[np.linspace(0, matrix.shape[0] - 1, config.early_rows).astype(np.int64)]
+    used = np.unique(some.indices)
+    some = some[:, used]
+    transposed = some.T.tocsr()
+    columns = _by_chance(len(used), size, rng)
+    for _ in range(iterations):
+        rows = solve_side(some, columns, config, config.cg_steps)
+        columns = solve_side(transposed, rows, config, config.cg_steps)
+        advance()
+    factors = np.zeros((matrix.shape[1], size), np.float32)
+    factors[used] = columns.factors()
+    return FactorMatrix(factors)
+
+
+def _by_chance(count: int, size: int, rng: np.random.Generator) -> FactorMatrix:
+    return FactorMatrix(rng.standard_normal((count, size), np.float32) * np.float32(0.01))
 
 
 def solve_side(

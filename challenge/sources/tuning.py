@@ -16,6 +16,7 @@ import numpy as np
 from msgspec import Meta
 
 from challenge import progress
+from challenge.blocks import each_block_alone
 from challenge.data.interactions import Interactions
 from challenge.evaluation.metrics import Holdouts, hit_matrix, ndcg
 from challenge.manifest import Trial
@@ -147,13 +148,20 @@ class _TrainingQueries:
         """The 500 best tracks of each query but its seeds, -1 behind the last; int32, shape (Q, 500)."""
         queries = IndexedQueries.of_index(context.index, context.dataset.queries).take(self.rows)
         lists = np.full((len(queries), LIST_LENGTH), -1, np.int32)
-        for start in range(0, len(queries), _BATCH):
-            batch = queries.batch(start, min(start + _BATCH, len(queries)))
+
+        def continue_batch(start: int, stop: int) -> None:
+            batch = queries.batch(start, stop)
             most = int(np.diff(batch.seed_indptr).max(initial=0))
             best = fitted.score(batch).best(LIST_LENGTH + most)
             for query, tracks in enumerate(best):
                 row = without_seeds(tracks, batch.seeds(query))[:LIST_LENGTH]
                 lists[start + query, : len(row)] = row
+
+        if context.torch_device() == "cpu":
+            each_block_alone(continue_batch, len(queries), _BATCH)
+        else:  # a GPU is shared
+            for start in range(0, len(queries), _BATCH):
+                continue_batch(start, min(start + _BATCH, len(queries)))
         return lists
 
 

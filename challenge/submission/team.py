@@ -14,6 +14,17 @@ from challenge.submission.rules import Rule, Violations
 KEYWORD: Final = "team_info"
 TRACKS: Final = ("main", "creative")
 """The two competitions of 2018; today's has one and no longer names it."""
+_PLACEHOLDERS: Final = ("my team", "sample team", "tiny team", "team", "team name", "your team")
+_NO_ADDRESSES: Final = (
+    "example",
+    "invalid",
+    "test",
+    "localhost",
+    "example.org",
+    "example.com",
+    "example.net",
+)
+"""Domains that are reserved for examples (RFC 2606), so that no mail reaches them."""
 _EMAIL: Final = re.compile(r"""[^\s@,;:<>"\\]+@[^\s@,;:<>"\\.]+(\.[^\s@,;:<>"\\.]+)+""")
 _BREAK: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029,]")
 _HINT: Final = (
@@ -42,6 +53,15 @@ class TeamInfo:
         found = "; ".join(message for _, message in _faults(self.name, self.email, self.track))
         if found:
             raise ConfigError(f"team_info: {found}", hint=_HINT)
+
+    def placeholders(self) -> str:
+        """Say what of it is a placeholder, by which nobody would know whose it is; empty where nothing is."""
+        domain = self.email.rpartition("@")[2].lower()
+        found = [f"team {quoted(self.name)}"] if self.name.lower() in _PLACEHOLDERS else []
+        if domain in _NO_ADDRESSES or domain.rpartition(".")[2] in _NO_ADDRESSES:
+            found.append(f"e-mail {quoted(self.email)}")
+        verb = "is a placeholder" if len(found) == 1 else "are placeholders"
+        return f"{' and '.join(found)} {verb}" if found else ""
 
     def line(self) -> str:
         """Return the line as it is written.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from challenge import processes
+from challenge import processes, progress
 from challenge.config import RunConfig
 from challenge.errors import InvalidSubmissionError
 from challenge.evaluation.ground_truth import read_ground_truth
@@ -13,6 +13,7 @@ from challenge.evaluation.scorecard import Scorecard
 from challenge.manifest import Manifest
 from challenge.report.page import render_report
 from challenge.run_folder import RunFolder
+from challenge.submission.team import TeamInfo
 from challenge.workflows.examples import keep_scored
 from challenge.workflows.fill import FillSummary, write_lists
 from challenge.workflows.inputs import RunInputs, load_inputs
@@ -64,6 +65,7 @@ def run(
         with manifest.profile.stage("prepare"):
             inputs = load_inputs(mpd, challenge, cache=cache)
         record_inputs(manifest, inputs, mpd, challenge)
+        _warn_of_placeholders(config, inputs)
         recommender = fit_recommender(inputs, folder, config, manifest, resume=resume)
         processes.meet()
         private_facts(manifest, config, inputs, mpd, challenge).save(folder.private)
@@ -83,6 +85,13 @@ def run(
         manifest.save(folder.manifest)
         render_report(output)
         return RunResult(output, manifest, filled, scorecard)
+
+
+def _warn_of_placeholders(config: RunConfig, inputs: RunInputs) -> None:
+    """Say before hours of training what would keep the submission from going up."""
+    found = TeamInfo(config.team, config.email).placeholders()
+    if found and inputs.challenge_set.is_official:
+        progress.message(f"Note: {found}; challenge submit will want your own, by --team and --email")
 
 
 def check_submission(folder: RunFolder, inputs: RunInputs) -> None:

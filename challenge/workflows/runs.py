@@ -118,6 +118,10 @@ def compare_runs(paths: Sequence[Path], *, answers: Path | None = None) -> RunCo
     """
     if len(paths) != 2:
         raise ConfigError(f"{len(paths)} runs are named; expected two, RUN_A and RUN_B")
+    for path in paths:
+        if not path.exists():
+            hint = "challenge runs lists the runs that are there"
+            raise MissingInputError(f"{path}: no such file or folder", hint=hint)
     scored = _kept(paths, answers) or _scored(paths, answers)
     (first, before), (second, after) = scored
     manifests = [RunFolder(path).load_manifest() for path in paths if path.is_dir()]

@@ -34,17 +34,6 @@ LOG: Final = "submissions.jsonl"
 _CLIENT: Final = "aicrowd"
 _STDERR: Final = 2
 """Where the client prints: stdout is for results of ours."""
-_PLACEHOLDERS: Final = ("my team", "sample team", "tiny team", "team", "team name", "your team")
-_NO_ADDRESSES: Final = (
-    "example",
-    "invalid",
-    "test",
-    "localhost",
-    "example.org",
-    "example.com",
-    "example.net",
-)
-"""Domains that are reserved for examples (RFC 2606), so that no mail reaches them."""
 
 
 @dataclass(frozen=True)
@@ -127,14 +116,10 @@ def _challenge_of(folder: RunFolder) -> Path:
 
 
 def _require_real(team: TeamInfo, run: Path) -> None:
-    domain = team.email.rpartition("@")[2].lower()
-    found = [f"team {team.name!r}"] if team.name.lower() in _PLACEHOLDERS else []
-    if domain in _NO_ADDRESSES or domain.rpartition(".")[2] in _NO_ADDRESSES:
-        found.append(f"e-mail {team.email!r}")
+    found = team.placeholders()
     if found:
         hint = f"write the file again: challenge fill --output {run} --team NAME --email ADDRESS"
-        what = "is a placeholder" if len(found) == 1 else "are placeholders"
-        raise ConfigError(f"{' and '.join(found)} {what}: the site would not know whose it is", hint=hint)
+        raise ConfigError(f"{found}: the site would not know whose it is", hint=hint)
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:

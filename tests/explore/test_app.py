@@ -122,11 +122,18 @@ def test_nothing_is_changed_by_asking(client: TestClient) -> None:
 # -- continue --------------------------------------------------------------------------------------------
 
 
-def test_an_empty_draft_asks_for_something(client: TestClient) -> None:
+def test_an_empty_draft_asks_for_something_and_shows_what_there_is(
+    client: TestClient, recommender: Recommender
+) -> None:
     page = page_of(client, "/")
     assert "Give a title, add a track, or both." in page
     assert "No tracks yet." in page
-    assert names(page) == []
+    assert "<h2>In most playlists</h2>" in page
+    popularity = recommender.sources.index.popularity
+    counts = [int(each) for each in re.findall(r"· in ([0-9]+) playlist", page)]
+    assert counts == np.sort(popularity)[::-1][:10].tolist()
+    assert len(links(page, "Add")) == 10
+    assert "In most playlists" not in page_of(client, links(page, "Add")[0])
 
 
 def test_a_draft_goes_on_as_the_recommender_says(
@@ -183,6 +190,10 @@ def test_tracks_are_found_misspelt_and_by_link(client: TestClient, recommender: 
         assert name in page
         assert [Draft(words=link, tracks=(identity,)).address()] == links(page, "Add")
     assert "<h2>Nothing is named so</h2>" in page_of(client, "/?words=qqqqvvvvxxxx")
+    for link in ("z" * 22, "https://open.spotify.com/playlist/37i9dQZF1DX", "spotify:artist:" + "z" * 22):
+        page = page_of(client, Draft("love", words=link).address())
+        assert "<h2>No track of this dataset</h2>" in page
+        assert len(links(page, "Add")) == CONTINUED_BY, "the continuation stays"
 
 
 def test_the_reason_is_the_one_of_the_command(client: TestClient, recommender: Recommender) -> None:
@@ -204,7 +215,6 @@ def test_the_reason_is_the_one_of_the_command(client: TestClient, recommender: R
         ("/?tracks=abc", 400, "tracks[0] is 'abc'; expected a track"),
         (f"/?tracks={'z' * 22}", 400, "which is in no playlist of the dataset"),
         ("/?tracks=.%00.", 400, "expected a track"),
-        (f"/?words={'z' * 22}", 400, "which is in no playlist of the dataset"),
         ("/why", 404, "not among the 50 recommended"),
         ("/why?title=love&track=%F0%28", 404, "not among the 50 recommended"),
         ("/playlists/7", 404, "playlist 7: not in the challenge of this run"),
@@ -354,6 +364,7 @@ def test_a_playlist_shows_what_it_was_given_and_its_hits(
         assert f"{len(hits)} of {shown.num_holdouts} held-out tracks among the first 500" in page
         tried = page_of(client, links(page, "Try it under Continue")[0])
         assert len(links(tried, "Remove")) == len({each.uri for each in shown.seeds})
+        assert ("checked" in tried) == Category(shown.category).is_random
         assert len(names(page_of(client, f"/playlists/{pid}"))) < len(names(page))
 
 

@@ -85,6 +85,43 @@ def test_a_playlist_is_put_together_and_goes_on(page: Page) -> None:
 
 
 @needs_browser
+def test_no_click_is_lost_however_quick_they_are(page: Page) -> None:
+    page.get_by_label("Add tracks").press_sequentially("a")
+    page.get_by_role("heading", name="Found").wait_for()
+    wanted = names(page, "#found")[:4]
+    page.evaluate(
+        "[...document.querySelectorAll('#found [data-add]')].slice(0, 4).map((each) => each.click())"
+    )
+    page.get_by_text("with 4 tracks.").wait_for()
+    assert names(page, "#draft") == wanted
+    page.evaluate(
+        "[...document.querySelectorAll('#draft [data-remove]')].slice(1, 3).map((each) => each.click())"
+    )
+    page.get_by_text("with 2 tracks.").wait_for()
+    assert names(page, "#draft") == [wanted[0], wanted[3]]
+
+
+@needs_browser
+def test_the_link_of_another_track_leaves_the_page_as_it_is(page: Page) -> None:
+    page.goto("/?title=love")
+    page.get_by_label("Add tracks").fill(f"https://open.spotify.com/track/{'z' * 22}")
+    page.get_by_role("heading", name="No track of this dataset").wait_for()
+    assert page.locator(NEXT).count() == 50
+
+
+@needs_browser
+def test_what_is_refused_says_so_and_the_page_stays(browser: Browser, address: str) -> None:
+    with opened(browser, address) as (page, complaints):
+        page.goto("/?title=love")
+        page.evaluate("document.querySelector('#next [data-why]').href = '/why?title=love&track=none'")
+        page.locator("#next").get_by_role("link", name="Why").first.click()
+        page.get_by_text("not among the 50 recommended").wait_for()
+        assert page.locator(NEXT).count() == 50
+        assert len(complaints) == 1
+        assert "404" in complaints[0]
+
+
+@needs_browser
 def test_the_address_keeps_all_of_it(page: Page) -> None:
     page.get_by_label("Title").press_sequentially("love")
     page.get_by_label("In no particular order").check()
@@ -140,14 +177,14 @@ def test_keys_alone_will_do(page: Page) -> None:
     page.keyboard.press("Tab")
     page.keyboard.type("a")
     page.get_by_role("heading", name="Found").wait_for()
-    second = page.locator("#found [data-step]").nth(1).inner_text()
+    second = page.locator("#found [data-add]").nth(1).inner_text()
     press_tab_until("Add")
     page.keyboard.press("Enter")
     page.get_by_text("with 1 track.").wait_for()
     focused = page.evaluate("document.activeElement.innerText")
     assert focused == second, "the focus stays in its place"
     press_tab_until("Remove")
-    page.keyboard.press("Enter")
+    page.keyboard.press("Space")
     page.get_by_text("with 0 tracks.").wait_for()
     assert page.evaluate("document.activeElement.id") == "words", (
         "where nothing is left it goes to the search"

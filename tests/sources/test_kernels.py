@@ -362,6 +362,29 @@ def test_late_columns_are_solved_for_at_the_end_and_rows_with_them() -> None:
         np.testing.assert_allclose(rows[row], expected, rtol=1e-2, atol=1e-3)
 
 
+def test_a_sample_of_the_rows_finds_where_all_begin() -> None:
+    rng = np.random.default_rng(0)
+    topics = np.kron(
+        np.eye(4), np.ones((100, 10))
+    )  # 400 rows of four kinds, each with ten columns of its own
+    matrix = sp.csr_matrix((rng.random((400, 40)) < 0.05 + 0.5 * topics).astype(np.float32))
+    config = FactorisationConfig(embedding_size=4, iterations=8, cg_steps=4)
+
+    def loss_of(**changed: int) -> float:
+        chosen = replace(config, **changed)
+        rows, columns = factorise(matrix, chosen)
+        assert (rows.shape, columns.shape) == ((400, 4), (40, 4))
+        return loss(matrix, rows, columns, chosen)
+
+    whole = loss_of(early_rows=0)
+    assert loss_of(early_rows=400) == whole == loss_of(early_rows=500)
+    assert loss_of(early_rows=100) < 1.01 * whole
+    assert loss_of(iterations=2, early_rows=0) > 1.2 * whole
+    # Of one row only its columns begin with anything; the others' factors come from all rows afterwards.
+    columns = factorise(matrix, replace(config, early_rows=1))[1]
+    assert (np.abs(columns).max(axis=1) > 0).all()
+
+
 def test_factors_that_would_not_fit_are_refused_with_what_would(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = BipartiteGraph.from_matrix(sp.csr_matrix(np.ones((300, 200), np.int8)))
     config = FactorisationConfig(embedding_size=128)

@@ -7,12 +7,13 @@ const form = document.getElementById("draft-form");
 let timer = 0;
 let newest = 0; // number of the latest request: an answer that was overtaken is dropped
 
-/** Fetch a page; null where it was refused, which then shows itself, or where nobody answers. */
+/** Fetch a page; null where it was refused, whose reason is then said, or where nobody answers. */
 async function fetchPage(address) {
   try {
     const answer = await fetch(address);
-    if (answer.ok) return new DOMParser().parseFromString(await answer.text(), "text/html");
-    location.assign(address);
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (answer.ok) return page;
+    say(page.querySelector("[role=alert]").textContent);
   } catch {
     say("No answer. Is “challenge explore” still running?");
   }
@@ -23,10 +24,17 @@ function say(text) {
   document.getElementById("said").textContent = text;
 }
 
-/** The address of what the form holds now, with the tracks that a link leads to where one was followed. */
-function addressOf(link) {
+/** Add or remove the track of a link at once: the next click may come before the answer to this one. */
+function step(link) {
+  const { add, remove } = link.dataset;
+  const kept = form.elements.tracks.value.split(".").filter((each) => each && each !== add && each !== remove);
+  form.elements.tracks.value = (add ? [...kept, add] : kept).join(".");
+  update(addressOf(), history.pushState);
+}
+
+/** The address of what the form holds now. */
+function addressOf() {
   const values = new URLSearchParams(new FormData(form));
-  if (link) values.set("tracks", new URL(link.href).searchParams.get("tracks") || "");
   for (const [name, value] of [...values]) if (!value) values.delete(name);
   return values.size ? `/?${values}` : "/";
 }
@@ -85,12 +93,19 @@ function showCopy() {
 }
 
 function follow(event) {
-  const link = event.target.closest("[data-step], [data-why], [data-copy]");
+  const link = event.target.closest("[data-add], [data-remove], [data-why], [data-copy]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   event.preventDefault();
   if ("copy" in link.dataset) copy(link.dataset.copy);
   else if ("why" in link.dataset) toggleReason(link);
-  else update(addressOf(link), history.pushState);
+  else step(link);
+}
+
+/** What looks like a button is pressed by the space bar, too. */
+function press(event) {
+  if (event.key !== " " || !event.target.matches("a.button")) return;
+  event.preventDefault();
+  event.target.click();
 }
 
 async function goBack() {
@@ -103,6 +118,7 @@ async function goBack() {
 if (form) {
   showCopy();
   document.addEventListener("click", follow);
+  document.addEventListener("keydown", press);
   form.addEventListener("input", () => {
     clearTimeout(timer);
     timer = setTimeout(() => update(addressOf(), history.replaceState), TYPING_PAUSE);
