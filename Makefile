@@ -82,7 +82,7 @@ submission: RUN := $(or $(RUN),sample)
 submission: TEAM := $(or $(TEAM),Sample team)
 submission: EMAIL := $(or $(EMAIL),sample@example.org)
 submission: $(READY) $(SAMPLE_READY) ## Make a validated submission: from a sample, or from MPD= CHALLENGE= TEAM= EMAIL= [RUN=]
-	$(BIN)/challenge run --mpd $(SAMPLE)/mpd.zip --challenge $(SAMPLE)/challenge_set.json \
+	@set -x; $(BIN)/challenge run --mpd $(SAMPLE)/mpd.zip --challenge $(SAMPLE)/challenge_set.json \
 	  --answers $(SAMPLE)/answers.json --output "submissions/$$RUN" --team "$$TEAM" --email "$$EMAIL" \
 	  --config sample $(ARGS)
 else
@@ -92,9 +92,9 @@ submission: $(READY)
 	  eval "value=\$$$$name"; \
 	  test -n "$$value" || { echo >&2 "make: $$name= is missing; expected: make submission MPD=… CHALLENGE=… TEAM=… EMAIL=… [RUN=name]"; exit 2; }; \
 	done
-	$(BIN)/challenge run --mpd "$$MPD" --challenge "$$CHALLENGE" \
+	@set -x; $(BIN)/challenge run --mpd "$$MPD" --challenge "$$CHALLENGE" \
 	  --output "submissions/$$RUN" --team "$$TEAM" --email "$$EMAIL" $(ARGS)
-	$(BIN)/challenge validate "submissions/$$RUN/submission.csv.gz" --challenge "$$CHALLENGE"
+	@set -x; $(BIN)/challenge validate "submissions/$$RUN/submission.csv.gz" --challenge "$$CHALLENGE"
 endif
 
 ##@ Work on the code

@@ -90,10 +90,12 @@ def reason_lines(recommendation: Recommendation) -> list[str]:
         return []
     lines = []
     if reason.sources:
-        named = (f"{name.replace('_', ' ')} ({rank})" for name, rank in reason.sources.items())
+        named = (f"{name.replace('_', ' ')} (rank {rank})" for name, rank in reason.sources.items())
         lines.append("proposed by " + ", ".join(named))
     lines += [f"{share:.0%} of the playlists with {name} hold it" for _, name, share in reason.seeds]
-    lines += [f"{share:.0%} of the playlists titled “{word}” hold it" for word, share in reason.words]
+    lines += [
+        f"{share:.0%} of the playlists with “{word}” in the title hold it" for word, share in reason.words
+    ]
     if reason.contributions:
         largest = dict(list(reason.contributions.items())[:_NAMED_GROUPS])
         rest = sum(reason.contributions.values()) - sum(largest.values())

@@ -274,7 +274,11 @@ class Recommender:
             FormatError: of another version, or damaged.
             ConfigError: no such device.
         """
-        folder = Path(folder)
+        with progress.task("load what was learned"):
+            return cls._load(Path(folder), device)
+
+    @classmethod
+    def _load(cls, folder: Path, device: str | None) -> Recommender:
         facts = saved_facts(folder)
         config = _settings(folder)
         if device is not None:
@@ -427,7 +431,7 @@ class _Fit:
         config = self.config.ranker
         drawn = _drawn(dataset, self.config)
         rows, sources = self.rows(drawn)
-        with section("learn to rank"), progress.task(f"learn to rank {len(rows.label):,} candidates"):
+        with section("learn to rank"):
             ranker = train_ranker(rows, feature_names(sources.names), config, seed=self.config.seed)
         n_queries, n_rows = sum(len(fold.holdout) for fold in drawn.folds), len(rows.label)
         recall = {name: float(shares.mean()) for name, shares in rows.recall.items()}

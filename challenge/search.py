@@ -252,14 +252,13 @@ class _CommonNames:
         """The ``n`` that are spelt most like ``text``, the most alike first; int64."""
         from rapidfuzz import fuzz, process, utils
 
-        found = process.extract(
-            utils.default_process(folded(text)),
-            self._names,
-            scorer=fuzz.WRatio,
-            limit=n,
-            score_cutoff=_MIN_LIKENESS,
+        asked = utils.default_process(folded(text))
+        alike = process.extract(
+            asked, self._names, scorer=fuzz.WRatio, limit=4 * n, score_cutoff=_MIN_LIKENESS
         )
-        return self._index[[place for _, _, place in found]]
+        # A name of a letter or two is part of any text: one so short is like none.
+        found = [place for name, _, place in alike if 2 * len(name) >= len(asked)]
+        return self._index[found[:n]]
 
 
 def _best(

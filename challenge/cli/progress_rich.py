@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
@@ -13,6 +14,10 @@ from rich.text import Text
 from challenge.cli.progress_log import TaskState
 from challenge.progress import Advance
 from challenge.quoting import printable
+
+_BAR: Final = 12
+_BETWEEN: Final = 6
+"""Columns of the spinner and of what stands between a bar's parts."""
 
 
 class BarBackend:
@@ -29,7 +34,7 @@ class BarBackend:
         return Progress(
             SpinnerColumn(style="cyan"),
             TextColumn("{task.description}", table_column=one_line),
-            BarColumn(bar_width=16),
+            BarColumn(bar_width=_BAR),
             TextColumn("{task.fields[told]}", style="dim", markup=False, table_column=one_line),
             console=self._console,
             transient=True,
@@ -51,7 +56,10 @@ class BarBackend:
 
         def advance(amount: float = 1, *, note: str = "") -> None:
             state.add(amount, note)
-            self._progress.update(shown, advance=amount, told=state.so_far())
+            # The bar would be the first to give way, so what is told is cut to the room that is left.
+            told, room = state.so_far(), max(self._console.width - len(label) - _BAR - _BETWEEN, 10)
+            told = told if len(told) <= room else told[: room - 1].rstrip(" ,") + "…"
+            self._progress.update(shown, advance=amount, told=told)
 
         mark = ("✗ ", "red")
         try:

@@ -34,7 +34,7 @@ def runs(
     if json:
         show_json_lines(each.to_dict() for each in found)
         return
-    columns = ("run", "date", "playlists", *METRIC_TITLES.values(), "time")
+    columns = ("run", "date (UTC)", "trained on", *METRIC_TITLES.values(), "time")
     show(make_table(None, columns, [_row(each, folder) for each in found], left=2))
     signatures = {each.card.signature for each in found if each.card is not None}
     if len(signatures) > 1:
@@ -49,5 +49,5 @@ def _row(entry: RunEntry, folder: Path) -> tuple[object, ...]:
         entry.manifest.date[:16].replace("T", " "),
         data and data.playlists,
         *scores,
-        seconds_text(entry.seconds),
+        seconds_text(entry.seconds) if entry.manifest.submission else "unfinished",
     )

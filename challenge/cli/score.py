@@ -60,6 +60,7 @@ def score(
     """
     from challenge.evaluation.ground_truth import read_ground_truth
     from challenge.mpd.outputs import require_writable_file
+    from challenge.submission.reader import read_submission
     from challenge.workflows.score import save_beside
     from challenge.workflows.score import score as score_file
 
@@ -68,8 +69,11 @@ def score(
         require_writable_file(per_playlist, (file, answers, mpd, challenge))
     where = {"store": store, "mpd": mpd, "challenge": challenge}
     truth = read_ground_truth(answers)
-    card, scores = score_file(file, truth, **where, variants=variants, seed=seed, resamples=resamples)
-    save_beside(file, truth, card, scores)
+    lists = read_submission(file)
+    card, scores = score_file(
+        file, truth, **where, lists=lists, variants=variants, seed=seed, resamples=resamples
+    )
+    save_beside(file, truth, card, scores, lists)
     if per_playlist is not None:
         scores.save(per_playlist)
     for note in card.notes:

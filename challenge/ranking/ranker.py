@@ -12,6 +12,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from challenge import progress
 from challenge.errors import MissingInputError
 from challenge.files import write_text
 from challenge.ranking.forest import join_trees
@@ -197,5 +198,7 @@ def train_ranker(rows: TrainingRows, names: Sequence[str], config: RankerConfig,
         "verbosity": -1,
     }
     data = lgb.Dataset(rows.features, rows.label, feature_name=list(names))
-    text = lgb.train(parameters, data, config.num_iterations).model_to_string()
+    with progress.task("learn to rank", config.num_iterations, unit="trees") as advance:
+        callbacks = [lambda _: advance(note=f"{len(rows.label):,} candidates")]
+        text = lgb.train(parameters, data, config.num_iterations, callbacks=callbacks).model_to_string()
     return Ranker(text, config.negative_share)

@@ -14,12 +14,13 @@ from challenge.evaluation.variants import METRICS
 from challenge.report.leaderboard_2018 import BEST_CELLS
 from challenge.types import Category
 
+_CURVES: Final = {"ndcg": "NDCG of the playlists it watched", "loss": "Loss"}
 TITLES: Final = {"r_precision": "R-precision", "ndcg": "NDCG", "clicks": "Clicks"}
 _RIGHT: Final = 346  # the last tick's label, in the middle of which this is, needs the rest
 _TOP: Final = 34
 _LINES_BOTTOM: Final = 190
 _CHARACTER: Final = 7.2  # rather more than the average of letters and digits in usual fonts
-_MAX_NAME: Final = 27  # the template cuts longer ones
+_MAX_NAME: Final = 30  # the template cuts longer ones
 
 
 class Scale(NamedTuple):
@@ -134,7 +135,9 @@ def training_panels(curves: Mapping[str, Sequence[tuple[float, float]]], step_na
         y = Scale(nice_ticks(min(values), max(values)), _LINES_BOTTOM, _TOP)
         left = round(_CHARACTER * max(len(y.label(tick)) for tick in y.ticks) + 12, 1)
         x = Scale(nice_ticks(min(steps), max(steps), min_step=1), left, _RIGHT)
-        panels.append(LinePanel(f"training-{name}", readable(name), x, y, points, step_name))
+        panels.append(
+            LinePanel(f"training-{name}", _CURVES.get(name, readable(name)), x, y, points, step_name)
+        )
     return panels
 
 

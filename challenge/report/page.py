@@ -126,7 +126,7 @@ def templates(*more: BaseLoader) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["readable"] = readable
+    environment.filters |= {"readable": readable, "moment": moment}
     return environment
 
 
@@ -219,13 +219,46 @@ def _listings(manifest: Manifest) -> dict[str, dict[str, Any]]:
     return {
         "Commands": {command.date: command.line for command in manifest.commands},
         "Submission": {} if submission is None else {submission.file: submission.sha256},
-        "Dataset": msgspec.to_builtins(manifest.dataset) or {},
-        "LightGCN": training,
-        "Ranker": flatten(msgspec.to_builtins(manifest.ranker) or {}),
-        "Configuration": flatten(manifest.config),
+        "Dataset": _plain(msgspec.to_builtins(manifest.dataset) or {}),
+        "LightGCN": _plain(training),
+        "Ranker": {
+            name: _plain_text(value)
+            for name, value in flatten(msgspec.to_builtins(manifest.ranker) or {}).items()
+        },
+        "Configuration": _used_settings(manifest),
         "Inputs": flatten(msgspec.to_builtins(manifest.inputs) or {}),
         "Versions": manifest.versions | {"threads": str(manifest.threads)},
     }
+
+
+def _used_settings(manifest: Manifest) -> dict[str, str]:
+    """All settings of a run by dotted name, but those of sources that had no part in it."""
+    settings: dict[str, Any] = dict(manifest.config)
+    sources: dict[str, Any] = dict(settings.get("sources", {}))
+    unused = {name for name, value in sources.items() if isinstance(value, Mapping)}
+    unused -= set(sources.get("names", ()))
+    settings["sources"] = {name: value for name, value in sources.items() if name not in unused}
+    return {name: value_text(value) for name, value in flatten(settings).items()}
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, str]:
+    """Values as a person reads them, beside their names in words."""
+    return {readable(name): _plain_text(value) for name, value in values.items()}
+
+
+def _plain_text(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "unknown", True: "yes", False: "no"}[value]
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def moment(date: str) -> str:
+    """Write a moment in UTC, as a manifest has it, for people: to the minute."""
+    return f"{date[:16].replace('T', ' ')} UTC"
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -35,12 +35,17 @@ def keep_filled(
 
 
 def keep_scored(
-    folder: RunFolder, truth: GroundTruth, scores: PlaylistScores, dataset: Dataset | None = None
+    folder: RunFolder,
+    truth: GroundTruth,
+    scores: PlaylistScores,
+    dataset: Dataset | None = None,
+    lists: Submission | None = None,
 ) -> None:
     """Choose the examples anew by score, and mark the hits.
 
     Names are those of ``dataset``, or else of the recommender in the folder. Without either, or where the
-    sources of the lists are not known, nothing changes.
+    sources of the lists are not known, nothing changes. ``lists`` are those of the submission in the folder,
+    where they were read.
 
     Raises:
         FormatError: a file is damaged.
@@ -53,7 +58,7 @@ def keep_scored(
     rows = np.array([row_of.get(pid, -1) for pid in scores.pid.tolist()])
     known = np.flatnonzero(rows >= 0)
     chosen = [(int(rows[known[index]]), place) for index, place in by_score(scores.values.ndcg[known])]
-    submission = read_submission(folder.submission)
+    submission = read_submission(folder.submission) if lists is None else lists
     _write(folder, make_examples(chosen, submission, queries, catalog, kept, truth=truth, scores=scores))
 
 

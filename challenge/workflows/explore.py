@@ -26,8 +26,7 @@ def load_explorer(run: Path, *, answers: Path | None = None) -> Explorer:
     """
     folder = RunFolder(run)
     truth = None if answers is None else read_ground_truth(answers)
-    with progress.task("load what was learned"):
-        recommender = Recommender.load(folder.recommender)
+    recommender = Recommender.load(folder.recommender)
     explorer = Explorer(run, recommender, truth, _scores(folder, truth, recommender))
     with progress.task("answer a first question"), progress.use_backend(None):
         explorer.warm_up()

@@ -11,8 +11,10 @@ from challenge.errors import InvalidSubmissionError
 from challenge.evaluation.ground_truth import read_ground_truth
 from challenge.evaluation.scorecard import Scorecard
 from challenge.manifest import Manifest
+from challenge.mpd.challenge_set import ChallengeSet
 from challenge.report.page import render_report
 from challenge.run_folder import RunFolder
+from challenge.submission.reader import read_submission
 from challenge.submission.team import TeamInfo
 from challenge.workflows.examples import keep_scored
 from challenge.workflows.fill import FillSummary, write_lists
@@ -65,7 +67,7 @@ def run(
         with manifest.profile.stage("prepare"):
             inputs = load_inputs(mpd, challenge, cache=cache)
         record_inputs(manifest, inputs, mpd, challenge)
-        _warn_of_placeholders(config, inputs)
+        warn_of_placeholders(config, inputs.challenge_set)
         recommender = fit_recommender(inputs, folder, config, manifest, resume=resume)
         processes.meet()
         private_facts(manifest, config, inputs, mpd, challenge).save(folder.private)
@@ -77,20 +79,25 @@ def run(
         scorecard = None
         if truth is not None:
             with manifest.profile.stage("score"):
+                lists = read_submission(filled.submission)
                 scorecard, scores = score(
-                    filled.submission, truth, store=inputs.store.path, challenge=inputs.challenge_set
+                    filled.submission,
+                    truth,
+                    store=inputs.store.path,
+                    challenge=inputs.challenge_set,
+                    lists=lists,
                 )
             keep_scores(folder, scorecard, scores)
-            keep_scored(folder, truth, scores, inputs.dataset)
+            keep_scored(folder, truth, scores, inputs.dataset, lists)
         manifest.save(folder.manifest)
         render_report(output)
         return RunResult(output, manifest, filled, scorecard)
 
 
-def _warn_of_placeholders(config: RunConfig, inputs: RunInputs) -> None:
+def warn_of_placeholders(config: RunConfig, challenge_set: ChallengeSet) -> None:
     """Say before hours of training what would keep the submission from going up."""
     found = TeamInfo(config.team, config.email).placeholders()
-    if found and inputs.challenge_set.is_official:
+    if found and challenge_set.is_official:
         progress.message(f"Note: {found}; challenge submit will want your own, by --team and --email")
 
 

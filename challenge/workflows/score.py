@@ -17,6 +17,7 @@ from challenge.mpd.challenge_set import ChallengeSet, read_challenge_set
 from challenge.report.page import render_report
 from challenge.run_folder import RunFolder
 from challenge.submission.reader import read_submission
+from challenge.submission.submission import Submission
 from challenge.workflows.catalog_source import find_catalog, require_one
 from challenge.workflows.examples import keep_scored
 
@@ -35,6 +36,7 @@ def score(
     store: Path | str | None = None,
     mpd: Path | str | None = None,
     challenge: Path | str | ChallengeSet | None = None,
+    lists: Submission | None = None,
     variants: Variants | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
@@ -47,6 +49,7 @@ def score(
         store: store of the MPD, for the tracks' artists.
         mpd: the MPD itself, where there is no store yet.
         challenge: challenge set, for the artists of tracks that only its seeds name.
+        lists: what was read of the submission, where that was done.
         variants: variants of the metrics; the leaderboard's unless given.
         seed: seed of the bootstrap.
         resamples: how many times the bootstrap draws.
@@ -63,7 +66,7 @@ def score(
     if isinstance(challenge, Path | str):
         challenge = read_challenge_set(challenge)
     submission = Path(submission)
-    lists = read_submission(submission)
+    lists = read_submission(submission) if lists is None else lists
     rows_of_truth(lists, truth)
     source = find_catalog(submission, store=store, mpd=mpd) if variants.needs_artists else None
     if source is not None and challenge is not None:
@@ -82,7 +85,13 @@ def score(
     return card, scores
 
 
-def save_beside(submission: Path, truth: GroundTruth, card: Scorecard, scores: PlaylistScores) -> Path | None:
+def save_beside(
+    submission: Path,
+    truth: GroundTruth,
+    card: Scorecard,
+    scores: PlaylistScores,
+    lists: Submission | None = None,
+) -> Path | None:
     """Keep the scores of a run where ``submission`` is that run's own; return the path of its scorecard."""
     folder = RunFolder(submission.parent)
     if submission.name != folder.submission.name or not folder.manifest.exists():
@@ -90,7 +99,7 @@ def save_beside(submission: Path, truth: GroundTruth, card: Scorecard, scores: P
     try:
         with progress.task("Keeping the scores"):
             keep_scores(folder, card, scores)
-            keep_scored(folder, truth, scores)
+            keep_scored(folder, truth, scores, lists=lists)
             if folder.report.exists():
                 render_report(folder.path)
     except PermissionError:

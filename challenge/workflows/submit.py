@@ -118,7 +118,10 @@ def _challenge_of(folder: RunFolder) -> Path:
 def _require_real(team: TeamInfo, run: Path) -> None:
     found = team.placeholders()
     if found:
-        hint = f"write the file again: challenge fill --output {run} --team NAME --email ADDRESS"
+        hint = (
+            f"write the file again: challenge fill --output {run} --team NAME --email ADDRESS "
+            "(its scores and its page come again with challenge score and challenge report)"
+        )
         raise ConfigError(f"{found}: the site would not know whose it is", hint=hint)
 
 

@@ -166,7 +166,8 @@ def test_a_name_that_many_tracks_have(ask: Invoke, dataset: Dataset) -> None:
     result = ask("recommend", "--track", common)
     refused(result, 3, f"track '{common}': several are named so")
     assert 2 <= result.stderr.count("spotify:track:") <= 8
-    assert "Hint: choose one by its URI: " in result.stderr
+    assert "or choose one by its URI:\n  " in result.stderr
+    assert result.stderr.count("\n  ") == result.stderr.count("spotify:track:"), "each on a line of its own"
 
 
 @pytest.mark.parametrize(
@@ -289,11 +290,11 @@ def test_reasons_fit_into_80_columns(ask: Invoke, given: list[str], dataset: Dat
     for each in found["recommended"]:
         assert f"{each['rank']}. {each['track']} by {each['artist']} proposed by " in whole
         for name, rank in each["reason"]["sources"].items():
-            assert f"{name.replace('_', ' ')} ({rank})" in whole
+            assert f"{name.replace('_', ' ')} (rank {rank})" in whole
         for _, name, share in each["reason"]["seeds"]:
             assert f"{share:.0%} of the playlists with {name} hold it" in whole
         for word, share in each["reason"]["words"]:
-            assert f"{share:.0%} of the playlists titled “{word}” hold it" in whole
+            assert f"{share:.0%} of the playlists with “{word}” in the title hold it" in whole
         assert sum(each["reason"]["contributions"].values()) == pytest.approx(each["score"], abs=1e-4)
         assert f"score {each['score']:.2f} = " in whole
     assert "proposed by" not in fine(ask("recommend", *options))
@@ -308,10 +309,10 @@ def test_a_reason_in_words() -> None:
         contributions,
     )
     assert reason_lines(Recommendation(1, "uri", "Track", "Artist", 1.155, reason)) == [
-        "proposed by ials (1), artists in title (12)",
+        "proposed by ials (rank 1), artists in title (rank 12)",
         "25% of the playlists with Song hold it",
         "0% of the playlists with [b] hold it",
-        "67% of the playlists titled “road” hold it",
+        "67% of the playlists with “road” in the title hold it",
         "score 1.16 = ials +2.00, start -1.50, title +0.50, a +0.25, b -0.12, others +0.03",
     ]
     assert reason_lines(Recommendation(1, "uri", "Track", "Artist", 1.0)) == []
@@ -446,7 +447,7 @@ def test_a_folder_that_cannot_be_asked(
     for folder in (tmp_path, tmp_path / "none"):
         result = ask(*question, of=folder)
         refused(result, 3, f"{folder}/recommender: holds no recommender (recommender.json is missing)")
-        assert "Hint: fit it again: challenge train --output DIR" in result.stderr
+        assert "Hint: name the folder of a run, as challenge runs lists them, or fit one" in result.stderr
     copied = tmp_path / "copied"
     shutil.copytree(run / "recommender", copied / "recommender")
     facts = copied / "recommender" / "recommender.json"

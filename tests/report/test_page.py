@@ -93,9 +93,29 @@ def test_page_of_a_scored_run(run_dir: Path) -> None:
     assert "<code>challenge run --mpd mpd.zip</code>" in page
     assert "<code>sha256:0123abcd</code>" in page
     assert "Note: " not in page.replace("Note: a note.", "")
+    assert "2026-02-03 04:05 UTC" in page
     assert re.search(
         r"<th scope=\"row\">all</th><td class=\"number\">11\.8</td><td class=\"number\">3\.50</td>", page
     )
+
+
+def test_what_is_listed_is_written_for_people_and_tells_of_nothing_unused(run_dir: Path) -> None:
+    facts = manifest()
+    facts.dataset = DatasetFacts(1, 0, 0, 0, 16_019, 1_000_000, 73_927, False)
+    facts.lightgcn = (TrainingFacts(seconds_per_step=0.30469983602488354, stopped="plateau"),)
+    facts.config = {"sources": {"names": ["ials"], "ials": {"weight": 0.7}, "title_knn": {"weight": 0.5}}}
+    facts.save(run_dir / "manifest.json")
+    listed = dict(
+        re.findall(
+            r'<th scope="row">([^<]*)</th><td><code>([^<]*)</code></td>', render_report(run_dir).read_text()
+        )
+    )
+    assert listed["playlists"] == "16,019"
+    assert listed["official challenge set"] == "no"
+    assert listed["seconds per step"] == "0.3047"
+    assert listed["sources.names"] == "ials"
+    assert listed["sources.ials.weight"] == "0.7"
+    assert "sources.title_knn.weight" not in listed
 
 
 def test_importance_and_shares_by_number_of_seeds_are_shown(run_dir: Path) -> None:

@@ -21,7 +21,7 @@ from challenge.errors import (
 )
 from challenge.evaluation.scorecard import Scorecard
 from challenge.manifest import Input, Manifest
-from challenge.mpd.challenge_set import read_challenge_set
+from challenge.mpd.challenge_set import OFFICIAL_MD5, read_challenge_set
 from challenge.ranking.fill import FALLBACKS, FilledLists
 from challenge.recommender import Recommender, scorer_of
 from challenge.report.page import render_report
@@ -37,7 +37,7 @@ from challenge.types import LIST_LENGTH, Category
 from challenge.workflows import fill as fill_module
 from challenge.workflows.fill import FillSummary, fill
 from challenge.workflows.inputs import load_inputs
-from challenge.workflows.run import RunResult, check_submission, run
+from challenge.workflows.run import RunResult, check_submission, run, warn_of_placeholders
 from challenge.workflows.score import score
 from challenge.workflows.train import train
 from challenge.workflows.validate import validate
@@ -450,3 +450,20 @@ def test_a_submission_that_breaks_a_rule_is_not_called_valid(
     inputs = load_inputs(sample.mpd, sample.challenge, cache=sample.cache)
     with pytest.raises(InvalidSubmissionError):
         check_submission(RunFolder(tmp_path), inputs)
+
+
+def test_a_placeholder_is_noted_before_the_training_where_it_matters(
+    sample: TinySample, tmp_path: Path, told: list[str]
+) -> None:
+    challenge_set = load_inputs(sample.mpd, sample.challenge, cache=tmp_path).challenge_set
+    official = replace(challenge_set, md5=OFFICIAL_MD5)
+    real = RunConfig(team="The Walkers", email="team@walkers.org")
+    told.clear()
+    for config, data in ((RunConfig(), challenge_set), (real, official)):
+        warn_of_placeholders(config, data)
+    assert told == []
+    warn_of_placeholders(RunConfig(), official)
+    assert told == [
+        "Note: team 'My team' and e-mail 'me@example.org' are placeholders; "
+        "challenge submit will want your own, by --team and --email"
+    ]
