@@ -23,7 +23,7 @@ from challenge.profile import StageCost
 from challenge.run_folder import RunFolder
 from challenge.threads import thread_count
 
-LONGEST_MINUTES, LARGEST_GB = 90, 16
+LONGEST_MINUTES, LARGEST_GB = 30, 12
 
 
 @dataclass(frozen=True)

@@ -385,9 +385,7 @@ def saved_facts(folder: Path) -> RecommenderFacts:
     """
     path = folder / _FACTS
     if not path.exists():
-        hint = (
-            "name the folder of a run, as challenge runs lists them, or fit one: challenge train --output DIR"
-        )
+        hint = f"{_AGAIN}, or name another folder: challenge runs lists the runs that are there"
         raise MissingInputError(f"{folder}: holds no recommender ({_FACTS} is missing)", hint=hint)
     facts = read_sealed(path, RecommenderFacts, version=("format", FORMAT_VERSION), hint=_AGAIN)
     require_unchanged(folder, facts.files, hint=_AGAIN)

@@ -35,6 +35,6 @@ def test_costs_and_their_growth(tmp_path: Path) -> None:
     assert lines[4] == "| · ials | 90.0 s, 1.5 GB | 360.0 s, 6.0 GB | 4.0 |"
     assert lines[5] == "| **all** | 5.0 min, 2.0 GB | 20.0 min, 8.0 GB | 4.0, rows 9.0 |"
     assert verdict(large) == (
-        "100,000 playlists, from zip to validated submission: 20 minutes (0.22 of 90), "
-        "at most 8.0 GB (0.50 of 16)."
+        "100,000 playlists, from zip to validated submission: 20 minutes (0.67 of 30), "
+        "at most 8.0 GB (0.67 of 12)."
     )

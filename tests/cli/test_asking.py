@@ -447,7 +447,10 @@ def test_a_folder_that_cannot_be_asked(
     for folder in (tmp_path, tmp_path / "none"):
         result = ask(*question, of=folder)
         refused(result, 3, f"{folder}/recommender: holds no recommender (recommender.json is missing)")
-        assert "Hint: name the folder of a run, as challenge runs lists them, or fit one" in result.stderr
+        assert (
+            "Hint: fit it again: challenge train --output DIR, or name another folder: challenge runs"
+            in result.stderr
+        )
     copied = tmp_path / "copied"
     shutil.copytree(run / "recommender", copied / "recommender")
     facts = copied / "recommender" / "recommender.json"

@@ -61,7 +61,8 @@ def test_run_makes_a_submission_and_tells_what_it_cost(
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     path = tmp_path / "out" / "submission.csv.gz"
-    assert lines[-1].startswith(f"valid {path}: 50 playlists of 500 tracks, ")
+    assert lines[-1].startswith("next  open ")
+    assert lines[-2].startswith(f"valid {path}: 50 playlists of 500 tracks, ")
     assert lines[0].strip() == "Which source put the tracks forward, by seeds given"
     assert any(line.split()[:2] == ["popularity", "fallback"] for line in lines), "whole names fit 80 columns"
     assert any(line.split()[:1] == ["validate"] for line in lines)

@@ -459,10 +459,11 @@ def test_a_placeholder_is_noted_before_the_training_where_it_matters(
     official = replace(challenge_set, md5=OFFICIAL_MD5)
     real = RunConfig(team="The Walkers", email="team@walkers.org")
     told.clear()
-    for config, data in ((RunConfig(), challenge_set), (real, official)):
+    placeholders = RunConfig(team="My team", email="me@example.org")
+    for config, data in ((placeholders, challenge_set), (real, official)):
         warn_of_placeholders(config, data)
     assert told == []
-    warn_of_placeholders(RunConfig(), official)
+    warn_of_placeholders(placeholders, official)
     assert told == [
         "Note: team 'My team' and e-mail 'me@example.org' are placeholders; "
         "challenge submit will want your own, by --team and --email"
