@@ -125,7 +125,7 @@ class NameSearch:
         named = [each for each in exact if folded(each.name) == folded(text.strip())] or exact
         if named and _is_favourite(named):
             chosen = named[0]
-            if len(exact) > 1:
+            if len(named) > 1:
                 told = f"{chosen.name} by {chosen.artist} ({chosen.uri}), the one in most playlists"
                 progress.message(f"track {quoted(text)}: {told}")
             return chosen.uri
