@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from challenge.cli.app import build_app
 from challenge.data.dataset import Dataset
-from tests.test_docs import blocks, commands, lines_of, words_of
+from tests.test_docs import commands, lines_of, words_of
 from tests.tiny_runs import TINY_TOML, TinySample
 
 PAGES: Final = (
@@ -21,7 +21,6 @@ PAGES: Final = (
     "docs/tutorial.md",
     "docs/how-to.md",
     "docs/getting-the-data.md",
-    "docs/bring-your-own-model.md",
 )
 ELSEWHERE: Final = {
     "explore": "serves until Ctrl-C: tests/explore",
@@ -41,16 +40,13 @@ def desk(sample: TinySample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, da
     monkeypatch.setenv("CHALLENGE_CACHE", str(sample.cache))
     for folder in (tmp_path, tmp_path / "data" / "sample"):
         sample.copied(folder)
-    for name in ("MPD.zip", "spotify_million_playlist_dataset.zip"):
-        (tmp_path / name).symlink_to("mpd.zip")
+    (tmp_path / "spotify_million_playlist_dataset.zip").symlink_to("mpd.zip")
     sample.slices(tmp_path / "my-slices", 150, range(2))
     (tmp_path / "tiny.toml").write_text(TINY_TOML)
     (tmp_path / "wider.toml").write_text(TINY_TOML.replace("embedding_size = 8", "embedding_size = 16"))
     tracks = dataset.catalog.tracks.uris(dataset.playlists.interactions.row(0)[:2])
     for name in ("playlists.json", "my-playlists.json"):
         (tmp_path / name).write_text(json.dumps([{"title": "road trip", "tracks": tracks}]))
-    (tmp_path / "svd.py").write_text(blocks("docs/bring-your-own-model.md", "python")[0])
-    monkeypatch.syspath_prepend(str(tmp_path))
     return tmp_path
 
 
@@ -91,15 +87,12 @@ def test_the_commands_of_a_page_do_their_work(page: str, desk: Path, dataset: Da
     for name in ("ours.csv.gz", "theirs.csv.gz"):
         shutil.copy("submissions/first/submission.csv.gz", name)
     done = 0
-    whole = ""
     for line in dict.fromkeys(lines_of(page)):
         if not re.match(r"(\.venv/bin/)?challenge ", line):
             continue
-        words = words_of(line.replace("theirs.csv", "theirs.csv.gz").replace("run … ", f"run {whole} "))[1:]
+        words = words_of(line.replace("theirs.csv", "theirs.csv.gz"))[1:]
         if ELSEWHERE.keys() & set(words):
             continue
-        if words[0] == "run" and "--answers" in words:
-            whole = " ".join(words[1 : words.index("--answers") + 2])
         run(as_here(words, dataset))
         done += 1
     assert done > 2
