@@ -16,7 +16,7 @@ from benchmarks.damage import OUTCOMES, Case, table
 from challenge.mpd.store import StoreManifest
 from challenge.sealed import read_sealed, write_sealed
 
-CASES = 14
+CASES = 20
 
 
 def test_no_damage_comes_to_another_result(tmp_path: Path) -> None:
