@@ -18,6 +18,7 @@ from challenge.data.catalog import Catalog
 from challenge.data.dataset import Dataset, Queries
 from challenge.data.interactions import Interactions
 from challenge.data.playlists import Playlists
+from challenge.data.titles import tokens
 from challenge.errors import ConfigError, FormatError, MissingInputError
 from challenge.files import replacing_directory, write_text
 from challenge.manifest import TrainingFacts, Trial, ValidationScores
@@ -190,6 +191,12 @@ class Recommender:
         queries = as_queries(playlists, self.dataset)
         strangers = IndexedQueries.strangers(self.sources.index, queries)
         return recommend(self.sources, self.ranker, self.weights, strangers, n, explain=explain)
+
+    def knows_title(self, title: str) -> bool:
+        """Whether a playlist that it learned from has this title, one like it, or one of its words."""
+        groups = self.sources.context.titles
+        known = any(len(groups.rows_with_word(word)) > 0 for word in tokens(title))
+        return known or bool(self.sources.title.support((title,))[0] > 0)
 
     def similar(self, track: str, n: int = 20) -> list[Recommendation]:
         """Return the ``n`` tracks nearest to one (URI, link or id), by the cosine of their embeddings.

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from challenge.cli.app import build_app
 from challenge.data.dataset import Dataset
-from tests.test_docs import commands, lines_of, words_of
+from tests.test_docs import blocks, commands, lines_of, words_of
 from tests.tiny_runs import TINY_TOML, TinySample
 
 PAGES: Final = (
@@ -21,6 +21,7 @@ PAGES: Final = (
     "docs/tutorial.md",
     "docs/how-to.md",
     "docs/getting-the-data.md",
+    "docs/bring-your-own-model.md",
 )
 ELSEWHERE: Final = {
     "explore": "serves until Ctrl-C: tests/explore",
@@ -40,7 +41,9 @@ def desk(sample: TinySample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, da
     monkeypatch.setenv("CHALLENGE_CACHE", str(sample.cache))
     for folder in (tmp_path, tmp_path / "data" / "sample"):
         sample.copied(folder)
-    (tmp_path / "spotify_million_playlist_dataset.zip").symlink_to("mpd.zip")
+    for name in ("spotify_million_playlist_dataset.zip", "MPD.zip"):
+        (tmp_path / name).symlink_to("mpd.zip")
+    (tmp_path / "svd.py").write_text(blocks("docs/bring-your-own-model.md", "python")[0])
     sample.slices(tmp_path / "my-slices", 150, range(2))
     (tmp_path / "tiny.toml").write_text(TINY_TOML)
     (tmp_path / "wider.toml").write_text(TINY_TOML.replace("embedding_size = 8", "embedding_size = 16"))

@@ -11,7 +11,7 @@ import typer
 from challenge.cli.console import make_table, show, unit_text
 from challenge.cli.options import RunArgument
 from challenge.errors import ConfigError
-from challenge.quoting import printable
+from challenge.quoting import printable, quoted
 
 if TYPE_CHECKING:
     from challenge.playlist import Playlist, Recommendation
@@ -63,6 +63,7 @@ def recommend(
     track may be named by its URI, link or id, or by words of its name and artist; where several are named so
     they are listed.
     """
+    from challenge import progress
     from challenge.inputs import read_limited, read_regular
     from challenge.playlist import Playlist, require_askable
     from challenge.playlist_files import FORMATS, read_playlists, resolved
@@ -89,6 +90,9 @@ def recommend(
     search = NameSearch(recommender.dataset, recommender.sources.index)
     playlists = resolved(playlists, search.one_track)
     lists = list(zip(playlists, recommender.recommend(playlists, count, explain=explain), strict=True))
+    for title in dict.fromkeys(each.title for each in playlists if each.title):
+        if not recommender.knows_title(title):
+            progress.message(f"Note: no playlist has a title like {quoted(title)}, so it says nothing")
     if chosen == "table":
         for playlist, recommended in lists:
             show_list(playlist, recommended)

@@ -105,6 +105,7 @@ class _Pages:
             found=found,
             heading=_heading(draft, found),
             recommended=explorer.recommended(draft),
+            title_known=explorer.knows_title(draft),
         )
 
     def why(self, request: Request) -> Response:

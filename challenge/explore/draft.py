@@ -68,6 +68,14 @@ class Draft:
         """Return the draft with a track, by URI, link or id, at its end."""
         return replace(self, tracks=tuple(dict.fromkeys((*self.tracks, track_id(uri)))))
 
+    def raising(self, uri: str) -> Draft:
+        """Return the draft with a track one place earlier."""
+        tracks, own = list(self.tracks), track_id(uri)
+        place = tracks.index(own) if own in tracks else 0
+        if place:
+            tracks[place - 1 : place + 1] = own, tracks[place - 1]
+        return replace(self, tracks=tuple(tracks))
+
     def without(self, uri: str) -> Draft:
         """Return the draft without a track."""
         return replace(self, tracks=tuple(each for each in self.tracks if each != track_id(uri)))

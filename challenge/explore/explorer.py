@@ -94,6 +94,10 @@ class Explorer:
         with self._lock:
             return self._continued(draft.playlist(), explain)
 
+    def knows_title(self, draft: Draft) -> bool:
+        """Whether its title says anything; one without a title says all it can."""
+        return not draft.title or self._recommender.knows_title(draft.title)
+
     def reason(self, draft: Draft, track: str) -> Recommendation:
         """Return one track of a continuation with its reason.
 

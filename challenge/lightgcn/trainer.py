@@ -151,7 +151,7 @@ class Trainer:
         total = self._epochs * self.sampler.steps_per_epoch
         if self._validation is not None and self._state.step == 0:
             self._validate({"epoch": 0})
-        with progress.task("Training LightGCN", total - self._state.step, unit="steps") as advance:
+        with progress.task("train LightGCN", total - self._state.step, unit="steps") as advance:
             while (ended := self._ended()) is None:
                 self._epoch(advance)
         report, state = self.report, self._state

@@ -53,7 +53,7 @@ def hashed(slices: list[SliceFile], *, workers: int | None = None) -> list[Slice
     paths = list(dict.fromkeys(file.path for file in slices))
     sizes = [path.stat().st_size for path in paths]
     found = {}
-    with progress.task("Checking the MPD", sum(sizes), unit="B") as advance:
+    with progress.task("check the MPD", sum(sizes), unit="B") as advance:
         hashes = in_order(file_hash, paths, workers=min(worker_count(slices, workers), len(paths)))
         for path, size, sha256 in zip(paths, sizes, hashes, strict=True):
             found[path] = sha256
@@ -73,7 +73,7 @@ def build_columns(
     """
     merger, read = Merger(folder), []
     try:
-        with progress.task("Reading slices", sum(f.size for f in slices), unit="B") as advance:
+        with progress.task("read slices", sum(f.size for f in slices), unit="B") as advance:
             parts = in_order(load_slice, slices, workers=worker_count(slices, workers))
             with closing(parts):
                 for file, (part, sha256) in zip(slices, parts, strict=True):

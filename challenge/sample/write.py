@@ -128,7 +128,7 @@ def _write(folder: Path, final: Path, options: SampleOptions, workers: int) -> S
     with (
         atomic_file(folder / MPD_NAME) as file,
         ZipFile(file, "w") as archive,
-        progress.task("Sample", options.playlists, unit="playlists") as done,
+        progress.task("make the sample", options.playlists, unit="playlists") as done,
     ):
         readme = _README.format(playlists=options.playlists, seed=options.seed)
         add_to_zip(archive, "README.md", readme.encode())

@@ -58,7 +58,7 @@ def read_lines(path: Path, violations: Violations) -> Iterator[tuple[int, bytes]
         return
     zipped = head.startswith(_GZIP_MAGIC)
     _check_name(path, zipped, violations)
-    size, task = path.stat().st_size, "Reading the submission"
+    size, task = path.stat().st_size, "read the submission"
     with (
         open_regular(path) as file,
         closing(_text(file, zipped=zipped)) as stream,

@@ -71,7 +71,7 @@ def score(
     source = find_catalog(submission, store=store, mpd=mpd) if variants.needs_artists else None
     if source is not None and challenge is not None:
         source = source.with_seeds(challenge)
-    with progress.task("Scoring"):
+    with progress.task("score"):
         card, scores = score_submission(
             lists,
             truth,
@@ -97,7 +97,7 @@ def save_beside(
     if submission.name != folder.submission.name or not folder.manifest.exists():
         return None
     try:
-        with progress.task("Keeping the scores"):
+        with progress.task("keep the scores"):
             keep_scores(folder, card, scores)
             keep_scored(folder, truth, scores, lists=lists)
             if folder.report.exists():

@@ -200,6 +200,21 @@ def test_any_title_is_a_title(ask: Invoke, title: str) -> None:
             assert text.startswith(f"{printable(told)}, 0 tracks given\n")
 
 
+def test_a_title_that_says_nothing_is_told(run: Path, given: list[str]) -> None:
+    said = "Note: no playlist has a title like 'qqqzzzvvv', so it says nothing"
+    for options, notes in (
+        (["--title", "qqqzzzvvv"], 1),
+        (["--title", "qqqzzzvvv", "--track", given[0]], 1),
+        (["--title", "love"], 0),
+        (["--track", given[0]], 0),
+    ):
+        result = CliRunner().invoke(
+            build_app(), ["recommend", str(run), *options, "--json", "--threads", "1"]
+        )
+        assert result.stderr.count(said) == notes
+        assert result.exit_code == 0
+
+
 def test_10000_tracks_are_too_many_and_nothing_is_looked_up(
     ask: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,7 @@ from challenge.cli.app import build_app
 from challenge.evaluation.scorecard import Scorecard
 from challenge.explore.app import make_app
 from challenge.explore.challenge_playlists import ShownPlaylist
-from challenge.explore.draft import Draft
+from challenge.explore.draft import Draft, track_id
 from challenge.explore.explorer import CONTINUED_BY, Explorer
 from challenge.files import file_hash
 from challenge.playlist import Playlist, reason_lines
@@ -171,6 +171,34 @@ def test_tracks_are_added_and_removed_by_links(client: TestClient, recommender: 
     assert len(links(page, "Remove")) == 1
     assert 'value="love"' in page
     assert 'value="a"' in page, "the words that were looked for stay"
+
+
+def test_tracks_move_up_by_links_and_are_copied_with_what_follows(
+    client: TestClient, recommender: Recommender, tracks: list[str]
+) -> None:
+    page = page_of(client, Draft("love", tuple(tracks[:3])).address())
+    first, second, third = tracks[:3]
+    moved = ((second, first, third), (first, third, second))
+    assert links(page, "Up") == [Draft("love", order).address() for order in moved]
+    both = re.search(r'<textarea id="all-uris"[^>]*>([^<]*)</textarea>', page)
+    assert both is not None
+    copied = both[1].splitlines()
+    assert [track_id(uri) for uri in copied[:3]] == tracks[:3]
+    assert len(set(copied)) == 3 + CONTINUED_BY
+    assert "all-uris" not in page_of(client, "/?title=love")
+
+
+@pytest.mark.parametrize(("title", "known"), [("love", True), ("LOVE 1987", True), ("qqqzzzvvv", False)])
+def test_a_title_that_says_nothing_is_told(
+    client: TestClient, tracks: list[str], title: str, known: bool
+) -> None:
+    told = "No playlist here has a title like it"
+    assert (told in page_of(client, f"/?title={title}")) != known
+    assert ("these are popular everywhere" in page_of(client, f"/?title={title}")) != known
+    page = page_of(client, Draft(title, tuple(tracks[:2])).address())
+    assert (told in page) != known
+    assert "popular everywhere" not in page
+    assert told not in page_of(client, Draft("", tuple(tracks[:2])).address())
 
 
 def test_tracks_are_found_misspelt_and_by_link(client: TestClient, recommender: Recommender) -> None:
@@ -405,6 +433,12 @@ def test_the_run_is_shown_as_its_report_shows_it(client: TestClient, explored: E
     before = file_hash(RunFolder(explored.folder).manifest)
     report = render_report(explored.folder).read_text()
     page = page_of(client, "/run")
+    examples = re.findall(r'<h3 id="playlist-([0-9]+)"><a href="/playlists/([0-9]+)">', page)
+    assert len(examples) == 10
+    for pid, linked in examples:
+        assert pid == linked
+        page_of(client, f"/playlists/{pid}")
+    page = re.sub(r'<a href="/playlists/[0-9]+">(.*?)</a></h3>', r"\1</h3>", page)
     body = re.compile(r"<h1>.*", re.DOTALL)
     assert [found[0] for text in (page, report) if (found := body.search(text))] == [
         report[report.index("<h1>") :]

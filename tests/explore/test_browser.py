@@ -79,6 +79,11 @@ def test_a_playlist_is_put_together_and_goes_on(page: Page) -> None:
     page.get_by_text("for “love” with 2 tracks.").wait_for()
     assert names(page, "#draft") == [wanted, first]
     assert first not in names(page, "#next")
+    page.get_by_role("link", name=f"Up {first}").click()
+    page.locator("#draft li:first-child .name", has_text=first).wait_for()
+    assert names(page, "#draft") == [first, wanted]
+    page.get_by_role("button", name="Copy with the playlist").click()
+    page.get_by_text("52 URIs copied.").wait_for()
     page.get_by_role("link", name=f"Remove {wanted}").click()
     page.get_by_text("for “love” with 1 track.").wait_for()
     assert names(page, "#draft") == [first]
@@ -99,6 +104,18 @@ def test_no_click_is_lost_however_quick_they_are(page: Page) -> None:
     )
     page.get_by_text("with 2 tracks.").wait_for()
     assert names(page, "#draft") == [wanted[0], wanted[3]]
+
+
+@needs_browser
+def test_no_step_upwards_is_lost_however_quick_they_are(page: Page) -> None:
+    page.goto("/?words=a")
+    for number in range(3):
+        page.locator("#found [data-add]").first.click()
+        page.get_by_text(f"with {number + 1} track").wait_for()
+    first, second, third = names(page, "#draft")
+    page.evaluate("const last = document.querySelectorAll('#draft [data-up]')[1]; last.click(); last.click()")
+    page.locator("#draft li:first-child .name", has_text=third).wait_for()
+    assert names(page, "#draft") == [third, first, second]
 
 
 @needs_browser

@@ -24,11 +24,14 @@ function say(text) {
   document.getElementById("said").textContent = text;
 }
 
-/** Add or remove the track of a link at once: the next click may come before the answer to this one. */
+/** Add, remove or raise the track of a link at once: the next click may come before the answer to this one. */
 function step(link) {
-  const { add, remove } = link.dataset;
-  const kept = form.elements.tracks.value.split(".").filter((each) => each && each !== add && each !== remove);
-  form.elements.tracks.value = (add ? [...kept, add] : kept).join(".");
+  const { add, remove, up } = link.dataset;
+  const before = form.elements.tracks.value.split(".").filter((each) => each);
+  const kept = before.filter((each) => each !== add && each !== remove && each !== up);
+  if (add) kept.push(add);
+  if (before.includes(up)) kept.splice(Math.max(before.indexOf(up) - 1, 0), 0, up);
+  form.elements.tracks.value = kept.join(".");
   update(addressOf(), history.pushState);
 }
 
@@ -93,7 +96,7 @@ function showCopy() {
 }
 
 function follow(event) {
-  const link = event.target.closest("[data-add], [data-remove], [data-why], [data-copy]");
+  const link = event.target.closest("[data-add], [data-remove], [data-up], [data-why], [data-copy]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   event.preventDefault();
   if ("copy" in link.dataset) copy(link.dataset.copy);
