@@ -67,9 +67,8 @@ def recommend(
     from challenge.inputs import read_limited, read_regular
     from challenge.playlist import Playlist, require_askable
     from challenge.playlist_files import FORMATS, read_playlists, resolved
-    from challenge.recommender import Recommender
-    from challenge.run_folder import RunFolder
     from challenge.search import NameSearch
+    from challenge.workflows.ask import load_to_ask
 
     chosen = "json" if json else output_format
     if chosen not in ("table", *FORMATS):
@@ -86,7 +85,7 @@ def recommend(
         data = read_limited(sys.stdin.buffer, where) if given else read_regular(file)
         playlists = read_playlists(data, where)
     require_askable(playlists)
-    recommender = Recommender.load(RunFolder(run).recommender)
+    recommender = load_to_ask(run)
     search = NameSearch(recommender.dataset, recommender.sources.index)
     playlists = resolved(playlists, search.one_track)
     lists = list(zip(playlists, recommender.recommend(playlists, count, explain=explain), strict=True))

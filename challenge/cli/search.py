@@ -23,11 +23,10 @@ def search(
 
     Reads RUN/recommender/. Writes nothing. The more popular come first.
     """
-    from challenge.recommender import Recommender
-    from challenge.run_folder import RunFolder
     from challenge.search import NameSearch
+    from challenge.workflows.ask import load_to_ask
 
-    recommender = Recommender.load(RunFolder(run).recommender)
+    recommender = load_to_ask(run)
     names = NameSearch(recommender.dataset, recommender.sources.index)
     words = " ".join(text)
     found = [*names.tracks(words, count), *names.artists(words, count), *names.titles(words, count)]

@@ -21,11 +21,10 @@ def similar(
 
     Reads RUN/recommender/. Writes nothing.
     """
-    from challenge.recommender import Recommender
-    from challenge.run_folder import RunFolder
     from challenge.search import NameSearch
+    from challenge.workflows.ask import load_to_ask
 
-    recommender = Recommender.load(RunFolder(run).recommender)
+    recommender = load_to_ask(run)
     uri = NameSearch(recommender.dataset, recommender.sources.index).one_track(track)
     found = recommender.similar(uri, count)
     if json:

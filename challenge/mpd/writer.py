@@ -86,7 +86,7 @@ def write_mpd(playlists: Playlists, rows: Int64Array, tracks: TrackJson, path: P
     """
     slices = list(_by_slice(playlists, rows))
     with atomic_file(path) as file, ZipFile(file, "w") as archive:
-        for first, some in progress.track(slices, "Writing the training data", unit="slices"):
+        for first, some in progress.track(slices, "write the training data", unit="slices"):
             name = f"{first}-{first + _SLICE_PIDS - 1}"
             content = slice_json(playlists.take(some), name, tracks)
             add_to_zip(archive, f"data/mpd.slice.{name}.json", content)

@@ -140,7 +140,7 @@ def _write(folder: Path, final: Path, options: SampleOptions, workers: int) -> S
     in_mpd = ThemedCatalogue.of(themed.catalogue.restricted(seen), options.seed)
     parts = [
         draw_category(in_mpd, category, options.per_category, options.seed)
-        for category in progress.track(Category, "Challenge set", len(Category), unit="categories")
+        for category in progress.track(Category, "make the challenge set", len(Category), unit="categories")
     ]
     _write_challenge(folder, themed, parts, max(FIRST_CHALLENGE_PID, options.playlists))
     return SampleFiles(

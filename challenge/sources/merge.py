@@ -65,7 +65,7 @@ def merge_candidates(
 ) -> Candidates:
     """Ask every source and unite the best ``num_candidates`` tracks of each, seeds left out."""
     scores = [source.score(batch) for source in sources]
-    max_seeds = int(np.diff(batch.seed_indptr).max(initial=0))
+    max_seeds = int(np.diff(batch.seed_indptr).max())
     best = [each.best(count + max_seeds) for each, count in zip(scores, num_candidates, strict=True)]
     rows = [
         np.unique(

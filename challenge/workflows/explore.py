@@ -12,6 +12,7 @@ from challenge.explore.explorer import Explorer
 from challenge.recommender import Recommender
 from challenge.run_folder import RunFolder
 from challenge.submission.reader import read_submission
+from challenge.workflows.ask import load_to_ask
 from challenge.workflows.catalog_source import CatalogSource
 from challenge.workflows.score import kept_scores
 
@@ -26,7 +27,7 @@ def load_explorer(run: Path, *, answers: Path | None = None) -> Explorer:
     """
     folder = RunFolder(run)
     truth = None if answers is None else read_ground_truth(answers)
-    recommender = Recommender.load(folder.recommender)
+    recommender = load_to_ask(run)
     explorer = Explorer(run, recommender, truth, _scores(folder, truth, recommender))
     with progress.task("answer a first question"), progress.use_backend(None):
         explorer.warm_up()

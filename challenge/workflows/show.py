@@ -6,8 +6,7 @@ from pathlib import Path
 
 from challenge.evaluation.ground_truth import read_ground_truth
 from challenge.explore.challenge_playlists import ChallengePlaylists, ShownPlaylist
-from challenge.recommender import Recommender
-from challenge.run_folder import RunFolder
+from challenge.workflows.ask import load_to_ask
 
 
 def show_playlist(run: Path, pid: int, count: int, *, answers: Path | None = None) -> ShownPlaylist:
@@ -18,5 +17,5 @@ def show_playlist(run: Path, pid: int, count: int, *, answers: Path | None = Non
         MissingInputError: no recommender there.
     """
     truth = None if answers is None else read_ground_truth(answers)
-    recommender = Recommender.load(RunFolder(run).recommender)
+    recommender = load_to_ask(run)
     return ChallengePlaylists(recommender, truth).show(pid, count)

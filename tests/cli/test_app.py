@@ -86,7 +86,7 @@ def test_sample_prints_json_alone_on_stdout(tmp_path: Path) -> None:
     assert facts["playlists"] == 100
     assert facts["challenge_playlists"] == 20
     assert zipfile.is_zipfile(facts["mpd"])
-    assert "Sample: done, 100 playlists" in result.stderr
+    assert "make the sample: done, 100 playlists" in result.stderr
     again = CliRunner().invoke(build_app(), ["sample", *options, "--quiet"])
     assert again.stderr == ""
     assert "mpd.zip" in again.stdout

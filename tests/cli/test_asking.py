@@ -7,6 +7,8 @@ import io
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,6 +100,21 @@ def test_a_title_and_tracks_are_continued(ask: Invoke, run: Path, given: list[st
     for each in expected:
         assert f"{each.rank} {each.track}" in text
     assert fine(ask("recommend", "--track", given[0], "-n", "1")).startswith("untitled, 1 track given\n")
+
+
+def test_a_question_waits_neither_for_torch_nor_for_lightgbm(run: Path) -> None:
+    asked = """
+import sys
+from pathlib import Path
+from challenge import Playlist
+from challenge.workflows.ask import load_to_ask
+load_to_ask(Path(sys.argv[1])).recommend([Playlist("love")], 3)
+print([name for name in ("torch", "lightgbm") if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", asked, str(run)], capture_output=True, text=True, check=True, timeout=300
+    )
+    assert done.stdout == "[]\n"
 
 
 def test_twenty_tracks_unless_told_otherwise(ask: Invoke) -> None:
