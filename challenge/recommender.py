@@ -43,7 +43,7 @@ from challenge.types import LIST_LENGTH, FloatArray
 from challenge.versions import package_versions
 
 Part = TypeVar("Part")
-FORMAT_VERSION: Final = 3
+FORMAT_VERSION: Final = 4
 _FACTS: Final = "recommender.json"
 _CONFIG: Final = "config.toml"
 _RANKER: Final = "ranker.txt"

@@ -408,7 +408,7 @@ def test_another_version_is_refused(copy: Path, version: object) -> None:
     assert error.message == f"{path}: format is {version!r}; expected {FORMAT_VERSION}"
 
 
-@pytest.mark.parametrize("text", ["", "[]", "5", "{}", '{"format": 3}', '{"format": 3, "fingerprint": 3}'])
+@pytest.mark.parametrize("text", ["", "[]", "5", "{}", '{"format": 4}', '{"format": 4, "fingerprint": 3}'])
 def test_facts_of_another_shape_are_refused(copy: Path, text: str) -> None:
     (copy / "recommender.json").write_text(text)
     assert isinstance(refused(copy), FormatError)

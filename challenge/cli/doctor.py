@@ -54,7 +54,7 @@ def doctor(
 
 def examine(cache: Path | None) -> list[Finding]:
     """Look at everything that the commands need."""
-    packages = progress.track(_PACKAGES, "Importing packages", unit="packages")
+    packages = progress.track(_PACKAGES, "import packages", unit="packages")
     findings = [Finding("challenge", __version__), _python(), *map(_package, packages)]
     return [*findings, _device(), _threads(), _memory(), *_disks(cache), _kernels()]
 

@@ -39,13 +39,13 @@ class TitleGroups:
                 found.setdefault(word, []).append(number)
         return found
 
+    def rows_with_key(self, number: int) -> Int32Array:
+        """Playlists of a key, by its number, int32."""
+        return self.group_row[self.group_indptr[number] : self.group_indptr[number + 1]]
+
     def rows_with_word(self, word: str) -> Int32Array:
         """Playlists in whose normalised title ``word`` stands, int32."""
-        bounds = self.group_indptr
-        rows = [
-            self.group_row[bounds[number] : bounds[number + 1]]
-            for number in self._keys_with_word.get(word, ())
-        ]
+        rows = [self.rows_with_key(number) for number in self._keys_with_word.get(word, ())]
         return np.concatenate(rows) if rows else np.empty(0, np.int32)
 
     @cached_property

@@ -488,7 +488,7 @@ def test_a_folder_that_cannot_be_asked(
     facts = copied / "recommender" / "recommender.json"
     content = orjson.loads(facts.read_bytes())
     write_json(facts, content | {"format": 99})
-    refused(ask(*question, of=copied), 3, f"{facts}: format is 99; expected 3")
+    refused(ask(*question, of=copied), 3, f"{facts}: format is 99; expected 4")
     write_json(facts, content)
     lost = copied / "recommender" / "index" / "row_track.npy"
     half = lost.read_bytes()[:-100]

@@ -203,3 +203,28 @@ def test_rare_artists_are_not_looked_for() -> None:
     assert not named("Étoile", least=2).any()
     assert named("blue", least=2)[0].tolist() == [0, 0, 1, 0, 0]
     assert not named("blue", least=100).any()
+
+
+def test_a_name_counts_by_how_often_it_is_meant() -> None:
+    titles = ["Sad Songs", "sad", "so sad", "Étoile", "étoile mix", "sad etoile"]
+    dataset = Dataset(
+        catalog_of([0, 1, 2], names=["Sad", "Étoile", "Unsung"]),
+        playlists_of([[2], [0, 2], [2], [1], [1, 2], [1]], titles),
+        queries_of([Question(Category.TITLE_ONLY, each, []) for each in ("sad", "etoile", "unsung")]),
+    )
+    for smoothing in (0.01, 3.0, 1e6):
+        source = ArtistsInTitle(min_artist_popularity=1, smoothing=smoothing).fit(context_of(dataset))
+        # "Sad" is in four titles, of which one playlist holds its track; "Étoile" in three, which all do.
+        mean = (1 + 3) / (4 + 3)
+        meant = [(1 + smoothing * mean) / (4 + smoothing), (3 + smoothing * mean) / (3 + smoothing), mean]
+        np.testing.assert_allclose(table_of(source, batch_of(dataset), 3), np.diag(meant), rtol=1e-5)
+
+
+def test_whom_a_title_names_twice_or_two_titles_name_is_counted_by_playlists() -> None:
+    dataset = Dataset(
+        catalog_of([0, 1], names=["Boom", "Other"]),
+        playlists_of([[0, 0], [1], [1]], ["boom boom", "boom boom", None]),
+        queries_of([Question(Category.TITLE_ONLY, "boom", [])]),
+    )
+    source = ArtistsInTitle(min_artist_popularity=1, smoothing=0.01).fit(context_of(dataset))
+    np.testing.assert_allclose(table_of(source, batch_of(dataset), 2), [[0.5, 0]], rtol=1e-5)
