@@ -192,5 +192,5 @@ def test_a_training_that_was_cut_off_leaves_nothing_to_fill_from(
 def test_a_recommender_of_another_version_is_refused(output: Path) -> None:
     facts = output / "recommender" / "recommender.json"
     write_json(facts, read_json(facts) | {"format": 99})
-    with pytest.raises(FormatError, match=r"recommender\.json: format is 99; expected 3"):
+    with pytest.raises(FormatError, match=r"recommender\.json: format is 99; expected 4"):
         fill(output)
