@@ -170,7 +170,7 @@ class Bench:
 
 def _is_done(printed: str) -> bool:
     """Whether the last line of a command was printed."""
-    return printed.rstrip().rpartition("\n")[2].startswith(("valid ", "Next: "))
+    return printed.rstrip().rpartition("\n")[2].startswith(("valid ", "next ", "Next: "))
 
 
 def _plan(rng: np.random.Generator, ending: Ending) -> Plan:

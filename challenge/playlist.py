@@ -23,6 +23,17 @@ _HOLDOUTS_UNKNOWN: Final = 50
 """Held-out tracks taken for granted where no query of the dataset is of the same kind."""
 _NAMED_GROUPS: Final = 5
 """Groups of features named in a reason; the others are summed up."""
+_IN_WORDS: Final = {
+    "artist album": "same artists and albums",
+    "artists in title": "artists in the title",
+    "cooccurrence": "tracks often together",
+    "ials": "iALS",
+    "ials knn": "similar playlists by iALS",
+    "lightgcn": "LightGCN",
+    "playlist knn": "playlists with the same tracks",
+    "title knn": "similar titles",
+}
+"""What sources are called where people read; one from outside has its own name."""
 
 _MAX_MISSING: Final = 1_000_000
 
@@ -88,20 +99,29 @@ def reason_lines(recommendation: Recommendation) -> list[str]:
     reason = recommendation.reason
     if reason is None:
         return []
-    lines = []
-    if reason.sources:
-        named = (f"{name.replace('_', ' ')} (rank {rank})" for name, rank in reason.sources.items())
-        lines.append("proposed by " + ", ".join(named))
-    lines += [f"{share:.0%} of the playlists with {name} hold it" for _, name, share in reason.seeds]
+    lines = [f"{_share(share)} of the playlists with {name} hold it" for _, name, share in reason.seeds]
     lines += [
-        f"{share:.0%} of the playlists with “{word}” in the title hold it" for word, share in reason.words
+        f"{_share(share)} of the playlists with “{word}” in the title hold it" for word, share in reason.words
     ]
+    if reason.sources:
+        named = (f"{_words(name)} (rank {rank})" for name, rank in reason.sources.items())
+        lines.append("proposed by " + ", ".join(named))
     if reason.contributions:
         largest = dict(list(reason.contributions.items())[:_NAMED_GROUPS])
         rest = sum(reason.contributions.values()) - sum(largest.values())
-        parts = ", ".join(f"{name} {value:+.2f}" for name, value in largest.items())
+        parts = ", ".join(f"{_words(name)} {value:+.2f}" for name, value in largest.items())
         lines.append(f"score {recommendation.score:.2f} = {parts}, others {rest:+.2f}")
     return lines
+
+
+def _words(name: str) -> str:
+    """A source or group of features as people read it."""
+    spaced = name.replace("_", " ")
+    return _IN_WORDS.get(spaced, spaced)
+
+
+def _share(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.005 else "under 1%"
 
 
 def track_indices(tracks: Sequence[str], catalog: Catalog, *, where: str = "tracks") -> Int32Array:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import orjson
@@ -310,6 +311,17 @@ def test_files_that_are_none(
 
 # -- reasons ----------------------------------------------------------------------------------------
 
+IN_WORDS: Final = {
+    "playlist_knn": "playlists with the same tracks",
+    "title_knn": "similar titles",
+    "artists_in_title": "artists in the title",
+    "ials": "iALS",
+    "ials_knn": "similar playlists by iALS",
+    "lightgcn": "LightGCN",
+    "artist_album": "same artists and albums",
+    "popularity": "popularity",
+}
+
 
 def test_reasons_fit_into_80_columns(ask: Invoke, given: list[str], dataset: Dataset) -> None:
     title = next(title for title in dataset.playlists.titles if title.isalpha())
@@ -320,9 +332,9 @@ def test_reasons_fit_into_80_columns(ask: Invoke, given: list[str], dataset: Dat
     assert max(map(cell_len, text.splitlines())) <= 80
     whole = " ".join(text.split())
     for each in found["recommended"]:
-        assert f"{each['rank']}. {each['track']} by {each['artist']} proposed by " in whole
+        assert f"{each['rank']}. {each['track']} by {each['artist']} " in whole
         for name, rank in each["reason"]["sources"].items():
-            assert f"{name.replace('_', ' ')} (rank {rank})" in whole
+            assert f"{IN_WORDS[name]} (rank {rank})" in whole
         for _, name, share in each["reason"]["seeds"]:
             assert f"{share:.0%} of the playlists with {name} hold it" in whole
         for word, share in each["reason"]["words"]:
@@ -341,11 +353,11 @@ def test_a_reason_in_words() -> None:
         contributions,
     )
     assert reason_lines(Recommendation(1, "uri", "Track", "Artist", 1.155, reason)) == [
-        "proposed by ials (rank 1), artists in title (rank 12)",
         "25% of the playlists with Song hold it",
-        "0% of the playlists with [b] hold it",
+        "under 1% of the playlists with [b] hold it",
         "67% of the playlists with “road” in the title hold it",
-        "score 1.16 = ials +2.00, start -1.50, title +0.50, a +0.25, b -0.12, others +0.03",
+        "proposed by iALS (rank 1), artists in the title (rank 12)",
+        "score 1.16 = iALS +2.00, start -1.50, title +0.50, a +0.25, b -0.12, others +0.03",
     ]
     assert reason_lines(Recommendation(1, "uri", "Track", "Artist", 1.0)) == []
     assert reason_lines(Recommendation(1, "uri", "Track", "Artist", 1.0, Reason())) == []
