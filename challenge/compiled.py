@@ -16,11 +16,14 @@ import hashlib
 import os
 import pickle
 import platform
+import signal
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
-from functools import cache
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache, wraps
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 import llvmlite  # type: ignore[import-untyped]
@@ -38,6 +41,7 @@ from challenge.profile import section
 
 MAX_FILES: Final = 32
 """Files kept of each kernel: one for each combination of argument types, in a few versions."""
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 _SUFFIX: Final = ".kernel"
 _CHECKSUM_BYTES: Final = hashlib.sha256().digest_size
 
@@ -60,9 +64,50 @@ def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
         compiled = numba.njit(**{"nogil": True, **options})(function)
         if compiled is not function:  # as it is where NUMBA_DISABLE_JIT is set
             compiled._cache = KernelCache(compiled)
+            compiled.compile = _without_signals(compiled.compile)
         return compiled
 
     return decorate
+
+
+def _without_signals(work: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(work)
+    def undisturbed(*arguments: Any, **options: Any) -> Any:
+        with signals_later():
+            return work(*arguments, **options)
+
+    return undisturbed
+
+
+@contextmanager
+def signals_later() -> Iterator[None]:
+    """Let Python's handlers of signals wait until the block ends; a second signal kills.
+
+    LLVM calls back to Python while it makes or loads machine code. What a handler raises there is lost, with
+    the code, and the next that uses its address takes the process down.
+    """
+    if threading.current_thread() is not threading.main_thread():  # where no handler is ever called
+        yield
+        return
+    found = {number: signal.getsignal(number) for number in _SIGNALS}
+    handlers = {number: handler for number, handler in found.items() if callable(handler)}
+    waiting: list[tuple[signal.Signals, FrameType | None]] = []
+
+    def wait(number: int, frame: FrameType | None) -> None:
+        if waiting:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        waiting.append((signal.Signals(number), frame))
+
+    for number in handlers:
+        signal.signal(number, wait)
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number, frame in waiting:
+            handlers[number](number, frame)
 
 
 @cache

@@ -6,9 +6,11 @@ import importlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from numba.extending import is_jitted
 import challenge
 from challenge import compiled
 from challenge.code_hash import code_hash
-from challenge.compiled import KernelCache, kernel
+from challenge.compiled import KernelCache, kernel, signals_later
 from challenge.profile import profiled
 
 HELPER = """\
@@ -335,6 +337,92 @@ def test_kernels_of_the_package_are_found_again_by_another_process() -> None:
     assert json.loads(result.stdout) == here
     assert len(here) >= 20
     assert here["gather_sum True"] != here["gather_sum False"]
+
+
+# -- signals --------------------------------------------------------------------------------------
+
+
+class Heard(BaseException):
+    """What the handler of a test raises."""
+
+
+@pytest.fixture
+def handled() -> Iterator[None]:
+    """A handler of SIGTERM and SIGALRM that raises."""
+
+    def hear(number: int, _: Any) -> None:
+        raise Heard(number)
+
+    before = {number: signal.signal(number, hear) for number in (signal.SIGTERM, signal.SIGALRM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("handled")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGALRM])
+def test_a_signal_waits_until_machine_code_is_loaded(
+    number: signal.Signals, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load().main(1) == 2020  # compiled, and kept
+    module, loaded = load(), KernelCache.load_overload
+
+    def while_loading(self: KernelCache, *arguments: Any) -> Any:
+        signal.raise_signal(number)
+        return loaded(self, *arguments)
+
+    monkeypatch.setattr(KernelCache, "load_overload", while_loading)
+    with pytest.raises(Heard):
+        module.main(1)
+    monkeypatch.undo()
+    assert len(module.main.signatures) == 1, "loaded nevertheless"
+    assert module.main(1) == 2020
+    with pytest.raises(Heard):
+        signal.raise_signal(number)
+
+
+@pytest.mark.usefixtures("handled")
+def test_an_error_comes_before_the_signal_that_waited() -> None:
+    def fail() -> None:
+        with signals_later():
+            signal.raise_signal(signal.SIGTERM)
+            raise KeyError
+
+    with pytest.raises(Heard) as caught:
+        fail()
+    assert isinstance(caught.value.__context__, KeyError)
+
+
+def test_a_second_signal_kills() -> None:
+    asked = """
+import signal
+from challenge.compiled import signals_later
+signal.signal(signal.SIGTERM, lambda *_: print("heard"))
+with signals_later():
+    signal.raise_signal(signal.SIGTERM)
+    print("once", flush=True)
+    signal.raise_signal(signal.SIGTERM)
+    print("twice", flush=True)
+"""
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, "once\n")
+
+
+def test_what_is_ignored_or_default_stays_so_and_threads_do_nothing() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals_later():
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+            assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+    def enter() -> Any:
+        with signals_later():
+            return signal.getsignal(signal.SIGINT)
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(enter).result() == signal.getsignal(signal.SIGINT)
 
 
 def test_parallel_loops_are_refused() -> None:
