@@ -72,7 +72,7 @@ def seconds_of(page: Page, path: str) -> float:
 
 def adding(page: Page, count: int) -> float:
     """Seconds from a click, which adds track number ``count``, until the page shows what follows."""
-    link = page.locator("#found [data-step]").first
+    link = page.locator("#found [data-add]").first
 
     def add() -> None:
         link.click()
