@@ -202,6 +202,20 @@ def test_nothing_to_cut_is_an_error(dataset: Dataset) -> None:
 # -- training queries beside the challenge ----------------------------------------------------------------
 
 
+def test_sources_are_fitted_to_each_fold_and_to_what_serves(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_folds = draw_training_queries(dataset, 60, folds=3)
+    expected = [*(fold.dataset for fold in in_folds.folds), in_folds.serving]
+    assert len(in_folds.datasets) == 4
+    assert all(one is other for one, other in zip(in_folds.datasets, expected, strict=True))
+    assert in_folds.serving is dataset
+    monkeypatch.setattr(training_query, "JOINT_SHARE", 1.0)
+    joined = draw_training_queries(dataset, 60)
+    assert len(joined.datasets) == 1
+    assert joined.datasets[0] is joined.serving
+
+
 def test_few_training_queries_join_the_challenge(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training_query, "JOINT_SHARE", 60 / PLAYLISTS)
     drawn = draw_training_queries(dataset, 60)
