@@ -46,9 +46,9 @@ class ArtistsInTitle(Settings):
         for artist in np.flatnonzero(index.artist_popularity >= self.min_artist_popularity).tolist():
             artists[tokens(names[artist])].append(artist)
         artists.pop((), None)
-        found = FittedArtistsInTitle(
-            index, dict(artists), max(map(len, artists), default=0), *tracks_by_artist(index)
-        )
+        always = np.ones(len(index.artist_popularity), np.float32)
+        max_words = max(map(len, artists), default=0)
+        found = FittedArtistsInTitle(index, dict(artists), max_words, *tracks_by_artist(index), always)
         return replace(found, meant=found.shares_meant(context.titles, self.smoothing))
 
 
@@ -61,7 +61,7 @@ class FittedArtistsInTitle:
         max_words: of the longest name.
         artist_indptr: where the tracks of each artist begin, int64, shape (A + 1,).
         artist_track: tracks by artist, int32, shape (T,).
-        meant: how often the name of each artist in a title means them, float32, shape (A,); None: always.
+        meant: how often the name of each artist in a title means them, float32, shape (A,).
     """
 
     index: PlaylistIndex
@@ -69,7 +69,7 @@ class FittedArtistsInTitle:
     max_words: int
     artist_indptr: Int64Array
     artist_track: Int32Array
-    meant: FloatArray | None = None
+    meant: FloatArray
 
     def shares_meant(self, groups: TitleGroups, smoothing: float) -> FloatArray:
         """Of the playlists with each artist's name in the title, the share that holds a track of theirs.
@@ -106,9 +106,8 @@ class FittedArtistsInTitle:
         for artist, share in shares.items():
             own = self._tracks_of(artist)
             popularity = self.index.popularity[own]
-            weight = share if self.meant is None else share * self.meant[artist]
             tracks.append(own)
-            scores.append(weight * (popularity / max(popularity.max(), 1)))
+            scores.append(share * self.meant[artist] * (popularity / max(popularity.max(), 1)))
         return np.concatenate(tracks), np.concatenate(scores)
 
     def named(self, title: str | None) -> Iterator[tuple[int, float]]:
