@@ -147,7 +147,7 @@ def kept_rows(queries: DescribedQueries, removal: Removal) -> TrainingRows:
         keep = has_hit[query] & ((batch.label > 0) | batch.drawn)
         counts = np.bincount(query[keep], minlength=len(batch.batch))
         features = queries.features(batch, removal)[keep]
-        parts.append(TrainingRows(features, batch.label[keep], counts[counts > 0].astype(np.int64)))
+        parts.append(TrainingRows([features], batch.label[keep], counts[counts > 0].astype(np.int64)))
     return TrainingRows.concatenate(parts)
 
 

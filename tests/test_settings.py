@@ -153,7 +153,7 @@ def test_every_number_of_a_source_is_refused_or_harmless(
 def test_every_number_of_the_ranker_is_refused_or_harmless(toy: Dataset) -> None:
     rng = np.random.default_rng(0)
     label = np.arange(400) % 4 == 0
-    rows = TrainingRows(rng.random((400, 3), np.float32), label.astype(np.int8), np.full(20, 20, np.int64))
+    rows = TrainingRows([rng.random((400, 3), np.float32)], label.astype(np.int8), np.full(20, 20, np.int64))
     base: Any = RankerConfig(num_iterations=3, min_data_in_leaf=5, num_leaves=4, num_queries=10)
     for field in numbers(base):
         for value in accepted("ranker", base, field):
@@ -171,7 +171,7 @@ def test_the_seed_is_refused_or_harmless(toy: Dataset) -> None:
     for seed in (0, 1, 2**31 - 1):
         config = SourcesConfig(("lightgcn", "ials"), settings=dict(BASE))
         fit_sources(FitContext(toy, config.settings, seed=seed), config)
-        rows = TrainingRows(np.zeros((4, 1), np.float32), np.array([0, 1, 0, 1], np.int8), np.array([4]))
+        rows = TrainingRows([np.zeros((4, 1), np.float32)], np.array([0, 1, 0, 1], np.int8), np.array([4]))
         train_ranker(rows, ["a"], RankerConfig(num_iterations=1), seed=seed)
 
 

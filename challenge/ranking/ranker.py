@@ -69,23 +69,29 @@ class TrainingRows:
     """Described candidates with labels; N rows of consecutive queries.
 
     Attributes:
-        features: float32, shape (N, F).
+        tables: features of all rows in order, each float32, shape (n, F). They are the largest thing that
+            training needs, and never joined.
         label: 1 for a held-out track, else 0, int8, shape (N,).
         group: candidates of each query, int64.
         recall: share of each query's held-out tracks that are candidates, by the query's category; also of
             queries that have no rows.
     """
 
-    features: FloatArray
+    tables: Sequence[FloatArray]
     label: np.ndarray
     group: Int64Array
     recall: Mapping[str, FloatArray] = field(default_factory=dict)
 
+    @property
+    def features(self) -> FloatArray:
+        """All tables as one, a copy; float32, shape (N, F)."""
+        return np.concatenate(self.tables)
+
     @classmethod
     def concatenate(cls, parts: Sequence[TrainingRows]) -> TrainingRows:
-        """Stack the rows of several parts."""
+        """Put the rows of several parts one behind the other."""
         return cls(
-            np.concatenate([part.features for part in parts]),
+            [table for part in parts for table in part.tables],
             np.concatenate([part.label for part in parts]),
             np.concatenate([part.group for part in parts]),
             {
@@ -110,7 +116,7 @@ def sample_rows(
     has_hit[query[label > 0]] = True
     keep = has_hit[query] & ((label > 0) | (drawn < share))
     counts = np.bincount(query[keep], minlength=len(has_hit))
-    return TrainingRows(features[keep], label[keep].astype(np.int8), counts[counts > 0].astype(np.int64))
+    return TrainingRows([features[keep]], label[keep].astype(np.int8), counts[counts > 0].astype(np.int64))
 
 
 class Ranker:
@@ -197,7 +203,8 @@ def train_ranker(rows: TrainingRows, names: Sequence[str], config: RankerConfig,
         "num_threads": thread_count(),
         "verbosity": -1,
     }
-    data = lgb.Dataset(rows.features, rows.label, feature_name=list(names))
+    tables = [table for table in rows.tables if len(table)]
+    data = lgb.Dataset(tables, rows.label, feature_name=list(names))
     with progress.task("learn to rank", config.num_iterations, unit="trees") as advance:
         callbacks = [lambda _: advance(note=f"{len(rows.label):,} candidates")]
         text = lgb.train(parameters, data, config.num_iterations, callbacks=callbacks).model_to_string()

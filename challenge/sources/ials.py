@@ -41,7 +41,7 @@ class Ials(FactorisationConfig):
     Source: Hu, Koren and Volinsky 2008, Collaborative filtering for implicit feedback datasets.
     """
 
-    num_candidates: CandidateCount = 500
+    num_candidates: CandidateCount = 1000
     weight: NonNegative = 0.7
 
     def require_memory(self, context: FitContext) -> None:

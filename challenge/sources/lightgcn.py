@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class LightGCN(LightGCNConfig):
     """Settings of LightGCN as a source."""
 
-    num_candidates: CandidateCount = 500
+    num_candidates: CandidateCount = 1000
     weight: NonNegative = 0.7
 
     @classmethod

@@ -34,7 +34,7 @@ class PlaylistKnn(Settings):
     popularity_damping: Exponent = 0.4
     length_damping: Exponent = 0.5
     amplification: Exponent = 1.5
-    num_candidates: CandidateCount = 500
+    num_candidates: CandidateCount = 1000
     weight: NonNegative = 1.0
 
     def fit(self, context: FitContext) -> FittedPlaylistKnn:

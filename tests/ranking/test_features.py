@@ -503,7 +503,7 @@ def test_a_batch_without_any_candidate_is_ranked_too(toy: ToyDataset) -> None:
     names = feature_names(sources.names)
     rng = np.random.default_rng(0)
     rows = TrainingRows(
-        rng.random((60, len(names))).astype(np.float32),
+        [rng.random((60, len(names))).astype(np.float32)],
         np.tile([0, 1], 30).astype(np.int8),
         np.array([30, 30]),
     )

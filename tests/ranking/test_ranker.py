@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ def ruled_rows(queries: int = 60, each: int = 30, seed: int = 0) -> TrainingRows
     features = rng.random((queries * each, 4)).astype(np.float32)
     features[:, 3] = 1
     label = ((features[:, 0] > 0.5) == (features[:, 1] > 0.5)).astype(np.int8)
-    return TrainingRows(features, label, np.full(queries, each, np.int64))
+    return TrainingRows([features], label, np.full(queries, each, np.int64))
 
 
 pytestmark = pytest.mark.usefixtures("single_thread")
@@ -78,7 +79,7 @@ def test_no_candidates_have_no_scores(ranker: Ranker) -> None:
 
 
 def test_nothing_to_learn_from_is_an_error() -> None:
-    nothing = TrainingRows(np.zeros((0, 4), np.float32), np.zeros(0, np.int8), np.zeros(0, np.int64))
+    nothing = TrainingRows([np.zeros((0, 4), np.float32)], np.zeros(0, np.int8), np.zeros(0, np.int64))
     with pytest.raises(MissingInputError, match="no ranking to learn") as caught:
         train_ranker(nothing, NAMES, CONFIG, seed=0)
     assert "--ranking blend" in str(caught.value.hint)
@@ -122,3 +123,12 @@ def test_rows_are_stacked() -> None:
     assert both.group.tolist() == [3, 3, 4]
     np.testing.assert_array_equal(both.features[6:], two.features)
     np.testing.assert_array_equal(both.label[:6], one.label)
+
+
+def test_rows_in_parts_teach_the_same_as_in_one() -> None:
+    whole = ruled_rows()
+    parts = replace(whole, tables=[whole.features[:7], whole.features[:0], whole.features[7:]])
+    one, several = (train_ranker(rows, NAMES, CONFIG, seed=0) for rows in (whole, parts))
+    unseen = ruled_rows(seed=4).features
+    np.testing.assert_array_equal(several.scores(unseen), one.scores(unseen))
+    np.testing.assert_array_equal(parts.features, whole.features)

@@ -202,7 +202,7 @@ def test_sources_are_those_that_proposed_the_track(recommender: Recommender, dat
     queries = IndexedQueries.strangers(recommender.sources.index, dataset.queries.take(rows))
     batch = queries.batch(0, len(queries))
     lists = recommender.recommend([playlists_in(dataset)[row] for row in rows], 60, explain=True)
-    best = {name: source.score(batch).best(900) for name, source in recommender.sources.fitted.items()}
+    best = {name: source.score(batch).best(1500) for name, source in recommender.sources.fitted.items()}
     named = 0
     for query, found in enumerate(lists):
         proposed = {}
