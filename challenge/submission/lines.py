@@ -236,7 +236,6 @@ class TextCheck:
             place = self._seen - before + error.start
             byte = error.object[error.start]
             self._report(Rule.WRONG_ENCODING, f"byte {byte:#04x} after {place} bytes is not UTF-8")
-            self._decoder.reset()
         self._seen += len(piece)
 
     def _report(self, rule: Rule, found: str) -> None:
