@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from challenge.submission.parser import parse_careful, parse_plain
+from challenge.submission.parser import list_uris, parse_careful, parse_plain
 from challenge.submission.rules import Rule, Violations
 from tests.small_submissions import playlist, tracks, uri
 
@@ -113,3 +113,17 @@ def test_a_line_of_far_too_many_fields_is_not_looked_at_field_by_field() -> None
     violations = Violations()
     assert parse_careful(1, playlist(3, ["x"] * 1001).encode(), violations).uris == []
     assert violations.counts == {Rule.WRONG_TRACK_COUNT: 1}
+
+
+def test_up_to_a_few_uris_are_named_and_the_others_counted() -> None:
+    few = [b"a", b"b", b"c", b"d", b"e"]
+    assert list_uris(few) == "a; b; c; d; e"
+    assert list_uris([*few, b"f", b"g"]) == "a; b; c; d; e; and 2 more"
+    assert list_uris([b"a\xff"]) == "a\ufffd"
+
+
+def test_plain_line_may_have_tabs_alone_round_commas() -> None:
+    line = playlist(7).encode().replace(b",", b"\t,\t")
+    found = parse_plain(3, line)
+    assert found is not None
+    assert found.uris == [uri.encode() for uri in tracks()]

@@ -97,3 +97,27 @@ def test_a_challenge_without_playlists_has_an_empty_submission() -> None:
         submission().team, _queries().take([]), np.empty((0, 500), np.int32), VOCABULARY
     )
     assert len(empty) == 0
+
+
+def test_the_first_empty_place_is_named_and_track_0_is_none() -> None:
+    empty = LISTS.copy()
+    empty[1, [3, 7]] = -1
+    with pytest.raises(InvariantError, match="pid 1000002: no track at rank 4; expected 500"):
+        _made(empty, [], [], [])
+    first_is_0 = LISTS[:1, ::-1].copy()
+    first_is_0[0, 5] = -1
+    with pytest.raises(InvariantError, match="no track at rank 6"):
+        _made(first_is_0, [])
+
+
+def test_a_seed_is_looked_for_in_its_own_list_alone_and_in_all_places_of_it() -> None:
+    for seed in (19, 20, 518, 519):
+        holds = seed >= 20
+        if holds:
+            with pytest.raises(
+                InvariantError, match=f"pid 1000007: its list holds .*{seed}, one of its seeds"
+            ):
+                _made(LISTS, [], [], [seed])
+        else:
+            assert len(_made(LISTS, [], [], [seed])) == 3
+    assert len(_made(LISTS, [500, 519], [0, 9, 510], [0])) == 3

@@ -58,3 +58,12 @@ def test_a_name_that_would_break_the_line_is_refused(name: str) -> None:
 def test_line_has_no_spaces_round_commas() -> None:
     assert TeamInfo("A B", "a@b.org").line() == "team_info,A B,a@b.org"
     assert TeamInfo("A B", "a@b.org", "main").line() == "team_info,A B,main,a@b.org"
+
+
+def test_placeholders_are_named() -> None:
+    assert TeamInfo("The Team", "team@our.net").placeholders() == ""
+    assert TeamInfo("my team", "team@our.net").placeholders() == "team 'my team' is a placeholder"
+    assert TeamInfo("The Team", "a@Example.org").placeholders() == "e-mail 'a@Example.org' is a placeholder"
+    assert TeamInfo("The Team", "a@mail.invalid").placeholders().startswith("e-mail ")
+    both = TeamInfo("My team", "a@example.org").placeholders()
+    assert both == "team 'My team' and e-mail 'a@example.org' are placeholders"

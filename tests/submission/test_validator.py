@@ -437,3 +437,23 @@ def test_a_challenge_set_gives_the_seeds(tmp_path: Path, tiny_challenge_set: Pat
     report = validate_file(path, challenge)
     assert found(report)[0] == (Rule.SEED_INCLUDED, 2, pid)
     assert report.counts[Rule.MISSING_PID] == len(challenge.pid) - 1
+
+
+def test_a_report_as_plain_values(tmp_path: Path) -> None:
+    path = write(tmp_path, replaced(3, playlist(PIDS[1], [*tracks(0, 499), uri(900)])))
+    report = validate_against(path, seeds())
+    told = report.to_dict()
+    (violation,) = told.pop("violations")
+    assert violation["line"] == 3
+    assert violation["message"] == uri(900)
+    assert told == {
+        "path": str(path),
+        "valid": False,
+        "team": {"name": "The Team", "email": "team@example.org", "track": None},
+        "playlists": 3,
+        "expected_playlists": 3,
+        "tracks_checked": False,
+        "counts": {Rule.SEED_INCLUDED.value: 1},
+        "rules": {Rule.SEED_INCLUDED.value: Rule.SEED_INCLUDED.description},
+        "notes": list(report.notes),
+    }
