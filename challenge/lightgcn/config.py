@@ -86,7 +86,7 @@ class LightGCNConfig(Settings):
     schedule: Literal["constant", "cosine"] = "constant"
     l2: Annotated[float, Meta(ge=0, le=1000)] = 0.0
     epochs: NonNegativeInt = 40
-    patience: NonNegativeInt = 3
+    patience: NonNegativeInt = 8
     validate_every: PositiveInt = 1
     initialisation: Literal["spectral", "normal"] = "spectral"
     initial_scale: Annotated[float, Meta(ge=1e-6, le=1000)] = 0.01

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from challenge.submission.parser import list_uris, parse_careful, parse_plain
+from challenge.submission.parser import MAX_PID, list_uris, parse_careful, parse_plain
 from challenge.submission.rules import Rule, Violations
 from tests.small_submissions import playlist, tracks, uri
 
@@ -118,6 +118,7 @@ def test_a_line_of_far_too_many_fields_is_not_looked_at_field_by_field() -> None
 def test_up_to_a_few_uris_are_named_and_the_others_counted() -> None:
     few = [b"a", b"b", b"c", b"d", b"e"]
     assert list_uris(few) == "a; b; c; d; e"
+    assert list_uris([*few, b"f"]) == "a; b; c; d; e; and 1 more"
     assert list_uris([*few, b"f", b"g"]) == "a; b; c; d; e; and 2 more"
     assert list_uris([b"a\xff"]) == "a\ufffd"
 
@@ -127,3 +128,11 @@ def test_plain_line_may_have_tabs_alone_round_commas() -> None:
     found = parse_plain(3, line)
     assert found is not None
     assert found.uris == [uri.encode() for uri in tracks()]
+
+
+def test_the_greatest_pid_is_read_carefully_too() -> None:
+    violations = Violations()
+    assert parse_careful(1, playlist(MAX_PID).encode(), violations).pid == MAX_PID
+    assert not violations.counts
+    assert parse_careful(1, playlist(MAX_PID + 1).encode(), violations).pid is None
+    assert violations.counts == {Rule.NON_INTEGER_PID: 1}

@@ -121,3 +121,10 @@ def test_a_seed_is_looked_for_in_its_own_list_alone_and_in_all_places_of_it() ->
         else:
             assert len(_made(LISTS, [], [], [seed])) == 3
     assert len(_made(LISTS, [500, 519], [0, 9, 510], [0])) == 3
+
+
+def test_seeds_behind_all_lists_and_before_other_seeds() -> None:
+    # The last list ends with track 509, and no seed is greater than 519.
+    assert len(_made(LISTS[:2], [500], [519])) == 2
+    with pytest.raises(InvariantError, match=r"pid 1000000: its list holds .*499, one of"):
+        _made(LISTS, [499], [3], [0])

@@ -429,7 +429,10 @@ def test_what_is_accepted_the_official_checker_accepts(
 def test_a_challenge_set_gives_the_seeds(tmp_path: Path, tiny_challenge_set: Path) -> None:
     challenge = read_challenge_set(tiny_challenge_set)
     by_pid = seeds_by_pid(challenge)
-    assert list(by_pid) == challenge.pid.tolist()
+    assert by_pid == {
+        int(pid): frozenset(b"spotify:track:" + track for track in challenge.track_ids[begin:end].tolist())
+        for pid, begin, end in zip(challenge.pid, challenge.indptr, challenge.indptr[1:], strict=False)
+    }
     sizes = {pid: len(given) for pid, given in by_pid.items()}
     assert sizes[int(challenge.pid[0])] == 0
     pid, given = next((pid, given) for pid, given in by_pid.items() if given)
@@ -457,3 +460,18 @@ def test_a_report_as_plain_values(tmp_path: Path) -> None:
         "rules": {Rule.SEED_INCLUDED.value: Rule.SEED_INCLUDED.description},
         "notes": list(report.notes),
     }
+
+
+def test_too_many_lines_are_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("challenge.submission.parser.MAX_LINES", 2)
+    assert check(tmp_path, lines()).counts[Rule.FILE_TOO_LARGE] == 1
+
+
+def test_what_stands_in_the_place_of_team_info_is_told(tmp_path: Path) -> None:
+    for first, told in (
+        ("a stray header", "found 'a stray header'"),
+        ("", "the file begins with a playlist"),
+    ):
+        (violation, *_) = check(tmp_path, [first, *lines()[1:]]).violations
+        assert violation.rule is Rule.MISSING_TEAM_INFO
+        assert violation.message == told
